@@ -1,0 +1,40 @@
+# The two commands of a newcomer: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test test-slow check benchmark clean
+
+demo: .venv/.installed
+	$(BIN)/zpoints run
+
+test: check
+	$(BIN)/pytest
+
+test-slow: check
+	$(BIN)/pytest -m "slow or not slow"
+
+check: .venv/.installed-test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+benchmark: .venv/.installed-benchmark
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf .venv
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install -c constraints.txt -e .
+	touch $@
+
+.venv/.installed-test: .venv/.installed
+	$(BIN)/python -m pip install -c constraints.txt -e '.[test]'
+	touch $@
+
+.venv/.installed-benchmark: .venv/.installed-test
+	$(BIN)/python -m pip install -c constraints.txt -e '.[benchmark]'
+	touch $@

@@ -1,0 +1,222 @@
+"""All settings, one tree, one TOML file. Every default lives here and nowhere else.
+
+A value that zpoints chooses by itself from the data or the machine is written ``"auto"``.
+"""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from zpoints.errors import UsageError
+
+__all__ = [
+    "AnalysisSettings",
+    "AutoencoderSettings",
+    "ImageSettings",
+    "ReportSettings",
+    "SampleSettings",
+    "Settings",
+    "TrainingSettings",
+    "load_settings",
+    "save_settings",
+    "with_changes",
+]
+
+Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+SamplerName = Literal["normal", "ellipse", "independent"]
+
+
+class Section(BaseModel):
+    """One table of the TOML file: frozen, and closed against unknown names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ImageSettings(Section):
+    """Which pictures, and how they are cut and scaled."""
+
+    source: str = "faces"
+    """``faces``, ``orl``, ``olivetti``, ``lfw``, or the path of a folder, a zip, CelebA's download, a .npy or .npz."""
+    count: Literal["auto"] | Positive = "auto"
+    """At most so many pictures, the first ones; ``auto`` is all (of ``faces``, which has no end: 10,000)."""
+    size: Literal["auto"] | tuple[Positive, Positive] = "auto"
+    """(height, width) in pixels; ``auto`` is the source's own (faces 64x64, orl 112x92, CelebA, folders 96x96)."""
+    crop: Literal["auto", "none", "square"] | tuple[int, int, int, int] = "auto"
+    """Before scaling: nothing, the centred square, or a box (left, top, right, bottom) in pixels."""
+    colour: Literal["auto", "rgb", "grey"] = "auto"
+    """``auto`` keeps grey pictures grey: one channel if the source's first readable pictures all are grey."""
+    validation: Share = 0.05
+    """Share of the pictures that watches the training, where the source has no official split."""
+    test: Share = 0.05
+    """Share of the pictures that no stage before the judge sees, where the source has no official split."""
+    max_megapixels: Annotated[float, Field(gt=0)] = 64.0
+    """Larger pictures are rejected before they are decoded: they are bombs, or do not belong here."""
+
+    @field_validator("crop")
+    @classmethod
+    def _box_has_area(cls, crop: Any) -> Any:
+        if not isinstance(crop, str):
+            left, top, right, bottom = crop
+            if min(left, top) < 0 or right <= left or bottom <= top:
+                raise ValueError(
+                    "a box is left, top, right, bottom with 0 <= left < right and 0 <= top < bottom"
+                )
+        return crop
+
+
+class AutoencoderSettings(Section):
+    """The network: convolutions of stride 2 down to a vector, and the mirror image up again."""
+
+    channels: tuple[Positive, ...] = Field((32, 64, 128, 512), min_length=1)
+    """Channels of each convolutional layer of the Encoder; the Decoder has them in reverse."""
+    kernel: Annotated[int, Field(ge=2, le=11)] = 4
+    latent: Positive = 256
+    """Number of latent components d."""
+    activation: Literal["relu", "leaky_relu", "selu"] = "leaky_relu"
+    batch_norm: bool = False
+
+
+class TrainingSettings(Section):
+    """How the network learns: AdamW under a one-cycle schedule."""
+
+    epochs: Positive = 12
+    batch: Positive = 128
+    learning_rate: Annotated[float, Field(gt=0)] = 3e-3
+    """The peak of the one-cycle schedule."""
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    loss: Literal["mse", "l1", "binary_cross_entropy"] = "mse"
+    device: str = "auto"
+    """``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``mps``."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """``auto`` is bfloat16 where the processor multiplies it faster than float32."""
+
+
+class AnalysisSettings(Section):
+    """How the latent vectors are measured."""
+
+    block: Positive = 4096
+    """Vectors per block; the results do not depend on it."""
+    bins: Annotated[int, Field(ge=16, le=4096)] = 128
+    """Bins of each component's histogram, over the mean +/- 6 standard deviations."""
+
+
+class SampleSettings(Section):
+    """New latent vectors."""
+
+    methods: tuple[SamplerName, ...] = ("normal", "ellipse", "independent")
+    count: Positive = 256
+    """Vectors (and pictures) per method."""
+    sigma: Annotated[float, Field(gt=0)] = 3.0
+    """Level k of the confidence ellipses that `ellipse` stays inside."""
+
+
+class ReportSettings(Section):
+    """What the report shows."""
+
+    components: Positive = 12
+    """Number densities of so many components, the ones with the largest standard deviation."""
+    planes: Positive = 4
+    """So many of the most and of the least elliptic planes."""
+    sheet: Positive = 48
+    """Pictures on each contact sheet."""
+
+
+class Settings(Section):
+    """All settings of a run."""
+
+    name: Annotated[str, Field(pattern=r"^[\w.-]+$")] = "faces"
+    """The run's folder is ``runs/NAME``."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """Every random number of the run follows from it."""
+    images: ImageSettings = ImageSettings()
+    autoencoder: AutoencoderSettings = AutoencoderSettings()
+    training: TrainingSettings = TrainingSettings()
+    analysis: AnalysisSettings = AnalysisSettings()
+    samples: SampleSettings = SampleSettings()
+    report: ReportSettings = ReportSettings()
+
+    @classmethod
+    def of(cls, tree: dict[str, Any], where: str) -> Self:
+        """Check a tree of values; `where` names their origin in the error line."""
+        try:
+            return cls.model_validate(tree)
+        except ValidationError as error:
+            raise UsageError(f"{where}: {_first_problem(error)}") from error
+
+
+def load_settings(path: Path) -> Settings:
+    """Read a TOML file; what it leaves out has its default."""
+    return Settings.of(_read_toml(path), str(path))
+
+
+def with_changes(settings: Settings, changes: list[str]) -> Settings:
+    """Apply changes of the form ``training.epochs=20``; the right side is a TOML value or a bare word."""
+    tree = settings.model_dump()
+    for change in changes:
+        name, equals, text = change.partition("=")
+        if not equals:
+            raise UsageError(f"--set {change}: expected NAME=VALUE, as in --set training.epochs=20")
+        *sections, leaf = name.strip().split(".")
+        branch = tree
+        for section in sections:
+            branch = branch.get(section)
+            if not isinstance(branch, dict):
+                raise UsageError(
+                    f"--set {change}: no section '{section}'; there are {', '.join(_sections())}"
+                )
+        branch[leaf] = _toml_value(text.strip())
+    return Settings.of(tree, "--set")
+
+
+def save_settings(path: Path, settings: Settings) -> None:
+    """Write all settings, every default included, as TOML."""
+    from zpoints.storage import atomic_path
+
+    with atomic_path(path) as temporary:
+        temporary.write_text(tomli_w.dumps(settings.model_dump()), encoding="utf-8")
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UsageError(f"{path}: no such file; name a TOML file, or none for the built-in faces") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read as text ({error})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: not valid TOML: {error}") from error
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _sections() -> list[str]:
+    return [name for name, field in Settings.model_fields.items() if isinstance(field.default, Section)]
+
+
+def _first_problem(error: ValidationError) -> str:
+    first = error.errors()[0]["loc"][:2]
+    same = [problem for problem in error.errors() if problem["loc"][:2] == first]
+    # Of a union's complaints the deepest one is about the form that the user meant.
+    problem = max(same, key=lambda candidate: len(candidate["loc"]))
+    path = [str(part) for part in problem["loc"]]
+    name = ".".join(part for part in path if part.isidentifier() and "-" not in part)
+    if problem["type"] == "extra_forbidden":
+        section: Any = Settings
+        for part in path[:-1]:
+            section = type(section.model_fields[part].default)
+        known = list(section.model_fields)
+        close = difflib.get_close_matches(path[-1], known, 1)
+        hint = f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(known)}"
+        return f"unknown setting '{'.'.join(path)}'; {hint}"
+    given = problem["input"]
+    return f"setting '{name}' = {given!r}: {problem['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,169 @@
+"""Files that are whole or not there: atomic writes, and arrays that grow block by block and survive a kill.
+
+A finished file always came from a rename, so no reader ever meets half of one. Work in progress lies beside it
+under a name that ends in ``.partial``.
+"""
+
+import json
+import os
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from zpoints.errors import ArrayError
+
+__all__ = ["ArrayWriter", "atomic_path", "load_npz", "open_array", "read_json", "write_json", "write_npz"]
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside `path`; on success it is synced and renamed to `path`, else removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file atomically. NaN and infinity are refused: they are no JSON."""
+    text = json.dumps(content, indent=2, allow_nan=False)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON file that holds one object."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ArrayError(f"{path}: not a JSON file ({error}); delete it and make it anew") from error
+    if not isinstance(content, dict):
+        raise ArrayError(f"{path}: holds no JSON object; delete it and make it anew")
+    return content
+
+
+def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write named arrays atomically as .npz, without pickle."""
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **{name: np.asarray(value) for name, value in arrays.items()})
+
+
+def load_npz(path: Path) -> dict[str, np.ndarray]:
+    """Read all arrays of a small .npz file, without pickle."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise ArrayError(f"{path}: cannot be read as .npz ({error}); make it anew") from error
+
+
+def open_array(path: Path) -> np.ndarray:
+    """Open a .npy file as a memory map. Pages are copied on write, so the file itself cannot change."""
+    if not path.is_file():
+        raise ArrayError(f"{path}: no such file")
+    try:
+        array = np.load(path, mmap_mode="c", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ArrayError(f"{path}: cannot be read as .npy ({error}); write it with numpy.save") from error
+    if not isinstance(array, np.ndarray):
+        raise ArrayError(f"{path}: holds several arrays; write one with numpy.save")
+    return array
+
+
+class ArrayWriter:
+    """A .npy file that grows by blocks of rows and can be continued after a kill.
+
+    Rows go to ``NAME.partial``; ``NAME.partial.json`` says how many of them are safely on disk, and the caller's
+    `key` says of which work they are part. `finish` writes the true shape into the header and renames.
+
+    Parameters
+    ----------
+    path : the finished file.
+    row_shape, dtype : shape and type of one row.
+    key : identifies the work; rows that an earlier run left under another key are dropped.
+    """
+
+    HEADER_BYTES = 128  # what NumPy writes for any shape that we meet; checked below
+
+    def __init__(self, path: Path, row_shape: tuple[int, ...], dtype: np.dtype | type, key: str) -> None:
+        self.path, self.row_shape, self.dtype, self.key = path, row_shape, np.dtype(dtype), key
+        self.partial = path.with_name(path.name + ".partial")
+        self.journal = path.with_name(path.name + ".partial.json")
+        self.row_bytes = int(np.prod(row_shape, dtype=np.int64)) * self.dtype.itemsize
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.rows = self._rows_on_disk()
+        self._file: BinaryIO = self.partial.open("r+b" if self.partial.exists() else "w+b")
+        self.rewind(self.rows)
+
+    def rewind(self, rows: int) -> None:
+        """Drop every row after the first `rows`."""
+        self.rows = rows
+        self._file.truncate(self.HEADER_BYTES + rows * self.row_bytes)
+        self._file.seek(0)
+        self._file.write(self._header(rows))
+        self._file.seek(0, os.SEEK_END)
+
+    def append(self, block: np.ndarray) -> None:
+        """Add the rows of `block`."""
+        if block.shape[1:] != self.row_shape:
+            raise ValueError(f"rows of shape {block.shape[1:]} do not fit a file of rows {self.row_shape}")
+        self._file.write(np.ascontiguousarray(block, dtype=self.dtype).data)
+        self.rows += len(block)
+
+    def sync(self) -> None:
+        """Bring all rows safely to disk and note their number."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        write_json(self.journal, {"rows": self.rows, "key": self.key})
+
+    def finish(self) -> None:
+        """Write the true shape into the header, and give the file its name."""
+        self._file.seek(0)
+        self._file.write(self._header(self.rows))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self.partial.replace(self.path)
+        self.journal.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Close without finishing: a later run goes on from the last `sync`."""
+        self._file.close()
+
+    def __enter__(self) -> "ArrayWriter":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _rows_on_disk(self) -> int:
+        if not (self.partial.exists() and self.journal.exists()):
+            return 0
+        try:
+            note = read_json(self.journal)
+            rows = int(note["rows"]) if note["key"] == self.key else 0
+        except (ArrayError, KeyError, TypeError, ValueError):
+            return 0
+        enough = self.partial.stat().st_size >= self.HEADER_BYTES + rows * self.row_bytes
+        return rows if enough else 0
+
+    def _header(self, rows: int) -> bytes:
+        import io
+
+        buffer = io.BytesIO()
+        header = {"descr": np.lib.format.dtype_to_descr(self.dtype), "fortran_order": False}
+        np.lib.format.write_array_header_1_0(buffer, header | {"shape": (rows, *self.row_shape)})
+        if buffer.tell() != self.HEADER_BYTES:
+            raise ValueError(
+                f"unexpected .npy header of {buffer.tell()} bytes for rows of shape {self.row_shape}"
+            )
+        return buffer.getvalue()
