@@ -24,6 +24,7 @@ __all__ = [
     "load_settings",
     "save_settings",
     "with_changes",
+    "with_values",
 ]
 
 Positive = Annotated[int, Field(ge=1)]
@@ -41,11 +42,11 @@ class ImageSettings(Section):
     """Which pictures, and how they are cut and scaled."""
 
     source: str = "faces"
-    """``faces``, ``orl``, ``olivetti``, ``lfw``, or the path of a folder, a zip, CelebA's download, a .npy or .npz."""
+    """``faces``, ``orl``, ``olivetti``, ``lfw``, or a path: folder, zip, CelebA's download, .npy, .npz."""
     count: Literal["auto"] | Positive = "auto"
     """At most so many pictures, the first ones; ``auto`` is all (of ``faces``, which has no end: 10,000)."""
     size: Literal["auto"] | tuple[Positive, Positive] = "auto"
-    """(height, width) in pixels; ``auto`` is the source's own (faces 64x64, orl 112x92, CelebA, folders 96x96)."""
+    """(height, width); ``auto`` is the source's own (faces 64x64, orl 112x92, CelebA and folders 96x96)."""
     crop: Literal["auto", "none", "square"] | tuple[int, int, int, int] = "auto"
     """Before scaling: nothing, the centred square, or a box (left, top, right, bottom) in pixels."""
     colour: Literal["auto", "rgb", "grey"] = "auto"
@@ -156,21 +157,28 @@ def load_settings(path: Path) -> Settings:
 
 def with_changes(settings: Settings, changes: list[str]) -> Settings:
     """Apply changes of the form ``training.epochs=20``; the right side is a TOML value or a bare word."""
-    tree = settings.model_dump()
+    values: dict[str, Any] = {}
     for change in changes:
         name, equals, text = change.partition("=")
         if not equals:
             raise UsageError(f"--set {change}: expected NAME=VALUE, as in --set training.epochs=20")
-        *sections, leaf = name.strip().split(".")
-        branch = tree
+        values[name.strip()] = _toml_value(text.strip())
+    return with_values(settings, values, "--set")
+
+
+def with_values(settings: Settings, values: dict[str, Any], where: str) -> Settings:
+    """Replace settings by their full names, as ``{"training.epochs": 20}``."""
+    tree = settings.model_dump()
+    for name, value in values.items():
+        *sections, leaf = name.split(".")
+        branch: Any = tree
         for section in sections:
-            branch = branch.get(section)
-            if not isinstance(branch, dict):
-                raise UsageError(
-                    f"--set {change}: no section '{section}'; there are {', '.join(_sections())}"
-                )
-        branch[leaf] = _toml_value(text.strip())
-    return Settings.of(tree, "--set")
+            branch = branch.get(section) if isinstance(branch, dict) else None
+        if not isinstance(branch, dict):
+            known = ", ".join(key for key, field in tree.items() if isinstance(field, dict))
+            raise UsageError(f"{where}: no section for '{name}'; there are {known}")
+        branch[leaf] = value
+    return Settings.of(tree, where)
 
 
 def save_settings(path: Path, settings: Settings) -> None:
@@ -197,10 +205,6 @@ def _toml_value(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
-
-
-def _sections() -> list[str]:
-    return [name for name, field in Settings.model_fields.items() if isinstance(field.default, Section)]
 
 
 def _first_problem(error: ValidationError) -> str:

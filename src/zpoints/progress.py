@@ -73,7 +73,7 @@ class _LineTask:
         seconds = max(time.monotonic() - self.started, 1e-9)
         rate = (self.done - self.skipped) / seconds
         left = (
-            f", {_clock((self.total - self.done) / rate)} left" if 0 < rate and self.done < self.total else ""
+            f", {_clock((self.total - self.done) / rate)} left" if rate > 0 and self.done < self.total else ""
         )
         share = f"{100 * self.done / self.total:3.0f} %" if self.total else ""
         note = f"  {self.note}" if self.note else ""

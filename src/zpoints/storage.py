@@ -1,9 +1,10 @@
 """Files that are whole or not there: atomic writes, and arrays that grow block by block and survive a kill.
 
-A finished file always came from a rename, so no reader ever meets half of one. Work in progress lies beside it
-under a name that ends in ``.partial``.
+A finished file always came from a rename, so no reader ever meets half of one. Work in progress lies beside
+it under a name that ends in ``.partial``.
 """
 
+import hashlib
 import json
 import os
 import zipfile
@@ -16,7 +17,7 @@ import numpy as np
 
 from zpoints.errors import ArrayError
 
-__all__ = ["ArrayWriter", "atomic_path", "load_npz", "open_array", "read_json", "write_json", "write_npz"]
+__all__ = ["ArrayWriter", "atomic_path", "fingerprint", "load_npz", "open_array", "read_json", "write_json", "write_npy", "write_npz"]
 
 
 @contextmanager
@@ -51,6 +52,12 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
+def write_npy(path: Path, array: np.ndarray) -> None:
+    """Write one array atomically as .npy."""
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write named arrays atomically as .npz, without pickle."""
     with atomic_path(path) as temporary, temporary.open("wb") as file:
@@ -82,8 +89,8 @@ def open_array(path: Path) -> np.ndarray:
 class ArrayWriter:
     """A .npy file that grows by blocks of rows and can be continued after a kill.
 
-    Rows go to ``NAME.partial``; ``NAME.partial.json`` says how many of them are safely on disk, and the caller's
-    `key` says of which work they are part. `finish` writes the true shape into the header and renames.
+    Rows go to ``NAME.partial``; ``NAME.partial.json`` says how many of them are safely on disk, and the
+    caller's `key` says of which work they are part. `finish` writes the true shape into the header and renames.
 
     Parameters
     ----------
@@ -167,3 +174,9 @@ class ArrayWriter:
                 f"unexpected .npy header of {buffer.tell()} bytes for rows of shape {self.row_shape}"
             )
         return buffer.getvalue()
+
+
+def fingerprint(*parts: Any) -> str:
+    """A short text that identifies plain values (as JSON has them): other values, another fingerprint."""
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:20]

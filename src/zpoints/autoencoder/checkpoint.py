@@ -1,0 +1,98 @@
+"""What is kept of a network: weights as safetensors, and the whole state of a training under way."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from zpoints.autoencoder.network import Architecture, Autoencoder
+from zpoints.errors import StageError
+from zpoints.storage import atomic_path, fingerprint, read_json, write_json
+
+__all__ = ["TrainingState", "load_autoencoder", "load_weights", "model_key", "save_autoencoder", "save_weights"]
+
+
+def save_weights(path: Path, network: Autoencoder) -> None:
+    """Write the weights atomically as safetensors."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary)
+
+
+def load_weights(path: Path, network: Autoencoder) -> None:
+    """Read weights into a network of the same architecture."""
+    try:
+        network.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        first = str(error).splitlines()[0]
+        raise StageError(f"{path}: cannot be read as weights of this network ({first}); train again") from error
+
+
+def save_autoencoder(folder: Path, network: Autoencoder, extra: dict[str, Any]) -> None:
+    """Write weights.safetensors, then model.json, whose presence means that the folder is whole."""
+    save_weights(folder / "weights.safetensors", network)
+    write_json(folder / "model.json", {"architecture": network.architecture.to_json(), **extra})
+
+
+def load_autoencoder(folder: Path) -> tuple[Autoencoder, dict[str, Any]]:
+    """The trained network, ready to encode and decode, and what else model.json says.
+
+    Raises
+    ------
+    StageError : no finished model there, or files that do not fit together.
+    """
+    if not (folder / "model.json").is_file():
+        raise StageError(f"{folder}: no trained model here (no model.json); run `zpoints train` first")
+    content = read_json(folder / "model.json")
+    network = Autoencoder(Architecture.from_json(content.get("architecture", {})))
+    load_weights(folder / "weights.safetensors", network)
+    return network.eval(), content
+
+
+def model_key(folder: Path) -> str:
+    """A text that identifies a trained model by its weights and settings."""
+    weights, settings = folder / "weights.safetensors", folder / "model.json"
+    if not (weights.is_file() and settings.is_file()):
+        raise StageError(f"{folder}: no trained model here (no model.json); run `zpoints train` first")
+    with weights.open("rb") as file:
+        return fingerprint(hashlib.file_digest(file, "sha256").hexdigest(), settings.read_text("utf-8"))
+
+
+@dataclass
+class TrainingState:
+    """All that a training needs to go on as if it had not been interrupted.
+
+    The order of the pictures follows from the seed and the number of the epoch alone, and nothing else is
+    random, so there is no state of a random generator to keep.
+    """
+
+    key: str
+    epoch: int = 0
+    best_loss: float = float("inf")
+    history: list[dict[str, float]] = field(default_factory=list)
+    network: dict[str, Any] = field(default_factory=dict)
+    optimizer: dict[str, Any] = field(default_factory=dict)
+    schedule: dict[str, Any] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        """Write atomically."""
+        with atomic_path(path) as temporary:
+            torch.save(vars(self), temporary)
+
+    @classmethod
+    def load(cls, path: Path, key: str) -> "TrainingState":
+        """Read the state of the training that `key` identifies; a fresh state if there is none."""
+        if path.is_file():
+            try:
+                state = cls(**torch.load(path, map_location="cpu", weights_only=True))
+            except (OSError, RuntimeError, EOFError, TypeError, UnpicklingError) as error:
+                first = str(error).splitlines()[0]
+                raise StageError(f"{path}: cannot be read ({first}); delete it to train from the start") from error
+            if state.key == key:
+                return state
+        return cls(key)

@@ -1,0 +1,129 @@
+"""Encode and decode any number of pictures or vectors, block by block, straight to disk."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+
+from zpoints.autoencoder.checkpoint import load_autoencoder
+from zpoints.autoencoder.device import Device
+from zpoints.autoencoder.network import Autoencoder, pictures_to_tensor, tensor_to_pictures
+from zpoints.budget import kept_memory
+from zpoints.config import TrainingSettings
+from zpoints.errors import ArrayError, StageError
+from zpoints.images.batches import batches
+from zpoints.images.store import ImageStore
+from zpoints.latents import LatentSet
+from zpoints.progress import Progress, Silent
+from zpoints.storage import ArrayWriter
+
+__all__ = ["Coder", "decode", "encode"]
+
+BATCH = 128
+SYNC_EVERY = 64  # batches between two notes of what is safely on disk
+
+
+class Coder:
+    """A trained network at work: pictures to vectors and back, as NumPy arrays.
+
+    Parameters
+    ----------
+    network : the trained autoencoder; it is moved to the device.
+    device : where to work, and in which number format.
+    """
+
+    def __init__(self, network: Autoencoder, device: Device) -> None:
+        self.network, self.device = network.eval(), device
+        device.place(network)
+
+    @classmethod
+    def load(cls, model: Path, device: str = "auto", precision: str = "auto") -> "Coder":
+        """Open a model folder. `device` and `precision` are those of the training settings."""
+        network, _ = load_autoencoder(model)
+        settings = TrainingSettings.model_validate({"device": device, "precision": precision})
+        return cls(network, Device.of(settings))
+
+    def encode(self, pictures: UInt8[np.ndarray, "m h w c"]) -> Float[np.ndarray, "m d"]:
+        """Latent vectors of one batch of pictures."""
+        with self.device.inference():
+            block = torch.from_numpy(pictures).to(self.device.kind, non_blocking=True)
+            return self.network.encoder(pictures_to_tensor(block)).float().cpu().numpy()
+
+    def decode(self, z: Float[np.ndarray, "m d"]) -> UInt8[np.ndarray, "m h w c"]:
+        """Pictures of one batch of latent vectors."""
+        with self.device.inference():
+            block = torch.from_numpy(np.ascontiguousarray(z, dtype=np.float32)).to(self.device.kind)
+            return tensor_to_pictures(self.network.decoder(block)).cpu().numpy()
+
+    def reconstruct(self, pictures: UInt8[np.ndarray, "m h w c"]) -> UInt8[np.ndarray, "m h w c"]:
+        """Pictures through Encoder and Decoder."""
+        return self.decode(self.encode(pictures))
+
+
+def encode(coder: Coder, store: ImageStore, out: Path, progress: Progress | None = None, key: str = "") -> None:
+    """Write the latent vectors of all pictures to `out`: (N, d) float32, in the order of the pictures.
+
+    Continues after a kill. `key` identifies model and pictures: what an earlier run left under another key is
+    dropped.
+
+    Raises
+    ------
+    StageError : the network was trained on pictures of another shape.
+    """
+    a = coder.network.architecture
+    if store.shape != (a.height, a.width, a.colours):
+        raise StageError(
+            f"{out}: the network takes pictures of shape {(a.height, a.width, a.colours)}, these have "
+            f"{store.shape}; prepare them with the settings of the training"
+        )
+    with ArrayWriter(out, (a.latent,), np.float32, key) as writer, kept_memory():
+        rows = np.arange(writer.rows, len(store))
+        with (progress or Silent()).task("encode", len(store), "images", writer.rows) as task:
+            for number, block in enumerate(batches(store.pixels, rows, BATCH), 1):
+                writer.append(coder.encode(block))
+                if number % SYNC_EVERY == 0:
+                    writer.sync()
+                task.advance(len(block))
+        writer.finish()
+
+
+def decode(
+    coder: Coder, latents: LatentSet, out: Path, progress: Progress | None = None, key: str = ""
+) -> None:
+    """Write the pictures of all latent vectors to `out`: (n, H, W, C) uint8.
+
+    Continues after a kill; `key` identifies model and vectors, as in `encode`.
+
+    Raises
+    ------
+    ArrayError : the vectors do not have the network's number of components, or are not finite.
+    """
+    a = coder.network.architecture
+    if latents.dimension != a.latent:
+        raise ArrayError(
+            f"{latents.name}: vectors of {latents.dimension} components; this Decoder takes {a.latent}"
+        )
+    with ArrayWriter(out, (a.height, a.width, a.colours), np.uint8, key) as writer, kept_memory():
+        # Vectors are quickly read over again, pictures are not quickly made again.
+        skip = writer.rows
+        with (progress or Silent()).task("decode", latents.n, "images", skip) as task:
+            for number, (start, block) in enumerate(_numbered(latents), 1):
+                if start + len(block) <= skip:
+                    continue
+                if not np.isfinite(block).all():
+                    row = start + int(np.argwhere(~np.isfinite(block))[0, 0])
+                    raise ArrayError(f"{latents.name}: vector {row} is not finite; drop such vectors first")
+                writer.append(coder.decode(block))
+                if number % SYNC_EVERY == 0:
+                    writer.sync()
+                task.advance(len(block))
+        writer.finish()
+
+
+def _numbered(latents: LatentSet) -> Iterator[tuple[int, np.ndarray]]:
+    start = 0
+    for block in latents.blocks(BATCH):
+        yield start, block
+        start += len(block)

@@ -1,0 +1,85 @@
+"""Where the network runs, and in which number format."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import nn
+
+from zpoints.config import TrainingSettings
+from zpoints.errors import UsageError
+
+__all__ = ["Device"]
+
+
+@dataclass(frozen=True)
+class Device:
+    """A processor or GPU and the format of its multiplications.
+
+    Attributes
+    ----------
+    kind : ``cpu``, ``cuda`` or ``mps``.
+    bfloat16 : whether convolutions multiply in bfloat16 (sums and weights stay float32).
+    """
+
+    kind: str
+    bfloat16: bool
+
+    @classmethod
+    def of(cls, settings: TrainingSettings) -> Self:
+        """The device that the settings name; ``auto`` takes a GPU if there is one.
+
+        Raises
+        ------
+        UsageError : there is no such device here.
+        """
+        kind = _best() if settings.device == "auto" else settings.device
+        available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+        if kind not in available:
+            raise UsageError(f"setting 'training.device' = '{kind}': expected auto, cpu, cuda or mps")
+        if not available[kind]:
+            raise UsageError(f"setting 'training.device' = '{kind}': there is no such device here; use auto or cpu")
+        bfloat16 = _fast_bfloat16(kind) if settings.precision == "auto" else settings.precision == "bfloat16"
+        return cls(kind, bfloat16)
+
+    @property
+    def fabric_precision(self) -> str:
+        """The same in Lightning Fabric's words."""
+        return "bf16-mixed" if self.bfloat16 else "32-true"
+
+    @property
+    def name(self) -> str:
+        """The device as a person calls it."""
+        if self.kind == "cuda":
+            return torch.cuda.get_device_name()
+        return f"{self.kind}, {torch.get_num_threads()} threads" if self.kind == "cpu" else self.kind
+
+    def place(self, network: nn.Module) -> nn.Module:
+        """Move a network here, its weights in the memory order that the convolutions like best."""
+        order = torch.preserve_format if self.kind == "mps" else torch.channels_last
+        return network.to(self.kind, memory_format=order)
+
+    @contextmanager
+    def inference(self) -> Iterator[None]:
+        """No gradients, and the number format of the training."""
+        with torch.inference_mode(), torch.autocast(self.kind, torch.bfloat16, enabled=self.bfloat16):
+            yield
+
+
+def _best() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _fast_bfloat16(kind: str) -> bool:
+    if kind == "cuda":
+        # Before compute capability 8 bfloat16 is emulated, and slow.
+        return torch.cuda.get_device_capability() >= (8, 0)
+    if kind == "cpu":
+        # Without these instructions bfloat16 products are emulated as well.
+        instructions = ("_is_avx512_bf16_supported", "_is_amx_tile_supported", "_is_arm_bf16_supported")
+        return any(getattr(torch.cpu, name, bool)() for name in instructions)
+    return False

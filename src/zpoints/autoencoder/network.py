@@ -1,0 +1,164 @@
+"""The articles' network: convolutions of stride 2 down to a latent vector, and the mirror image up again."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from zpoints.config import AutoencoderSettings
+from zpoints.errors import ArrayError, UsageError
+
+__all__ = ["Architecture", "Autoencoder", "pictures_to_tensor", "tensor_to_pictures"]
+
+ACTIVATIONS = {
+    "relu": lambda: nn.ReLU(inplace=True),
+    "leaky_relu": lambda: nn.LeakyReLU(0.2, inplace=True),
+    "selu": lambda: nn.SELU(inplace=True),
+}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """All that fixes the network's shape; what ``model.json`` holds."""
+
+    height: int
+    width: int
+    colours: int
+    channels: tuple[int, ...]
+    kernel: int
+    latent: int
+    activation: str
+    batch_norm: bool
+
+    @classmethod
+    def of(cls, picture: tuple[int, int, int], settings: AutoencoderSettings) -> Self:
+        """Architecture for pictures of (height, width, colours).
+
+        Raises
+        ------
+        UsageError : the pictures are too small for so many layers.
+        """
+        height, width, colours = picture
+        architecture = cls(height, width, colours, **settings.model_dump())
+        if min(architecture.sizes[-1]) < 1:
+            layers = len(settings.channels)
+            raise UsageError(
+                f"autoencoder.channels: {layers} layers of stride 2 leave nothing of {height}x{width} pictures; "
+                f"use larger pictures or fewer layers"
+            )
+        return architecture
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Self:
+        """Read what `to_json` gave."""
+        try:
+            return cls(**{**content, "channels": tuple(content["channels"])})
+        except (KeyError, TypeError) as error:
+            raise ArrayError(f"model.json: no architecture that this version knows ({error})") from error
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self)
+
+    @property
+    def padding(self) -> int:
+        """Padding that makes each layer halve the size."""
+        return (self.kernel - 1) // 2
+
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        """(height, width) before the first layer, after it, after the second, ..."""
+
+        def halved(side: int) -> int:
+            return (side + 2 * self.padding - self.kernel) // 2 + 1
+
+        sizes = [(self.height, self.width)]
+        for _ in self.channels:
+            sizes.append((halved(sizes[-1][0]), halved(sizes[-1][1])))
+        return sizes
+
+
+class Autoencoder(nn.Module):
+    """Encoder, latent vector, Decoder. Pictures are (n, colours, height, width) with values in 0..1.
+
+    Both fully connected layers work in float32 even under bfloat16 autocast: latent components that were rounded
+    to 8 binary digits would show in every density.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.encoder = Encoder(architecture)
+        self.decoder = Decoder(architecture)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Reconstruct pictures."""
+        return self.decoder(self.encoder(pictures))
+
+
+class Encoder(nn.Module):
+    """Pictures in, latent vectors out."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        a = architecture
+        layers: list[nn.Module] = []
+        width = a.colours
+        for channels in a.channels:
+            layers.append(nn.Conv2d(width, channels, a.kernel, 2, a.padding, bias=not a.batch_norm))
+            layers += _after(a, channels)
+            width = channels
+        self.features = nn.Sequential(*layers)
+        height, breadth = a.sizes[-1]
+        self.to_latent = nn.Linear(width * height * breadth, a.latent)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(n, colours, height, width) to (n, d)."""
+        # Flattened as height, width, channel: with channels_last memory that is no copy.
+        features = self.features(pictures).permute(0, 2, 3, 1).flatten(1)
+        with torch.autocast(features.device.type, enabled=False):
+            return self.to_latent(features.float())
+
+
+class Decoder(nn.Module):
+    """Latent vectors in, pictures out."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        a = architecture
+        self.start = (*a.sizes[-1], a.channels[-1])
+        self.from_latent = nn.Linear(a.latent, a.channels[-1] * a.sizes[-1][0] * a.sizes[-1][1])
+        layers: list[nn.Module] = _after(a, a.channels[-1])
+        outputs = (*reversed(a.channels[:-1]), a.colours)
+        for number, channels in enumerate(outputs):
+            small, large = a.sizes[-1 - number], a.sizes[-2 - number]
+            # Halving rounds; the extra row or column restores the size that the Encoder had here.
+            extra = tuple(big - ((low - 1) * 2 - 2 * a.padding + a.kernel) for low, big in zip(small, large))
+            last = number == len(outputs) - 1
+            width = a.channels[-1 - number]
+            bias = last or not a.batch_norm
+            layers.append(nn.ConvTranspose2d(width, channels, a.kernel, 2, a.padding, extra, bias=bias))
+            layers += [nn.Sigmoid()] if last else _after(a, channels)
+        self.pictures = nn.Sequential(*layers)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """(n, d) to (n, colours, height, width)."""
+        with torch.autocast(z.device.type, enabled=False):
+            features = self.from_latent(z.float())
+        return self.pictures(features.unflatten(1, self.start).permute(0, 3, 1, 2))
+
+
+def _after(architecture: Architecture, channels: int) -> list[nn.Module]:
+    norm: list[nn.Module] = [nn.BatchNorm2d(channels)] if architecture.batch_norm else []
+    return [*norm, ACTIVATIONS[architecture.activation]()]
+
+
+def pictures_to_tensor(pictures: Tensor) -> Tensor:
+    """(n, height, width, colours) uint8 to (n, colours, height, width) float32 in 0..1, in channels_last memory."""
+    return pictures.permute(0, 3, 1, 2).float().div_(255)
+
+
+def tensor_to_pictures(values: Tensor) -> Tensor:
+    """The way back: (n, colours, height, width) in 0..1 to (n, height, width, colours) uint8."""
+    return values.float().mul(255).round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()

@@ -1,0 +1,255 @@
+"""Training the autoencoder: epoch by epoch, with a checkpoint after each, so that a kill costs one at most."""
+
+import csv
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+from torch.nn import functional
+
+from zpoints.autoencoder.checkpoint import (
+    TrainingState,
+    load_weights,
+    save_autoencoder,
+    save_weights,
+)
+from zpoints.autoencoder.device import Device
+from zpoints.autoencoder.network import Architecture, Autoencoder, pictures_to_tensor
+from zpoints.budget import Meter, kept_memory
+from zpoints.config import AutoencoderSettings, TrainingSettings
+from zpoints.errors import StageError
+from zpoints.images.batches import batches, shuffled
+from zpoints.images.store import ImageStore
+from zpoints.progress import Progress, Silent, Task
+from zpoints.storage import atomic_path, fingerprint
+
+__all__ = ["HISTORY_COLUMNS", "Trainer", "train"]
+
+# Fabric announces its number format on its own; model.json says it.
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+
+HISTORY_COLUMNS = (
+    "epoch",
+    "train_loss",
+    "validation_loss",
+    "learning_rate",
+    "images_per_second",
+    "seconds",
+    "peak_ram_mib",
+    "peak_vram_mib",
+)
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "mse": functional.mse_loss,
+    "l1": functional.l1_loss,
+    "binary_cross_entropy": functional.binary_cross_entropy,
+}
+
+
+def train(
+    store: ImageStore,
+    out: Path,
+    autoencoder: AutoencoderSettings | None = None,
+    training: TrainingSettings | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Autoencoder:
+    """Train on the pictures of split ``train``, watch those of ``val``, and write the model folder.
+
+    Writes ``weights.safetensors`` (the epoch with the lowest validation loss), ``model.json``, ``history.csv``
+    and, after every epoch, ``checkpoints/last.pt`` and ``checkpoints/best.safetensors``. Started again, it goes
+    on after the last finished epoch, and ends with the weights of an uninterrupted training.
+
+    Raises
+    ------
+    StageError : the loss is no longer a number; the last good checkpoint is kept.
+    """
+    autoencoder, training = autoencoder or AutoencoderSettings(), training or TrainingSettings()
+    progress = progress or Silent()
+    architecture = Architecture.of(store.shape, autoencoder)
+    trainer = Trainer(store, out, architecture, training, seed)
+    with kept_memory():
+        trainer.run(progress)
+    return trainer.network
+
+
+@dataclass(frozen=True)
+class _Sets:
+    train: np.ndarray
+    validation: np.ndarray
+
+
+class Trainer:
+    """One training: network, optimiser, schedule, and the epochs that are already behind it."""
+
+    def __init__(
+        self, store: ImageStore, out: Path, architecture: Architecture, settings: TrainingSettings, seed: int
+    ) -> None:
+        self.store, self.out, self.settings, self.seed = store, out, settings, seed
+        self.device = Device.of(settings)
+        self.sets = _Sets(store.rows("train"), store.rows("val"))
+        if not len(self.sets.train):
+            raise StageError(f"{out}: no picture has the split 'train'; lower images.validation and images.test")
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.network = Autoencoder(architecture)
+        self.device.place(self.network)
+        self.loss = LOSSES[settings.loss]
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(),
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            fused=self.device.kind in ("cpu", "cuda"),
+        )
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer,
+            max_lr=settings.learning_rate,
+            total_steps=settings.epochs * self.steps_per_epoch,
+            pct_start=0.15,
+        )
+        fabric = Fabric(accelerator=self.device.kind, devices=1, precision=self.device.fabric_precision)
+        self.fabric = fabric
+        self.model, self.fast_optimizer = fabric.setup(self.network, self.optimizer, move_to_device=False)
+        self._restore()
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches per epoch; an incomplete last one is left out, unless it is the only one."""
+        return max(1, len(self.sets.train) // self.settings.batch)
+
+    @property
+    def images_per_epoch(self) -> int:
+        """Pictures that an epoch shows to the network."""
+        return min(len(self.sets.train), self.steps_per_epoch * self.settings.batch)
+
+    def run(self, progress: Progress) -> None:
+        """Train all epochs that are left, then write the finished model."""
+        done, total = self.state.epoch, self.settings.epochs
+        if 0 < done < total:
+            progress.say(f"train: epoch {done} of {total} was finished before; going on from there")
+        images = self.images_per_epoch
+        with progress.task("train", total * images, "images", done * images) as task:
+            for epoch in range(done, total):
+                self._epoch(epoch, task)
+        load_weights(self._best, self.network)
+        self.network.eval()
+        extra = {
+            "seed": self.seed,
+            "training": self.settings.model_dump(),
+            "device": asdict(self.device) | {"name": self.device.name},
+            "parameters": sum(p.numel() for p in self.network.parameters()),
+            "best_validation_loss": None if math.isinf(self.state.best_loss) else self.state.best_loss,
+        }
+        save_autoencoder(self.out, self.network, extra)
+
+    def _epoch(self, epoch: int, task: Task) -> None:
+        with Meter() as meter:
+            started = time.monotonic()
+            train_loss = self._train(epoch, task)
+            seconds = time.monotonic() - started
+            validation_loss = self._validate()
+        if not math.isfinite(train_loss) or math.isinf(validation_loss):
+            raise StageError(
+                f"{self.out}: the loss of epoch {epoch + 1} is {train_loss}; epoch {epoch} is kept, but will lead "
+                f"here again: lower training.learning_rate (now {self.settings.learning_rate:g})"
+            )
+        cost = meter.cost
+        figures = (
+            epoch + 1,
+            train_loss,
+            validation_loss,
+            self.schedule.get_last_lr()[0],
+            self.images_per_epoch / seconds,
+            cost.seconds,
+            cost.peak_ram_mib,
+            cost.peak_vram_mib,
+        )
+        self.state.history.append(dict(zip(HISTORY_COLUMNS, figures, strict=True)))
+        self._save(epoch, validation_loss)
+
+    def _train(self, epoch: int, task: Task) -> float:
+        self.model.train()
+        order = shuffled(self.sets.train, self.seed, epoch)
+        total = torch.zeros((), device=self.device.kind)
+        steps = 0
+        for block in batches(self.store.pixels, order, self.settings.batch, skip_rest=True):
+            total += self._step(block)
+            steps += 1
+            # Reading the loss makes a GPU wait, so not at every step.
+            note = f"epoch {epoch + 1}/{self.settings.epochs}"
+            if steps % 10 == 0:
+                note += f"  loss {total.item() / steps:.5f}"
+                task.advance(len(block), note)
+            else:
+                task.advance(len(block))
+        return total.item() / steps
+
+    def _step(self, block: np.ndarray) -> Tensor:
+        pictures = self._on_device(block)
+        loss = self.loss(self.model(pictures), pictures)
+        self.fast_optimizer.zero_grad()
+        self.fabric.backward(loss)
+        self.fast_optimizer.step()
+        self.schedule.step()
+        return loss.detach()
+
+    def _validate(self) -> float:
+        if not len(self.sets.validation):
+            return math.nan
+        self.model.eval()
+        total = 0.0
+        with torch.inference_mode():
+            for block in batches(self.store.pixels, self.sets.validation, self.settings.batch):
+                pictures = self._on_device(block)
+                total += self.loss(self.model(pictures), pictures).item() * len(block)
+        return total / len(self.sets.validation)
+
+    def _on_device(self, block: np.ndarray) -> Tensor:
+        # Pictures travel as bytes, a quarter of what floats would take.
+        return pictures_to_tensor(torch.from_numpy(block).to(self.device.kind, non_blocking=True))
+
+    @property
+    def _last(self) -> Path:
+        return self.out / "checkpoints" / "last.pt"
+
+    @property
+    def _best(self) -> Path:
+        return self.out / "checkpoints" / "best.safetensors"
+
+    def _key(self) -> str:
+        # The device is left out: a training may go on elsewhere.
+        settings = self.settings.model_dump(exclude={"device"})
+        return fingerprint(settings, self.network.architecture.to_json(), self.seed, self.store.key)
+
+    def _restore(self) -> None:
+        self.state = TrainingState.load(self._last, self._key())
+        if self.state.epoch:
+            self.network.load_state_dict(self.state.network)
+            self.optimizer.load_state_dict(self.state.optimizer)
+            self.schedule.load_state_dict(self.state.schedule)
+
+    def _save(self, epoch: int, validation_loss: float) -> None:
+        # Without pictures to watch the training, the last epoch is taken as the best one.
+        if math.isnan(validation_loss) or validation_loss < self.state.best_loss:
+            self.state.best_loss = math.inf if math.isnan(validation_loss) else validation_loss
+            save_weights(self._best, self.network)
+        self.state.epoch = epoch + 1
+        self.state.network = self.network.state_dict()
+        self.state.optimizer = self.optimizer.state_dict()
+        self.state.schedule = self.schedule.state_dict()
+        self.state.save(self._last)
+        _write_history(self.out / "history.csv", self.state.history)
+
+
+def _write_history(path: Path, history: list[dict[str, float]]) -> None:
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, HISTORY_COLUMNS)
+        writer.writeheader()
+        writer.writerows(history)

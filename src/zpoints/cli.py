@@ -1,0 +1,265 @@
+"""The command line: arguments in, one call, a message out. No logic."""
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zpoints.errors import UsageError, ZPointsError
+
+if TYPE_CHECKING:
+    from zpoints.config import Settings
+    from zpoints.progress import Progress
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Measure where a trained autoencoder puts its images in latent space, and make new images from it.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Config = Annotated[Path | None, typer.Option("--config", help="A TOML file of settings.")]
+Changes = Annotated[
+    list[str] | None, typer.Option("--set", help="Change one setting: NAME=VALUE, as in training.epochs=20.")
+]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def example(text: str) -> str:
+    """The end of a help text: an example as the user would type it."""
+    return f"Example:  {text}"
+
+
+@app.command(epilog=example("zpoints run --source ~/pictures --out runs/mine --set training.epochs=30"))
+def run(
+    config: Annotated[Path | None, typer.Argument(help="A TOML file; without it, the built-in faces.")] = None,
+    source: Annotated[str | None, typer.Option(help="Pictures: faces, orl, or a path.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run's folder; without it, runs/NAME.")] = None,
+    changes: Changes = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """The whole road: pictures, autoencoder, z-points, analysis, new pictures, report. Continues where it stopped."""
+    from zpoints.pipeline import Run, run_stages
+    from zpoints.report.closing import closing_table
+
+    settings = _settings(config, changes, source, named=True)
+    this = Run(out or Path("runs") / settings.name, settings)
+    run_stages(this, _progress(quiet))
+    if not quiet:
+        typer.echo(closing_table(this))
+
+
+@app.command(epilog=example("zpoints prepare celeba/ images/ --set images.size=[96,96]"))
+def prepare(
+    source: Annotated[str, typer.Argument(help="faces, orl, olivetti, lfw, a folder, zip, .npy, .npz, or CelebA.")],
+    out: Annotated[Path, typer.Argument(help="Folder for pixels.npy, index.parquet and rejected.csv.")],
+    config: Config = None,
+    changes: Changes = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Cut and scale pictures into one array on disk."""
+    from zpoints.images.prepare import prepare as prepare_images
+
+    settings = _settings(config, changes, source)
+    store = prepare_images(settings.images, out, settings.seed, _progress(quiet))
+    _done(quiet, f"{len(store):,} pictures of shape {store.shape} in {out / 'pixels.npy'}")
+
+
+@app.command(epilog=example("zpoints train images/ model/ --set training.epochs=20"))
+def train(
+    images: Annotated[Path, typer.Argument(help="A folder that `zpoints prepare` made.")],
+    out: Annotated[Path, typer.Argument(help="Folder for weights, history and checkpoints.")],
+    config: Config = None,
+    changes: Changes = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Train the autoencoder; started again, it goes on after the last finished epoch."""
+    from zpoints.pipeline import train_to_folder
+
+    train_to_folder(_settings(config, changes), images, out, _progress(quiet))
+    _done(quiet, f"weights in {out / 'weights.safetensors'}, history in {out / 'history.csv'}")
+
+
+@app.command(epilog=example("zpoints encode model/ images/ latents/"))
+def encode(
+    model: Annotated[Path, typer.Argument(help="A folder that `zpoints train` made.")],
+    images: Annotated[Path, typer.Argument(help="A folder that `zpoints prepare` made.")],
+    out: Annotated[Path, typer.Argument(help="Folder for z.npy.")],
+    config: Config = None,
+    changes: Changes = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Write the latent vectors of all pictures, one row per picture."""
+    from zpoints.autoencoder.checkpoint import model_key
+    from zpoints.autoencoder.coding import Coder
+    from zpoints.autoencoder.coding import encode as encode_images
+    from zpoints.images.store import ImageStore
+
+    training = _settings(config, changes).training
+    store = ImageStore.open(images)
+    coder = Coder.load(model, training.device, training.precision)
+    encode_images(coder, store, out / "z.npy", _progress(quiet), f"{model_key(model)} {store.key}")
+    _done(quiet, f"{len(store):,} z-points in {out / 'z.npy'}")
+
+
+@app.command(epilog=example("zpoints analyse latents/z.npy analysis/ --index images/index.parquet --split train"))
+def analyse(
+    latents: Annotated[Path, typer.Argument(help="(n, d) array: .npy, .npz, .parquet, .safetensors or .zarr.")],
+    out: Annotated[Path, typer.Argument(help="Folder for analysis.json, the two tables and distribution.npz.")],
+    index: Annotated[Path | None, typer.Option(help="index.parquet of the pictures, to choose a split.")] = None,
+    split: Annotated[str, typer.Option(help="With --index: train, val or test.")] = "train",
+    config: Config = None,
+    changes: Changes = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Measure every component and every plane of any set of latent vectors."""
+    from zpoints.analysis import analyse as analyse_latents
+    from zpoints.images.index import rows_of_split
+
+    settings = _settings(config, changes)
+    rows = rows_of_split(index, split) if index else None
+    found = analyse_latents(latents, settings.analysis, rows, _progress(quiet))
+    found.save(out)
+    if not quiet:
+        from zpoints.report.closing import analysis_lines
+
+        typer.echo("\n".join(analysis_lines(found.summary)))
+    _done(quiet, f"analysis in {out}")
+
+
+@app.command(epilog=example("zpoints sample analysis/ samples/ellipse --method ellipse --sigma 3 --count 64"))
+def sample(
+    source: Annotated[Path, typer.Argument(help="A folder that `zpoints analyse` made, or its distribution.npz.")],
+    out: Annotated[Path, typer.Argument(help="Folder for z.npy.")],
+    method: Annotated[str, typer.Option(help="normal, ellipse or independent.")] = "normal",
+    count: Annotated[int, typer.Option(help="Number of vectors.", min=1)] = 64,
+    sigma: Annotated[float, typer.Option(help="Level of the ellipses, for `ellipse`.")] = 3.0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same vectors.", min=0)] = 0,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Draw new latent vectors."""
+    from zpoints.config import Settings
+    from zpoints.pipeline import sample_to_folder
+
+    checked = Settings.of({"samples": {"methods": [method], "count": count, "sigma": sigma}}, "sample").samples
+    distribution = source / "distribution.npz" if source.is_dir() else source
+    sample_to_folder(distribution, out, checked.methods[0], count, sigma, seed)
+    _done(quiet, f"{count:,} vectors in {out / 'z.npy'}")
+
+
+@app.command(epilog=example("zpoints decode model/ samples/ellipse/z.npy samples/ellipse"))
+def decode(
+    model: Annotated[Path, typer.Argument(help="A folder that `zpoints train` made.")],
+    latents: Annotated[Path, typer.Argument(help="(n, d) array of latent vectors.")],
+    out: Annotated[Path, typer.Argument(help="Folder for pictures.npy and grid.png.")],
+    config: Config = None,
+    changes: Changes = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Decode latent vectors to pictures and a contact sheet."""
+    from zpoints.autoencoder.coding import Coder
+    from zpoints.pipeline import decode_to_folder
+
+    settings = _settings(config, changes)
+    coder = Coder.load(model, settings.training.device, settings.training.precision)
+    decode_to_folder(coder, latents, out, settings.report.sheet, _progress(quiet))
+    _done(quiet, f"pictures in {out / 'pictures.npy'}, contact sheet in {out / 'grid.png'}")
+
+
+@app.command(epilog=example("zpoints report runs/faces"))
+def report(
+    folder: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Write a run's report anew, from the files of its stages."""
+    from zpoints.config import load_settings
+    from zpoints.pipeline import Run
+    from zpoints.report.page import write_report
+
+    if not (folder / "config.toml").is_file():
+        raise UsageError(f"{folder}: not the folder of a run (no config.toml); make one with `zpoints run`")
+    this = Run(folder, load_settings(folder / "config.toml"))
+    write_report(this)
+    _done(quiet, f"report in {this.report}")
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from zpoints import __version__
+
+    typer.echo(__version__)
+
+
+def main() -> None:
+    """Run a command; an error is one line, and the exit status 2 for wrong usage, 1 for anything else."""
+    debug = "--debug" in sys.argv
+    try:
+        sys.exit(app(standalone_mode=False) or 0)
+    except ZPointsError as error:
+        if debug:
+            raise
+        _fail(str(error), error.exit_status)
+    except KeyboardInterrupt:
+        _fail("interrupted; start the same command again to go on", 130)
+    except OSError as error:
+        if debug:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"{where}{error.strerror or error}; free the disk or choose another folder, then start again", 1)
+    except Exception as error:
+        # Typer's own complaints about arguments; its exception classes moved between versions.
+        if hasattr(error, "format_message") and hasattr(error, "exit_code"):
+            _fail(f"{error.format_message()} (zpoints COMMAND --help shows what is expected)", error.exit_code)
+        if debug:
+            raise
+        _fail(f"unexpected {type(error).__name__}: {error}; run again with --debug and report it", 1)
+
+
+def _fail(message: str, status: int) -> None:
+    print("error: " + " ".join(message.split()), file=sys.stderr)
+    sys.exit(status)
+
+
+def _settings(
+    config: Path | None, changes: list[str] | None, source: str | None = None, named: bool = False
+) -> "Settings":
+    from zpoints.config import Settings, load_settings, with_changes, with_values
+
+    settings = load_settings(config) if config else Settings()
+    if source:
+        name = {"name": _name_of(source)} if named else {}
+        settings = with_values(settings, {"images.source": source, **name}, f"source {source}")
+    return with_changes(settings, changes or [])
+
+
+def _name_of(source: str) -> str:
+    """A name for the run: the last part of the path, without what a folder's name had better not hold."""
+    stem = Path(source).expanduser().resolve().stem
+    return re.sub(r"[^\w.-]+", "-", stem).strip("-.") or "run"
+
+
+def _progress(quiet: bool) -> "Progress":
+    from zpoints.progress import for_terminal
+
+    return for_terminal(quiet)
+
+
+def _done(quiet: bool, message: str) -> None:
+    if not quiet:
+        typer.echo(message)

@@ -1,0 +1,88 @@
+"""The tables beside the pixels: which picture is which, who may see it, and which could not be used."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from zpoints.errors import ArrayError
+from zpoints.images.source import Source
+from zpoints.storage import atomic_path
+
+__all__ = ["SPLITS", "build_index", "random_splits", "rows_of_split", "write_index", "write_rejected"]
+
+SPLITS = ("train", "val", "test")
+
+
+def build_index(
+    source: Source, items: np.ndarray, validation: float, test: float, seed: int
+) -> tuple[pd.DataFrame, str]:
+    """Describe the pictures of `items`, one row each, and say whether the splits are "official" or "random".
+
+    The official splits are kept if each split that was asked for has pictures: the first few thousand of
+    CelebA, say, are all for training.
+    """
+    wanted = [0] + [1] * (validation > 0) + [2] * (test > 0)
+    codes = None if source.splits is None else source.splits[items]
+    origin = "official" if codes is not None and np.isin(wanted, codes).all() else "random"
+    if codes is None or origin == "random":
+        codes = random_splits(len(items), validation, test, seed)
+    columns = {
+        "id": np.arange(len(items), dtype=np.int64),
+        "source": [source.label(int(item)) for item in items],
+        "split": np.array(SPLITS, dtype=object)[codes],
+    }
+    index = pd.DataFrame(columns)
+    if source.attributes is not None:
+        index = pd.concat([index, source.attributes.take(items).reset_index(drop=True)], axis=1)
+    return index, origin
+
+
+def random_splits(count: int, validation: float, test: float, seed: int) -> np.ndarray:
+    """Return `count` int8 codes 0 (train), 1 (validation), 2 (test), drawn without replacement.
+
+    A share above 0 gets at least one picture, once there are three; training never loses its last one.
+    """
+    codes = np.zeros(count, dtype=np.int8)
+    order = np.random.default_rng([seed, 0x5B117]).permutation(count)
+    taken = 0
+    for code, share in ((1, validation), (2, test)):
+        number = max(round(share * count), int(share > 0 and count >= 3))
+        number = max(0, min(number, count - 1 - taken))
+        codes[order[taken : taken + number]] = code
+        taken += number
+    return codes
+
+
+def write_index(path: Path, index: pd.DataFrame) -> None:
+    """Write the index as Parquet."""
+    with atomic_path(path) as temporary:
+        index.to_parquet(temporary, compression="zstd", index=False)
+
+
+def rows_of_split(path: Path, split: str) -> np.ndarray:
+    """Row numbers of one split, ascending, out of an ``index.parquet``.
+
+    Raises
+    ------
+    ArrayError : the file cannot be read, has no column ``split``, or no picture of that split.
+    """
+    try:
+        column = pd.read_parquet(path, columns=["split"])["split"].to_numpy()
+    except (OSError, ValueError, KeyError) as error:
+        raise ArrayError(f"{path}: cannot be read as an index with a column 'split' ({error})") from error
+    rows = np.flatnonzero(column == split)
+    if not len(rows):
+        raise ArrayError(
+            f"{path}: no picture has split '{split}'; there are {', '.join(sorted(set(column)))}"
+        )
+    return rows
+
+
+def write_rejected(path: Path, rejected: Iterable[tuple[str, str]]) -> None:
+    """Write (source, reason) pairs as CSV. Every field is quoted: a file's name may hold a newline."""
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        file.write("source,reason\n")
+        csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rejected)

@@ -1,0 +1,98 @@
+"""What a preparation has finished, noted so that it survives a kill at any moment."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from zpoints.storage import atomic_path
+
+__all__ = ["Block", "Journal"]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A finished range of items: `number` of them from `first` on, `rejected` those of them without a row."""
+
+    first: int
+    number: int
+    rejected: tuple[tuple[int, str], ...]
+    seconds: float
+
+    @property
+    def accepted(self) -> np.ndarray:
+        """The items whose pictures were written, in order."""
+        items = np.arange(self.first, self.first + self.number)
+        return np.setdiff1d(items, np.array([item for item, _ in self.rejected], dtype=items.dtype))
+
+
+class Journal:
+    """A file of JSON lines that only grows: first the key of the work and its channels, then one block each.
+
+    A journal of other work, or one that cannot be read, counts as empty. A last line that a kill has cut is
+    ignored.
+    """
+
+    def __init__(self, path: Path, key: str) -> None:
+        self.path, self.key = path, key
+        self.channels: Literal[1, 3] | None = None
+        self.blocks: list[Block] = []
+        self._read()
+
+    @property
+    def items(self) -> int:
+        """Number of items that are finished."""
+        return sum(block.number for block in self.blocks)
+
+    @property
+    def rows(self) -> int:
+        """Number of pictures that were written."""
+        return sum(block.number - len(block.rejected) for block in self.blocks)
+
+    def restart(self, channels: Literal[1, 3], rows: int) -> None:
+        """Keep the blocks that fit into the first `rows` rows; write the file anew, without a cut line."""
+        self.channels = channels
+        while self.rows > rows:
+            self.blocks.pop()
+        lines = [{"key": self.key, "channels": channels}, *map(asdict, self.blocks)]
+        with atomic_path(self.path) as temporary:
+            temporary.write_text("".join(map(_line, lines)), encoding="utf-8")
+
+    def add(self, block: Block) -> None:
+        """Note a block whose rows are safely on disk."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(_line(asdict(block)))
+            file.flush()
+            os.fsync(file.fileno())
+        self.blocks.append(block)
+
+    def _read(self) -> None:
+        try:
+            lines = self.path.read_text(encoding="utf-8").split("\n")[:-1]  # a whole line ends in a newline
+            head = json.loads(lines[0])
+            if head["key"] != self.key or head["channels"] not in (1, 3):
+                return
+        except (OSError, ValueError, LookupError, TypeError):
+            return
+        self.channels = head["channels"]
+        for line in lines[1:]:
+            block = _block(line)
+            if block is None or block.first != self.items:
+                return
+            self.blocks.append(block)
+
+
+def _line(content: dict[str, Any]) -> str:
+    return json.dumps(content) + "\n"
+
+
+def _block(line: str) -> Block | None:
+    try:
+        content = json.loads(line)
+        rejected = tuple((int(item), str(reason)) for item, reason in content.pop("rejected"))
+        return Block(rejected=rejected, **content)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None

@@ -1,0 +1,255 @@
+"""Writes the pictures of a source as one array, in bounded memory, and goes on where a killed run stopped.
+
+Blocks of pictures are decoded by threads, one block ahead of the one that is being written. The pixels of a
+block are synced first, then the journal notes the block: whatever the moment of a kill, the noted blocks are
+whole, and what is not noted is done again. `pixels.npy` gets its name last: where it is, all is.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from zpoints.config import ImageSettings
+from zpoints.errors import SourceError, ZPointsError
+from zpoints.images.decoding import Cut, crop_box, is_grey, pillow_limits
+from zpoints.images.files import FolderSource
+from zpoints.images.index import build_index, write_index, write_rejected
+from zpoints.images.journal import Block, Journal
+from zpoints.images.source import Crop, Opener, Source, UnusableError
+from zpoints.images.sources import open_source
+from zpoints.images.store import DESCRIPTION, INDEX, PIXELS, REJECTED, ImageStore
+from zpoints.progress import Progress, Silent
+from zpoints.storage import ArrayWriter, read_json, write_json
+
+__all__ = ["prepare"]
+
+RECIPE = 1
+"""Part of the key of the work: raise it when the same source and settings give other pixels."""
+JOURNAL = "prepare.journal.jsonl"
+BLOCK_PICTURES = 256
+BLOCK_BYTES = 2**25
+"""A block has at most so many pictures, and holds at most so many bytes (or one picture)."""
+CHUNK = 16
+"""Pictures that a thread takes at once."""
+PROBE = 64
+"""So many readable pictures decide whether a source is grey."""
+
+
+def prepare(
+    settings: ImageSettings, out: Path, seed: int = 0, progress: Progress | None = None
+) -> ImageStore:
+    """Bring all pictures of a source into ``out/pixels.npy``; ``index.parquet`` and ``rejected.csv`` beside.
+
+    Row order is the source's own. A picture that cannot be used is named in ``rejected.csv``, with the
+    reason. A run that was killed goes on where it stopped, and ends with the same bytes. A finished store of
+    the same source, seed and settings is returned as it is; one of other work is replaced when the new one is
+    whole.
+
+    Raises `SourceError` if the source cannot be had or holds not one usable picture, or if `out` has no room.
+    """
+    progress = progress or Silent()
+    with open_source(settings, seed, progress) as source, pillow_limits(settings.max_megapixels):
+        key = _key(settings, seed, source)
+        if not _is_finished(out, key):
+            _make_folder(out, source)
+            _Preparation(settings, out, seed, progress, source, key).run()
+        _clear(out)
+    return ImageStore.open(out)
+
+
+@dataclass(frozen=True)
+class _Preparation:
+    """One run of `prepare` that has work to do."""
+
+    settings: ImageSettings
+    out: Path
+    seed: int
+    progress: Progress
+    source: Source
+    key: str
+
+    def run(self) -> None:
+        journal = Journal(self.out / JOURNAL, self.key)
+        crop = self.source.default_crop if self.settings.crop == "auto" else self.settings.crop
+        height, width = self._size(crop)
+        with _workers() as pool:
+            channels = journal.channels or self._channels(Cut((height, width), crop), pool)
+            cut = Cut((height, width), crop, channels)
+            shape = (height, width, channels)
+            with ArrayWriter(self.out / PIXELS, shape, np.uint8, self.key) as writer:
+                journal.restart(channels, writer.rows)
+                writer.rewind(journal.rows)
+                _check_room(self.out, (len(self.source) - journal.items) * writer.row_bytes)
+                self._write(cut, writer, journal, pool)
+                self._finish(writer, journal)
+
+    def _size(self, crop: Crop) -> tuple[int, int]:
+        if self.settings.size != "auto":
+            return self.settings.size
+        size = self.source.picture_size
+        if size is None or self.settings.crop == "auto":
+            return self.source.natural_size
+        try:
+            left, top, right, bottom = crop_box(crop, size)
+        except UnusableError as error:
+            raise SourceError(f"{self.source.name}: {error}; change images.crop") from error
+        return bottom - top, right - left
+
+    def _channels(self, cut: Cut, pool: ThreadPoolExecutor) -> Literal[1, 3]:
+        """Decide between grey and colour, by the first readable pictures if need be."""
+        if self.settings.colour != "auto":
+            return 1 if self.settings.colour == "grey" else 3
+        if self.source.channels is not None:
+            return self.source.channels
+        results = chain.from_iterable(pictures for _, pictures in self._decoded(cut, 0, pool))
+        readable = islice((picture for picture in results if not isinstance(picture, str)), PROBE)
+        verdicts = [is_grey(picture) for picture in readable]
+        return 1 if verdicts and all(verdicts) else 3
+
+    def _write(self, cut: Cut, writer: ArrayWriter, journal: Journal, pool: ThreadPoolExecutor) -> None:
+        total, done = len(self.source), journal.items
+        started = time.monotonic()
+        with self.progress.task("prepare", total, "images", done=done) as task:
+            for first, pictures in self._decoded(cut, done, pool):
+                rejected = tuple(
+                    (first + place, picture)
+                    for place, picture in enumerate(pictures)
+                    if isinstance(picture, str)
+                )
+                usable = [picture for picture in pictures if not isinstance(picture, str)]
+                if usable:
+                    writer.append(np.stack(usable))
+                    writer.sync()
+                now = time.monotonic()
+                journal.add(Block(first, len(pictures), rejected, round(now - started, 6)))
+                started = now
+                task.advance(len(pictures))
+
+    def _decoded(
+        self, cut: Cut, start: int, pool: ThreadPoolExecutor
+    ) -> Iterator[tuple[int, list[np.ndarray | str]]]:
+        """Yield (first item, one picture or reason per item) block by block, decoding one block ahead."""
+        height, width = cut.size
+        picture_bytes = max(height * width * 3, self.source.held_bytes)
+        size = min(BLOCK_PICTURES, max(1, BLOCK_BYTES // picture_bytes))
+        waiting: deque[tuple[int, list[Future[list[np.ndarray | str]]]]] = deque()
+        for first in range(start, len(self.source), size):
+            openers = self.source.openers(first, min(first + size, len(self.source)))
+            chunks = (openers[place : place + CHUNK] for place in range(0, len(openers), CHUNK))
+            waiting.append((first, [pool.submit(_cut_all, cut, list(chunk)) for chunk in chunks]))
+            if len(waiting) > 1:
+                yield _collect(*waiting.popleft())
+        while waiting:
+            yield _collect(*waiting.popleft())
+
+    def _finish(self, writer: ArrayWriter, journal: Journal) -> None:
+        rejected = [
+            (self.source.label(item), reason) for block in journal.blocks for item, reason in block.rejected
+        ]
+        if not writer.rows:
+            self._give_up(writer, rejected)
+        items = np.concatenate([block.accepted for block in journal.blocks])
+        index, splits = build_index(
+            self.source, items, self.settings.validation, self.settings.test, self.seed
+        )
+        height, width, channels = writer.row_shape
+        description = {
+            "key": self.key,
+            "description": self.source.describe(),
+            "count": writer.rows,
+            "rejected": len(rejected),
+            "height": height,
+            "width": width,
+            "channels": channels,
+            "splits": splits,
+            "seconds": round(sum(block.seconds for block in journal.blocks), 3),
+        }
+        # An older store goes now that the new one is on disk: pixels must never lie beside a foreign index.
+        (self.out / PIXELS).unlink(missing_ok=True)
+        write_rejected(self.out / REJECTED, rejected)
+        write_index(self.out / INDEX, index)
+        write_json(self.out / DESCRIPTION, description)
+        writer.finish()
+
+    def _give_up(self, writer: ArrayWriter, rejected: list[tuple[str, str]]) -> None:
+        if not (self.out / PIXELS).exists():  # else the list belongs to the store that is there
+            write_rejected(self.out / REJECTED, rejected)
+        writer.close()
+        _clear(self.out)
+        first = "; ".join(f"{label!r}: {reason}" for label, reason in rejected[:3])
+        raise SourceError(
+            f"{self.source.name}: none of {len(rejected):,} files is a usable picture ({first}); "
+            "name a source of pictures"
+        )
+
+
+def _cut_all(cut: Cut, openers: list[Opener]) -> list[np.ndarray | str]:
+    return [cut.picture(opener) for opener in openers]
+
+
+def _collect(first: int, futures: list[Future[list[np.ndarray | str]]]) -> tuple[int, list[np.ndarray | str]]:
+    return first, [picture for future in futures for picture in future.result()]
+
+
+@contextmanager
+def _workers() -> Iterator[ThreadPoolExecutor]:
+    """Open one thread per processor that this process may use; an interrupt drops what has not begun."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    pool = ThreadPoolExecutor(allowed)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _key(settings: ImageSettings, seed: int, source: Source) -> str:
+    """Identify the work: everything that the result depends on."""
+    parts: dict[str, Any] = settings.model_dump(mode="json") | {"source": source.fingerprint()}
+    text = json.dumps([RECIPE, seed, len(source), parts], sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def _is_finished(out: Path, key: str) -> bool:
+    try:
+        ImageStore.open(out)
+        return read_json(out / DESCRIPTION).get("key") == key
+    except ZPointsError:
+        return False
+
+
+def _make_folder(out: Path, source: Source) -> None:
+    if isinstance(source, FolderSource) and out.resolve().is_relative_to(source.root.resolve()):
+        raise SourceError(f"{out}: lies inside the folder of the pictures; choose another place")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SourceError(
+            f"{out}: cannot be made a folder ({error.strerror}); choose another place"
+        ) from error
+
+
+def _clear(out: Path) -> None:
+    """Remove what work in progress leaves, of this work or of any other."""
+    for name in (JOURNAL, f"{PIXELS}.partial", f"{PIXELS}.partial.json"):
+        (out / name).unlink(missing_ok=True)
+
+
+def _check_room(out: Path, needed: int) -> None:
+    free = shutil.disk_usage(out).free
+    if needed > free:
+        raise SourceError(
+            f"{out}: the pictures need {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; "
+            "make room, or lower images.size or images.count"
+        )

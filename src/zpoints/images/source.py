@@ -1,0 +1,83 @@
+"""What every source of pictures can do."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Literal, Self
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+__all__ = ["Crop", "Opener", "Source", "UnusableError"]
+
+Crop = Literal["none", "square"] | tuple[int, int, int, int]
+"""What is kept of a picture: all, the centred square, or a box (left, top, right, bottom) in pixels."""
+
+Opener = Callable[[], Image.Image]
+"""Gives one picture, from any thread; decodes it only when pixels are asked. May raise `UnusableError`."""
+
+
+class UnusableError(Exception):
+    """One picture that cannot be used. The text is the reason, in a few words."""
+
+
+class Source(ABC):
+    """A sequence of pictures that is too large to hold.
+
+    A subclass names its items (`label`) and gives them in ranges (`openers`). All else is optional knowledge.
+
+    Attributes
+    ----------
+    name : one word or a path, for messages.
+    picture_size : (height, width) if all pictures are known to have the same.
+    default_size : (height, width) that the user gets who does not choose.
+    default_crop : what is cut off before scaling if the user does not choose.
+    channels : 1 or 3 if known beforehand; None has the first pictures looked at.
+    held_bytes : memory that one opener holds before it is called.
+    splits : int8 per item, 0 train, 1 validation, 2 test, -1 none; None if the source has no official split.
+    attributes : one row per item; None if the source has none.
+    """
+
+    name: str
+    picture_size: tuple[int, int] | None = None
+    default_size: tuple[int, int] = (96, 96)
+    default_crop: Crop = "none"
+    channels: Literal[1, 3] | None = None
+    held_bytes: int = 0
+    splits: np.ndarray | None = None
+    attributes: pd.DataFrame | None = None
+
+    @property
+    def natural_size(self) -> tuple[int, int]:
+        """(height, width) of the uncut pictures, or what is sensible where these differ."""
+        return self.picture_size or self.default_size
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return the number of items, usable or not."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """Say in one line what the pictures are, and whose."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Return a text that is the same as long as the items are the same."""
+
+    @abstractmethod
+    def label(self, item: int) -> str:
+        """Return the name of one item: a relative path, a member, a number in a file."""
+
+    @abstractmethod
+    def openers(self, start: int, stop: int) -> Sequence[Opener]:
+        """Return one opener for each item from `start` to before `stop`. Called from one thread only."""
+
+    def close(self) -> None:
+        """Close what is open."""
+        return
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()

@@ -1,0 +1,253 @@
+"""The stages in order: prepare, train, encode, analyse, sample, decode, report. What is done is not done again.
+
+Each stage reads files of the stages before and writes its own folder. A stage counts as done when ``run.json``
+records it under the fingerprint that it would have now: its own settings, and the fingerprint of the stage
+before it. So a changed setting makes stale exactly what depends on it.
+"""
+
+import platform
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zpoints.analysis import analyse
+from zpoints.budget import Meter, processor_name
+from zpoints.config import SamplerName, Settings, save_settings
+from zpoints.errors import StageError
+from zpoints.latents import LatentSet
+from zpoints.progress import Progress, Silent
+from zpoints.storage import fingerprint, read_json, write_json
+
+__all__ = ["STAGES", "Run", "decode_to_folder", "run_stages", "sample_to_folder", "train_to_folder"]
+
+SHEET_COLUMNS = 12
+PACKAGES = ("zpoints", "torch", "numpy", "scipy", "numba", "scikit-learn", "pillow", "lightning-fabric")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder and settings, and the places of its files."""
+
+    folder: Path
+    settings: Settings
+
+    @property
+    def images(self) -> Path:
+        """pixels.npy, index.parquet, rejected.csv."""
+        return self.folder / "images"
+
+    @property
+    def model(self) -> Path:
+        """weights.safetensors, model.json, history.csv."""
+        return self.folder / "model"
+
+    @property
+    def latents(self) -> Path:
+        """The z-points of all pictures."""
+        return self.folder / "latents" / "z.npy"
+
+    @property
+    def analysis(self) -> Path:
+        """analysis.json, components.parquet, planes.parquet, distribution.npz."""
+        return self.folder / "analysis"
+
+    def samples(self, method: SamplerName) -> Path:
+        """z.npy, pictures.npy and grid.png of one sampler."""
+        return self.folder / "samples" / method
+
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return self.folder / "report" / "index.html"
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What run.json says; empty stages if there is none."""
+        path = self.folder / "run.json"
+        return read_json(path) if path.is_file() else {"stages": {}}
+
+    def write_record(self, stage: str, entry: dict[str, Any]) -> None:
+        """Note in run.json that a stage is done."""
+        record = self.record
+        stages = {name: record["stages"][name] for name in STAGES if name in record.get("stages", {})}
+        stages[stage] = entry
+        content = {
+            "name": self.settings.name,
+            "seed": self.settings.seed,
+            "python": platform.python_version(),
+            "system": platform.platform(),
+            "processor": processor_name(),
+            "versions": {name: found for name in PACKAGES if (found := _version(name))},
+            "stages": {name: stages[name] for name in STAGES if name in stages},
+        }
+        write_json(self.folder / "run.json", content)
+
+
+def run_stages(run: Run, progress: Progress | None = None) -> list[str]:
+    """Run every stage that is not done; returns the names of those that were run.
+
+    Raises
+    ------
+    ZPointsError : what a stage could not do; everything finished before stays, and the next call goes on there.
+    """
+    progress = progress or Silent()
+    keys = dict(_keys(run.settings))
+    ran: list[str] = []
+    for name, (work, outputs) in STAGES.items():
+        if name != "prepare":
+            # Not before the pictures were found: a mistyped source leaves an older run as it was.
+            save_settings(run.folder / "config.toml", run.settings)
+        recorded = run.record["stages"].get(name)
+        there = all(path.is_file() for path in outputs(run))
+        if recorded and there and recorded["key"] == keys[name]:
+            progress.say(f"{name}: done before, in {recorded['seconds']:.1f} s")
+            continue
+        if recorded and there:
+            progress.say(f"{name}: settings or what it builds on have changed since; doing it again")
+        with Meter() as meter:
+            note = work(run, keys[name], progress)
+        finished = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        run.write_record(name, {"key": keys[name], "finished": finished, **asdict(meter.cost), **note})
+        ran.append(name)
+    return ran
+
+
+def _keys(settings: Settings) -> Iterator[tuple[str, str]]:
+    """The fingerprint of each stage: its settings on top of the fingerprint of what it reads."""
+    s = settings
+    prepare = fingerprint("prepare", s.images.model_dump(), s.seed)
+    training = s.training.model_dump(exclude={"device"})
+    train = fingerprint("train", prepare, s.autoencoder.model_dump(), training)
+    encode = fingerprint("encode", train)
+    # The length of a block changes no result.
+    analysis = fingerprint("analyse", encode, s.analysis.model_dump(exclude={"block"}))
+    sample = fingerprint("sample", analysis, s.samples.model_dump())
+    decode = fingerprint("decode", sample, s.report.sheet)
+    report = fingerprint("report", decode, s.report.model_dump(), s.name)
+    found = (prepare, train, encode, analysis, sample, decode, report)
+    yield from zip(STAGES, found, strict=True)
+
+
+def _prepare(run: Run, key: str, progress: Progress) -> dict[str, Any]:
+    from zpoints.images.prepare import prepare
+
+    store = prepare(run.settings.images, run.images, run.settings.seed, progress)
+    return {"images": len(store)}
+
+
+def _train(run: Run, key: str, progress: Progress) -> dict[str, Any]:
+    train_to_folder(run.settings, run.images, run.model, progress)
+    return {}
+
+
+def _encode(run: Run, key: str, progress: Progress) -> dict[str, Any]:
+    from zpoints.autoencoder.coding import Coder, encode
+    from zpoints.images.store import ImageStore
+
+    training = run.settings.training
+    store = ImageStore.open(run.images)
+    encode(Coder.load(run.model, training.device, training.precision), store, run.latents, progress, key)
+    return {"images": len(store)}
+
+
+def _analyse(run: Run, key: str, progress: Progress) -> dict[str, Any]:
+    from zpoints.images.store import ImageStore
+
+    # Held-out pictures stay out of the distribution, so that a judge can use them.
+    rows = ImageStore.open(run.images).rows("train")
+    if len(rows) < 2:
+        raise StageError(f"{run.images}: {len(rows)} training picture(s); a distribution needs at least 2")
+    analyse(run.latents, run.settings.analysis, rows, progress).save(run.analysis)
+    return {"vectors": len(rows)}
+
+
+def _sample(run: Run, key: str, progress: Progress) -> dict[str, Any]:
+    s = run.settings.samples
+    with progress.task("sample", len(s.methods) * s.count, "vectors") as task:
+        for method in s.methods:
+            distribution = run.analysis / "distribution.npz"
+            sample_to_folder(distribution, run.samples(method), method, s.count, s.sigma, run.settings.seed)
+            task.advance(s.count, method)
+    return {"vectors": len(s.methods) * s.count}
+
+
+def _decode(run: Run, key: str, progress: Progress) -> dict[str, Any]:
+    from zpoints.autoencoder.coding import Coder
+
+    training = run.settings.training
+    coder = Coder.load(run.model, training.device, training.precision)
+    for method in run.settings.samples.methods:
+        folder = run.samples(method)
+        decode_to_folder(coder, folder / "z.npy", folder, run.settings.report.sheet, progress, f"{key} {method}")
+    return {"images": len(run.settings.samples.methods) * run.settings.samples.count}
+
+
+def _report(run: Run, key: str, progress: Progress) -> dict[str, Any]:
+    from zpoints.report.page import write_report
+
+    with progress.task("report", 1, "pages") as task:
+        write_report(run)
+        task.advance()
+    return {}
+
+
+Work = Callable[[Run, str, Progress], dict[str, Any]]
+Outputs = Callable[[Run], list[Path]]
+
+STAGES: dict[str, tuple[Work, Outputs]] = {
+    "prepare": (_prepare, lambda run: [run.images / "pixels.npy", run.images / "index.parquet"]),
+    "train": (_train, lambda run: [run.model / "model.json", run.model / "weights.safetensors"]),
+    "encode": (_encode, lambda run: [run.latents]),
+    "analyse": (_analyse, lambda run: [run.analysis / "analysis.json", run.analysis / "distribution.npz"]),
+    "sample": (_sample, lambda run: [run.samples(method) / "z.npy" for method in run.settings.samples.methods]),
+    "decode": (_decode, lambda run: [run.samples(method) / "grid.png" for method in run.settings.samples.methods]),
+    "report": (_report, lambda run: [run.report]),
+}
+
+
+def train_to_folder(settings: Settings, images: Path, out: Path, progress: Progress) -> None:
+    """Train, and lay a sheet of originals above their reconstructions beside the model."""
+    from zpoints.autoencoder.coding import Coder
+    from zpoints.autoencoder.device import Device
+    from zpoints.autoencoder.training import train
+    from zpoints.images.store import ImageStore
+    from zpoints.report.sheets import in_turn, save_sheet
+
+    store = ImageStore.open(images)
+    network = train(store, out, settings.autoencoder, settings.training, settings.seed, progress)
+    watched = store.rows("val") if len(store.rows("val")) else store.rows("train")
+    originals = np.asarray(store.pixels[watched[: 2 * SHEET_COLUMNS]])
+    rebuilt = Coder(network, Device.of(settings.training)).reconstruct(originals)
+    save_sheet(out / "reconstructions.png", in_turn(originals, rebuilt, SHEET_COLUMNS), SHEET_COLUMNS)
+
+
+def sample_to_folder(source: Any, out: Path, method: SamplerName, count: int, sigma: float, seed: int) -> None:
+    """Fit one sampler on an analysis, a distribution.npz or vectors, and write ``z.npy`` (count, d) float32."""
+    from zpoints.samplers import by_name
+    from zpoints.storage import write_npy
+
+    write_npy(out / "z.npy", by_name(method, sigma).fit(source).sample(count, seed))
+
+
+def decode_to_folder(coder: Any, latents: Path, out: Path, sheet: int, progress: Progress, key: str = "") -> None:
+    """Decode a file of vectors to ``pictures.npy`` (n, H, W, C) uint8, and the first `sheet` to ``grid.png``."""
+    from zpoints.autoencoder.coding import decode
+    from zpoints.report.sheets import save_sheet
+    from zpoints.storage import open_array
+
+    decode(coder, LatentSet.open(latents), out / "pictures.npy", progress, key)
+    save_sheet(out / "grid.png", np.asarray(open_array(out / "pictures.npy")[:sheet]), SHEET_COLUMNS)
+
+
+def _version(package: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,1 @@
+"""What a person sees: contact sheets, figures, and the page that holds them."""

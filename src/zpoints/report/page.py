@@ -1,0 +1,165 @@
+"""The report: one HTML page with everything inside it, made from the files of a run."""
+
+import base64
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure
+from PIL import Image
+
+from zpoints.analysis import COVERAGE_COLUMNS, Analysis
+from zpoints.config import SamplerName
+from zpoints.errors import StageError
+from zpoints.images.store import ImageStore
+from zpoints.latents import LatentSet
+from zpoints.report import figures
+from zpoints.report.closing import verdict
+from zpoints.storage import atomic_path, open_array, read_json
+
+if TYPE_CHECKING:
+    from zpoints.pipeline import Run
+
+__all__ = ["write_report"]
+
+SAMPLER_TEXTS: dict[SamplerName, str] = {
+    "normal": "Drawn from the multivariate normal distribution with the measured mean and full covariance.",
+    "ellipse": "The same normal law, given that the vector lies inside the {sigma:g} sigma ellipses of all pairs of "
+    "PCA axes at once: drawn exactly, without rejection and without an order of the components.",
+    "independent": "Every component from its own Gaussian, correlations ignored: each density is right, and the "
+    "vectors still miss the region that the Decoder knows. This is what goes wrong.",
+}
+
+
+def write_report(run: "Run") -> None:
+    """Write ``report/index.html`` from the files of the finished stages.
+
+    Raises
+    ------
+    StageError : a stage before is missing.
+    """
+    for path in (run.model / "model.json", run.latents, run.analysis / "analysis.json"):
+        if not path.is_file():
+            raise StageError(f"{run.folder}: no {path.relative_to(run.folder)}; run `zpoints run` first")
+    environment = Environment(loader=PackageLoader("zpoints.report"), autoescape=True, undefined=StrictUndefined)
+    page = environment.get_template("report.html").render(_content(run))
+    with atomic_path(run.report) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def _content(run: "Run") -> dict[str, Any]:
+    store, analysis = ImageStore.open(run.images), Analysis.load(run.analysis)
+    model, record = read_json(run.model / "model.json"), run.record
+    history = pd.read_csv(run.model / "history.csv")
+    last, best = history.iloc[-1], history.loc[history["validation_loss"].fillna(history["train_loss"]).idxmin()]
+    return {
+        "name": run.settings.name,
+        "description": store.description,
+        "images": len(store),
+        "splits": {split: len(store.rows(split)) for split in ("train", "val", "test")},
+        "shape": store.shape,
+        "rejected": _rejected(run),
+        "model": model,
+        "settings": run.settings,
+        "record": record,
+        "summary": analysis.summary,
+        "verdict": verdict(analysis.summary),
+        "last": last,
+        "best": best,
+        "learning": _embed(figures.learning_figure(history)),
+        "reconstructions": _embed_file(run.model / "reconstructions.png"),
+        **_analysis_figures(run, store, analysis),
+        "samples": [_sample(run, method, analysis) for method in run.settings.samples.methods],
+        "total_seconds": sum(stage["seconds"] for stage in record["stages"].values()),
+    }
+
+
+def _analysis_figures(run: "Run", store: ImageStore, analysis: Analysis) -> dict[str, Any]:
+    z = analysis.components[analysis.components["axes"] == "z"]
+    pca = analysis.components[analysis.components["axes"] == "pca"]
+    wanted = run.settings.report.components
+    dominant = z.sort_values("std", ascending=False)["component"].head(wanted)
+    found = {
+        "densities": _embed(figures.density_figure(z, analysis.histograms["z"], dominant)),
+        "densities_pca": _embed(figures.density_figure(pca, analysis.histograms["pca"], pca["component"].head(8))),
+        "variance": _embed(
+            figures.explained_variance_figure(
+                pca["explained_variance"].to_numpy(), analysis.summary["components_for_variance"]
+            )
+        ),
+    }
+    planes = _ranked(analysis)
+    count = min(run.settings.report.planes, len(planes))
+    latents = LatentSet.open(run.latents, store.rows("train"))
+    mean, std = analysis.distribution.mean, analysis.distribution.std
+
+    def drawn(chosen: pd.DataFrame) -> str:
+        return _embed(figures.planes_figure(latents, chosen, mean, std, seed=run.settings.seed))
+
+    if count:
+        found |= {
+            "most_elliptic": drawn(planes.head(count)),
+            "least_elliptic": drawn(planes.tail(count).iloc[::-1]),
+            "coverage": _embed(figures.coverage_figure(planes, COVERAGE_COLUMNS, analysis.summary["n"])),
+        }
+    return {"planes": len(planes), **found}
+
+
+def _ranked(analysis: Analysis) -> pd.DataFrame:
+    """Planes of the original axes, the most elliptic first.
+
+    A plane's rank is the largest deviation of its four coverages from those of a normal pair, in standard errors.
+    """
+    planes = analysis.planes[analysis.planes["axes"] == "z"].dropna(subset=list(COVERAGE_COLUMNS))
+    if planes.empty:
+        return planes
+    exact = np.array([row["normal"] for row in analysis.summary["coverage"]["z"]])
+    error = np.sqrt(exact * (1 - exact) / analysis.summary["n"])
+    deviation = np.abs(planes[list(COVERAGE_COLUMNS)].to_numpy() - exact) / error
+    return planes.assign(deviation=deviation.max(axis=1)).sort_values("deviation", kind="stable")
+
+
+def _sample(run: "Run", method: SamplerName, analysis: Analysis) -> dict[str, Any]:
+    """One sampler's sheet, and where its vectors lie, in Mahalanobis distance, beside the z-points' own."""
+    z = open_array(run.samples(method) / "z.npy")
+    pca = analysis.distribution.pca
+    u = pca.transform(np.asarray(z, np.float64))[:, : pca.rank] / np.sqrt(pca.variance[: pca.rank])
+    return {
+        "name": method,
+        "text": SAMPLER_TEXTS[method].format(sigma=run.settings.samples.sigma),
+        "grid": _embed_file(run.samples(method) / "grid.png"),
+        "count": len(z),
+        "mahalanobis": float(np.median(np.linalg.norm(u, axis=1))),
+        "folder": str(run.samples(method).relative_to(run.folder)),
+    }
+
+
+def _rejected(run: "Run") -> pd.DataFrame:
+    path = run.images / "rejected.csv"
+    return pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=["source", "reason"])
+
+
+def _embed(figure: Figure) -> str:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=150)
+    # A palette is enough for a figure, at a third of the size.
+    image = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    small = io.BytesIO()
+    image.save(small, "PNG", optimize=True)
+    return _data(small.getvalue(), "png")
+
+
+def _embed_file(path: Path) -> str:
+    if not path.is_file():
+        raise StageError(f"{path}: missing; delete the stage's folder and run `zpoints run` again")
+    small = io.BytesIO()
+    # Lossless, and a third smaller than PNG.
+    Image.open(path).save(small, "WEBP", lossless=True, method=4)
+    return _data(small.getvalue(), "webp")
+
+
+def _data(content: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64," + base64.b64encode(content).decode("ascii")

@@ -1,0 +1,147 @@
+"""The normal distribution, restricted to the inside of all pairwise confidence ellipses. Exact, no rejection."""
+
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from jaxtyping import Float
+from scipy.integrate import cumulative_simpson
+from scipy.special import erf, log_ndtr, logsumexp, ndtr, ndtri
+
+from zpoints.errors import UsageError
+from zpoints.samplers.base import Sampler
+
+__all__ = ["Ellipse", "PairwiseEllipses"]
+
+GRID = 16385
+
+
+class PairwiseEllipses:
+    r"""The standard normal vector u of d components, given that it lies inside every pairwise k sigma ellipse.
+
+    In whitened axes the ellipses are circles, and all of them hold exactly when the two largest absolute values
+    satisfy :math:`u_{(1)}^2 + u_{(2)}^2 \le k^2`. Either no component exceeds :math:`c = k/\sqrt 2`, or exactly
+    one does, with absolute value m, and all others stay below :math:`\sqrt{k^2 - m^2}`:
+
+    .. math:: P = (2\Phi(c) - 1)^d + d \int_c^k 2\varphi(m) (2\Phi(\sqrt{k^2 - m^2}) - 1)^{d-1} dm .
+
+    Both cases can be drawn without rejection, so the cost per vector is O(d) and no order of the components
+    plays a role.
+
+    Parameters
+    ----------
+    dimension : number of components d.
+    sigma : level k of the ellipses.
+    """
+
+    def __init__(self, dimension: int, sigma: float) -> None:
+        self.dimension, self.sigma = dimension, sigma
+        self.bound = sigma if dimension == 1 else sigma / np.sqrt(2)
+
+    @property
+    def log_probability(self) -> float:
+        """Logarithm of the probability P that a standard normal vector lies inside all ellipses."""
+        return min(0.0, float(logsumexp([self._log_all_small, self._log_one_large])))
+
+    def draw(self, n: int, random: np.random.Generator) -> Float[np.ndarray, "n d"]:
+        """Draw n vectors."""
+        bound = np.full((n, 1), self.bound)
+        large = np.flatnonzero(random.random(n) < np.exp(self._log_one_large - self.log_probability))
+        if len(large):
+            m = self._largest(random.random(len(large)))
+            bound[large, 0] = np.sqrt(self.sigma**2 - m**2)
+        u = _truncated_normal(random.random((n, self.dimension)), bound)
+        if len(large):
+            place = random.integers(self.dimension, size=len(large))
+            u[large, place] = m * random.choice((-1.0, 1.0), size=len(large))
+        return u
+
+    def inside(self, u: Float[np.ndarray, "n d"]) -> np.ndarray:
+        """Whether each vector lies inside all ellipses."""
+        squares = np.sort(u**2, axis=1)[:, -2:]
+        return squares.sum(axis=1) <= self.sigma**2
+
+    @property
+    def _log_all_small(self) -> float:
+        return self.dimension * float(_log_within(np.array(self.bound)))
+
+    @cached_property
+    def _law_of_largest(self) -> tuple[np.ndarray, np.ndarray, float]:
+        """Grid of m from c to k, its cumulative distribution, and the logarithm of the integral over it."""
+        # m = k sin(t): the density behaves like a power of k - m at the end, which this makes smooth.
+        t = np.linspace(np.arcsin(self.bound / self.sigma), np.pi / 2, GRID)
+        m, room = self.sigma * np.sin(t), self.sigma * np.cos(t)
+        with np.errstate(divide="ignore"):
+            log_density = (
+                np.log(2 / np.sqrt(2 * np.pi)) - m**2 / 2 + (self.dimension - 1) * _log_within(room) + np.log(room)
+            )
+        shift = log_density.max()
+        cumulative = cumulative_simpson(np.exp(log_density - shift), x=t, initial=0)
+        # Far below the integrand's scale Simpson's parabolas may dip; a distribution function may not.
+        cumulative = np.maximum.accumulate(cumulative)
+        return m, cumulative / cumulative[-1], shift + float(np.log(cumulative[-1]))
+
+    @property
+    def _log_one_large(self) -> float:
+        if self.dimension == 1:
+            return -np.inf
+        return float(np.log(self.dimension)) + self._law_of_largest[2]
+
+    def _largest(self, share: np.ndarray) -> np.ndarray:
+        m, cumulative, _ = self._law_of_largest
+        return np.interp(share, cumulative, m)
+
+
+class Ellipse(Sampler):
+    r"""Draws from the measured normal distribution, inside the k sigma ellipses of all pairs of PCA axes.
+
+    This is the articles' generator, made exact: they drew the components one after the other, each from the
+    interval that the ellipses with all earlier ones left, and the result depended on their order. Here the
+    vectors follow the multivariate normal law, conditioned on lying inside all ellipses at once.
+
+    Warning: in many dimensions this is a small core. Of 256 normal components only 0.027 % of the vectors lie
+    inside all 3 sigma ellipses (43 % at 4 sigma). The pictures are cleaner and more alike for smaller sigma.
+
+    Parameters
+    ----------
+    sigma : level k of the ellipses.
+
+    Attributes
+    ----------
+    law_ : the law in whitened principal axes, after `fit`; ``law_.log_probability`` tells how small a core it is.
+    """
+
+    def __init__(self, sigma: float = 3.0) -> None:
+        if not 0 < sigma < np.inf:
+            raise UsageError(f"Ellipse: sigma={sigma}; the level of the ellipses must be positive")
+        self.sigma = sigma
+
+    def fit(self, source: Any) -> Self:
+        """Learn from z-points; see `Sampler.fit`. The law in whitened principal axes is `law_`."""
+        super().fit(source)
+        self.law_ = PairwiseEllipses(self.distribution_.pca.rank, self.sigma)
+        return self
+
+    def score_samples(self, z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
+        """Logarithm of the density at each vector; minus infinity outside of any ellipse."""
+        u, log_volume = self._whitened(z)
+        log_normal = log_volume - 0.5 * (u**2).sum(axis=1) - 0.5 * u.shape[1] * np.log(2 * np.pi)
+        return np.where(self.law_.inside(u), log_normal - self.law_.log_probability, -np.inf)
+
+    def _draw(self, n: int, random: np.random.Generator) -> Float[np.ndarray, "n d"]:
+        return self._unwhitened(self.law_.draw(n, random))
+
+
+def _log_within(bound: np.ndarray) -> np.ndarray:
+    """Logarithm of the probability 2 Phi(b) - 1 that a standard normal value lies in [-b, b]."""
+    # Far out, 1 - 2 Phi(-b) keeps the digits that the error function has lost.
+    near = np.log(np.maximum(erf(bound / np.sqrt(2)), 1e-320))
+    far = np.log1p(-2 * np.exp(log_ndtr(-np.maximum(bound, 1.0))))
+    return np.where(bound > 1.0, far, near)
+
+
+def _truncated_normal(share: np.ndarray, bound: np.ndarray) -> np.ndarray:
+    """Standard normal values in [-bound, bound], from uniform ones by the inverse distribution function."""
+    lowest = ndtr(-bound)
+    values = ndtri(lowest + share * (1 - 2 * lowest))
+    return np.clip(values, -bound, bound)

@@ -1,0 +1,26 @@
+"""One Gaussian per component, no correlation: what goes wrong when only single components are looked at."""
+
+import numpy as np
+from jaxtyping import Float
+
+from zpoints.samplers.base import Sampler
+
+__all__ = ["Independent"]
+
+
+class Independent(Sampler):
+    r"""Draws each component on its own, :math:`z_j \sim N(\mu_j, \sigma_j^2)`.
+
+    Every component's density is right, and the vectors are wrong all the same: the ellipses in the planes are
+    ignored, so nearly every vector lies outside of the region that the Decoder knows.
+    """
+
+    def score_samples(self, z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
+        """Logarithm of the product of the components' normal densities at each vector."""
+        std = self.distribution_.std
+        u = (np.asarray(z, np.float64) - self.distribution_.mean) / std
+        return -0.5 * (u**2).sum(axis=1) - np.log(std).sum() - 0.5 * u.shape[1] * np.log(2 * np.pi)
+
+    def _draw(self, n: int, random: np.random.Generator) -> Float[np.ndarray, "n d"]:
+        d = self.distribution_.dimension
+        return self.distribution_.mean + self.distribution_.std * random.standard_normal((n, d))

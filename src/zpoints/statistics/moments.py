@@ -1,0 +1,125 @@
+"""Mean, covariance, skewness and kurtosis of any number of vectors, as a sum over blocks."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from jaxtyping import Float, Num
+from scipy.linalg.blas import dsyrk
+
+__all__ = ["Moments"]
+
+Vector = Float[np.ndarray, " d"]
+Matrix = Float[np.ndarray, "d d"]
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    r"""First to fourth moments of a set of vectors, mergeable without loss.
+
+    Holds :math:`n`, the mean :math:`m`, the scatter matrix :math:`\sum (x - m)(x - m)^T`, and per component the
+    sums :math:`\sum (x_j - m_j)^3` and :math:`\sum (x_j - m_j)^4`. Two of them add up exactly, so blocks may be
+    cut anyhow and come in any order. All sums are float64, whatever the data is.
+
+    References
+    ----------
+    T. Chan, G. Golub, R. LeVeque, Updating formulae and a pairwise algorithm for computing sample variances,
+    Stanford STAN-CS-79-773 (1979).
+    P. Pebay, Formulas for robust, one-pass parallel computation of covariances and arbitrary-order statistical
+    moments, Sandia SAND2008-6212 (2008), https://doi.org/10.2172/1028931
+    """
+
+    n: int
+    mean: Vector
+    scatter: Matrix
+    third: Vector
+    fourth: Vector
+
+    @classmethod
+    def of(cls, block: Num[np.ndarray, "m d"]) -> Self:
+        """Summarise one block of at least one vector."""
+        x = np.array(block, dtype=np.float64, order="C")
+        mean = x.mean(axis=0)
+        x -= mean
+        # Where the mean is far larger than the spread, its rounding shows only after the subtraction.
+        rest = x.mean(axis=0)
+        x -= rest
+        mean += rest
+        scatter = np.ascontiguousarray(_symmetric(dsyrk(1.0, x.T)))
+        square = x * x
+        return cls(
+            n=len(x),
+            mean=mean,
+            scatter=scatter,
+            third=np.einsum("ij,ij->j", square, x),
+            fourth=np.einsum("ij,ij->j", square, square),
+        )
+
+    def __add__(self, other: Self) -> Self:
+        """Moments of both sets together."""
+        a, b, n = self.n, other.n, self.n + other.n
+        delta = other.mean - self.mean
+        variance_a, variance_b = np.diagonal(self.scatter), np.diagonal(other.scatter)
+        third = (
+            self.third
+            + other.third
+            + delta**3 * (a * b * (a - b) / n**2)
+            + 3 * delta * (a * variance_b - b * variance_a) / n
+        )
+        fourth = (
+            self.fourth
+            + other.fourth
+            + delta**4 * (a * b * (a * a - a * b + b * b) / n**3)
+            + 6 * delta**2 * (a * a * variance_b + b * b * variance_a) / n**2
+            + 4 * delta * (a * other.third - b * self.third) / n
+        )
+        return type(self)(
+            n=n,
+            mean=self.mean + delta * (b / n),
+            scatter=self.scatter + other.scatter + np.outer(delta, delta) * (a * b / n),
+            third=third,
+            fourth=fourth,
+        )
+
+    @property
+    def dimension(self) -> int:
+        """Number of components d."""
+        return len(self.mean)
+
+    @property
+    def covariance(self) -> Matrix:
+        """Unbiased covariance matrix: the scatter matrix over n - 1."""
+        return self.scatter / (self.n - 1)
+
+    @property
+    def std(self) -> Vector:
+        """Standard deviation of each component (unbiased variance)."""
+        return np.sqrt(np.diagonal(self.scatter) / (self.n - 1))
+
+    @property
+    def pearson(self) -> Matrix:
+        """Pearson's correlation coefficients; the diagonal is exactly 1."""
+        scale = np.sqrt(np.diagonal(self.scatter))
+        # Dividing twice, not by a product: 1e-160 * 1e-160 would underflow.
+        matrix = self.scatter / scale / scale[:, None]
+        np.fill_diagonal(matrix, 1.0)
+        return np.clip(matrix, -1.0, 1.0)
+
+    @property
+    def skewness(self) -> Vector:
+        r"""Skewness of each component, :math:`m_3 / m_2^{3/2}`; 0 for a normal distribution."""
+        scale = np.sqrt(np.diagonal(self.scatter) / self.n)
+        return self.third / self.n / scale / scale / scale
+
+    @property
+    def excess_kurtosis(self) -> Vector:
+        r"""Excess kurtosis of each component, :math:`m_4 / m_2^2 - 3`; 0 for a normal distribution."""
+        variance = np.diagonal(self.scatter) / self.n
+        return self.fourth / self.n / variance / variance - 3.0
+
+
+def _symmetric(upper: Matrix) -> Matrix:
+    """Fill the lower triangle of a matrix of which only the upper one is set."""
+    full = upper + upper.T
+    full[np.diag_indices_from(full)] = np.diagonal(upper)
+    return full

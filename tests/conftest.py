@@ -1,0 +1,22 @@
+"""Shape annotations are checked in every test; Hypothesis has no deadline, and leaves nothing to chance in CI."""
+
+import os
+
+import hypothesis
+import numpy as np
+import pytest
+import support
+
+support.check_shapes()
+
+hypothesis.settings.register_profile("local", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+@pytest.fixture(scope="session")
+def cloud() -> np.ndarray:
+    """2,000 correlated normal vectors of 5 components, float32."""
+    z = support.correlated(2000, 5).astype(np.float32)
+    z.flags.writeable = False
+    return z

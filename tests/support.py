@@ -1,0 +1,48 @@
+"""What several tests use: shape checks while the tests run, clouds of points, and errors of one line."""
+
+import inspect
+import typing
+from collections.abc import Callable
+from typing import Any
+
+import beartype
+import numba
+import numpy as np
+from jaxtyping import install_import_hook
+
+from zpoints.errors import ZPointsError
+
+
+def checked(function: Any) -> Any:
+    """Beartype, without a look at `Self`, which it knows only in classes that it decorates whole."""
+    hints = getattr(function, "__annotations__", {})
+    function.__annotations__ = {name: Any if hint is typing.Self else hint for name, hint in hints.items()}
+    return beartype.beartype(function)
+
+
+def check_shapes() -> None:
+    """From now on, the shape annotations of the mathematics are checked in every call."""
+    compiled = numba.njit
+
+    def njit(*args: Any, **options: Any) -> Callable[[Any], Any]:
+        """Numba compiles the function itself, not the check around it."""
+        return lambda function: compiled(*args, **options)(inspect.unwrap(function))
+
+    numba.njit = njit
+    install_import_hook(["zpoints.statistics", "zpoints.samplers", "zpoints.distribution"], "support.checked")
+
+
+def correlated(n: int, d: int, seed: int = 0) -> np.ndarray:
+    """Normal vectors, off centre, with correlated components of unequal spread."""
+    random = np.random.default_rng(seed)
+    mix = random.normal(size=(d, d)) / np.sqrt(d) + np.diag(np.linspace(0.3, 2.0, d))
+    return random.normal(size=(n, d)) @ mix + np.linspace(-3.0, 3.0, d)
+
+
+def line(error: BaseException) -> str:
+    """The message of an error that a user meets, which must be one line and not a long one."""
+    assert isinstance(error, ZPointsError)
+    text = str(error)
+    assert text
+    assert "\n" not in text
+    return text
