@@ -14,10 +14,13 @@ from zpoints.errors import ZPointsError
 
 
 def checked(function: Any) -> Any:
-    """Beartype, without a look at `Self`, which it knows only in classes that it decorates whole."""
+    """Beartype, without a look at `Self`, which it knows only in classes that it decorates whole.
+
+    An int is taken for a float, as PEP 484 has it.
+    """
     hints = getattr(function, "__annotations__", {})
     function.__annotations__ = {name: Any if hint is typing.Self else hint for name, hint in hints.items()}
-    return beartype.beartype(function)
+    return beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))(function)
 
 
 def check_shapes() -> None:
@@ -46,3 +49,14 @@ def line(error: BaseException) -> str:
     assert text
     assert "\n" not in text
     return text
+
+
+def blobs(count: int, height: int, width: int, colours: int, seed: int = 0) -> np.ndarray:
+    """Pictures of one soft blob each, of random place, size and colour: (count, height, width, colours) uint8."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width] / max(height, width)
+    place = random.uniform(0.25, 0.6, (count, 2, 1, 1))
+    size = random.uniform(0.1, 0.3, (count, 1, 1))
+    shape = np.exp(-((y - place[:, 0]) ** 2 + (x - place[:, 1]) ** 2) / (2 * size**2))
+    colour = random.uniform(60, 255, (count, 1, 1, colours))
+    return (shape[..., None] * colour).astype(np.uint8)

@@ -147,10 +147,10 @@ def test_npz_in_fortran_order_is_refused(tmp_path: Path) -> None:
 
 def test_npz_ranges_may_come_in_any_order(tmp_path: Path) -> None:
     truth = np.random.default_rng(0).integers(0, 256, (50, 6, 5), dtype=np.uint8)
-    source = opened(saved(tmp_path, truth, "npz"))
-    for start, stop in [(10, 20), (20, 30), (5, 7), (40, 50), (0, 50)]:
-        block = [Cut((6, 5)).picture(opener)[..., 0] for opener in source.openers(start, stop)]
-        assert np.array_equal(block, truth[start:stop])
+    with opened(saved(tmp_path, truth, "npz")) as source:
+        for start, stop in [(10, 20), (20, 30), (5, 7), (40, 50), (0, 50)]:
+            block = [Cut((6, 5)).picture(opener)[..., 0] for opener in source.openers(start, stop)]
+            assert np.array_equal(block, truth[start:stop])
 
 
 def test_npz_that_ends_early_is_one_line(tmp_path: Path) -> None:
@@ -158,8 +158,7 @@ def test_npz_that_ends_early_is_one_line(tmp_path: Path) -> None:
     np.save(buffer, np.zeros((100, 8, 8), np.uint8))
     with zipfile.ZipFile(tmp_path / "short.npz", "w") as archive:
         archive.writestr("images.npy", buffer.getvalue()[:3000])
-    source = opened(tmp_path / "short.npz")
-    with pytest.raises(SourceError, match="damaged at row 0"):
+    with opened(tmp_path / "short.npz") as source, pytest.raises(SourceError, match="damaged at row 0"):
         source.openers(0, 100)
 
 

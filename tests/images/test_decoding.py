@@ -18,9 +18,7 @@ from zpoints.images.decoding import Cut, crop_box, is_grey, open_encoded, pillow
 from zpoints.images.source import Crop, UnusableError
 
 
-def cut(
-    content: bytes, size: tuple[int, int] = (12, 10), megapixels: float = 1.0, **cutting
-) -> np.ndarray | str:
+def cut(content: bytes, size: tuple[int, int] = (12, 10), megapixels: float = 1.0, **cutting: Any) -> Any:
     with pillow_limits(megapixels):
         return Cut(size, **cutting).picture(lambda: open_encoded(io.BytesIO(content), megapixels))
 

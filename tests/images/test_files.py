@@ -178,6 +178,7 @@ def test_missing_path_names_itself_and_the_built_in_sources() -> None:
 def test_impossible_paths_are_source_errors(
     source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"x")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SourceError):
         open_source(ImageSettings(source=source))

@@ -113,7 +113,7 @@ class ArraySource(Source):
     def close(self) -> None:
         """Close the file."""
         if isinstance(self.rows, _ZippedRows):
-            self.rows.archive.close()
+            self.rows.close()
 
     def _open(self, item: int) -> Image.Image:
         return picture(self.layout.upright(self.rows[item : item + 1][0]))
@@ -156,17 +156,31 @@ def npz(path: Path, name: str, count: int | None, max_megapixels: float) -> Arra
     """Open the array of pictures in a .npz file; it is read as a stream and never held whole."""
     try:
         archive = zipfile.ZipFile(path)
-        arrays = {
-            member.removesuffix(".npy"): _ZippedRows(archive, member, name)
-            for member in archive.namelist()
-            if member.endswith(".npy")
-        }
+    except (OSError, zipfile.BadZipFile) as error:
+        raise _unreadable(name, error) from error
+    arrays: dict[str, _ZippedRows] = {}
+    try:
+        arrays = _arrays(archive, name)
+        chosen = _choose(arrays, name)
+        mark = f"{file_mark(path)} {chosen}"
+        return ArraySource(arrays[chosen], name, mark, count, max_megapixels, lazily=False)
+    except BaseException:
+        for rows in arrays.values():
+            rows.close()
+        archive.close()
+        raise
+
+
+def _arrays(archive: zipfile.ZipFile, name: str) -> dict[str, "_ZippedRows"]:
+    members = [member for member in archive.namelist() if member.endswith(".npy")]
+    try:
+        return {member.removesuffix(".npy"): _ZippedRows(archive, member, name) for member in members}
     except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise SourceError(f"{name}: cannot be read as .npz ({error}); write it with numpy.savez") from error
-    chosen = _choose(arrays, name)
-    return ArraySource(
-        arrays[chosen], name, f"{file_mark(path)} {chosen}", count, max_megapixels, lazily=False
-    )
+        raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: Exception) -> SourceError:
+    return SourceError(f"{name}: cannot be read as .npz ({error}); write it with numpy.savez")
 
 
 class _ZippedRows:
@@ -192,6 +206,12 @@ class _ZippedRows:
             raise SourceError(
                 f"{self.name}: damaged at row {self.position} ({error}); write it anew"
             ) from error
+
+    def close(self) -> None:
+        """Close the stream and the file."""
+        if self.stream:
+            self.stream.close()
+        self.archive.close()
 
     def _rewind(self) -> None:
         if self.stream:

@@ -113,7 +113,7 @@ class _Preparation:
             return 1 if self.settings.colour == "grey" else 3
         if self.source.channels is not None:
             return self.source.channels
-        results = chain.from_iterable(pictures for _, pictures in self._decoded(cut, 0, pool))
+        results = chain.from_iterable(pictures for _, pictures in self._decoded(cut, 0, pool, PROBE // 2))
         readable = islice((picture for picture in results if not isinstance(picture, str)), PROBE)
         verdicts = [is_grey(picture) for picture in readable]
         return 1 if verdicts and all(verdicts) else 3
@@ -122,7 +122,7 @@ class _Preparation:
         total, done = len(self.source), journal.items
         started = time.monotonic()
         with self.progress.task("prepare", total, "images", done=done) as task:
-            for first, pictures in self._decoded(cut, done, pool):
+            for first, pictures in self._decoded(cut, done, pool, BLOCK_PICTURES):
                 rejected = tuple(
                     (first + place, picture)
                     for place, picture in enumerate(pictures)
@@ -138,12 +138,12 @@ class _Preparation:
                 task.advance(len(pictures))
 
     def _decoded(
-        self, cut: Cut, start: int, pool: ThreadPoolExecutor
+        self, cut: Cut, start: int, pool: ThreadPoolExecutor, at_most: int
     ) -> Iterator[tuple[int, list[np.ndarray | str]]]:
         """Yield (first item, one picture or reason per item) block by block, decoding one block ahead."""
         height, width = cut.size
         picture_bytes = max(height * width * 3, self.source.held_bytes)
-        size = min(BLOCK_PICTURES, max(1, BLOCK_BYTES // picture_bytes))
+        size = min(at_most, max(1, BLOCK_BYTES // picture_bytes))
         waiting: deque[tuple[int, list[Future[list[np.ndarray | str]]]]] = deque()
         for first in range(start, len(self.source), size):
             openers = self.source.openers(first, min(first + size, len(self.source)))

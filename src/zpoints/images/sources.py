@@ -59,7 +59,7 @@ def _expanded(name: str) -> Path:
         raise SourceError(
             f"{name!r}: not a path ({error}); name a folder or a file, or {_names()}"
         ) from error
-    if not there:
+    if not (name and there):  # an empty text would mean the folder one stands in
         raise SourceError(f"{name}: no such folder or file; name one, or {_names()}")
     return path
 

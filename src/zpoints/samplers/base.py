@@ -37,12 +37,11 @@ class Sampler(ABC):
 
     def sample(self, n: int, seed: int = 0) -> Float32[np.ndarray, "n d"]:
         """Draw `n` vectors. The same seed gives the same vectors."""
-        if not hasattr(self, "distribution_"):
-            raise UsageError(f"{type(self).__name__}: sample before fit; call fit(analysis) first")
+        dimension = self._learnt().dimension
         if n < 1:
             raise UsageError(f"{type(self).__name__}: sample(n={n}); n must be at least 1")
         random = np.random.default_rng(seed)
-        out = np.empty((n, self.distribution_.dimension), np.float32)
+        out = np.empty((n, dimension), np.float32)
         for start in range(0, n, BLOCK):
             out[start : start + BLOCK] = self._draw(min(BLOCK, n - start), random)
         return out
@@ -55,9 +54,15 @@ class Sampler(ABC):
     def _draw(self, n: int, random: np.random.Generator) -> Float[np.ndarray, "n d"]:
         """Draw at most `BLOCK` vectors."""
 
+    def _learnt(self) -> Distribution:
+        """What `fit` learnt."""
+        if not hasattr(self, "distribution_"):
+            raise UsageError(f"{type(self).__name__}: not fitted yet; call fit(analysis) first")
+        return self.distribution_
+
     def _whitened(self, z: Float[np.ndarray, "n d"]) -> tuple[Float[np.ndarray, "n d"], float]:
         """Vectors in units of sigma along the principal axes, and the logarithm of the volume element."""
-        pca = self.distribution_.pca
+        pca = self._learnt().pca
         if pca.rank < self.distribution_.dimension:
             raise ArrayError(
                 f"{type(self).__name__}: no density: the {self.distribution_.n} vectors of the fit span "

@@ -17,7 +17,7 @@ class Independent(Sampler):
 
     def score_samples(self, z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
         """Logarithm of the product of the components' normal densities at each vector."""
-        std = self.distribution_.std
+        std = self._learnt().std
         u = (np.asarray(z, np.float64) - self.distribution_.mean) / std
         return -0.5 * (u**2).sum(axis=1) - np.log(std).sum() - 0.5 * u.shape[1] * np.log(2 * np.pi)
 

@@ -54,7 +54,8 @@ class Ellipses:
         # The product of the eigenvalues is the determinant: no cancellation when the ellipse is a thin one.
         minor = a * b * (1 - r) * (1 + r) / major
         angle = np.degrees(0.5 * np.arctan2(2 * c, a - b))
-        return cls(np.sqrt(major), np.sqrt(minor), angle)
+        # The two ends of the axis are one direction; a negative zero would give the other end.
+        return cls(np.sqrt(major), np.sqrt(minor), np.where(angle <= -90, 90.0, angle))
 
     def outline(self, plane: int, sigma: float, points: int = 200) -> Float[np.ndarray, "points 2"]:
         """Points on the k sigma ellipse of one plane, around the origin, for drawing."""

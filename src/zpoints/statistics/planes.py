@@ -64,6 +64,9 @@ def standardise(
     block: Num[np.ndarray, "m d"], mean: Float[np.ndarray, " d"], std: Float[np.ndarray, " d"]
 ) -> Float[np.ndarray, "d m"]:
     """(x - mean) / std in float64, then float32, one contiguous row per component."""
+    if block.dtype not in (np.float32, np.float64):
+        # Numba knows neither float16 nor foreign byte order: it fails, or reads the bytes in its own.
+        block = block.astype(np.float64)
     out = np.empty((block.shape[1], block.shape[0]), np.float32)
     _standardise(block, mean, 1.0 / std, out)
     return out

@@ -1,0 +1,108 @@
+"""The network's shapes, its size, and the reading of its description."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import line
+
+from zpoints.autoencoder.network import Architecture, Autoencoder, pictures_to_tensor, tensor_to_pictures
+from zpoints.config import AutoencoderSettings
+from zpoints.errors import ArrayError, UsageError
+
+SMALL = AutoencoderSettings(channels=(4, 6, 8, 10), latent=7)
+
+
+def parameters(network: torch.nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters())
+
+
+def test_the_articles_network_has_256_components_and_over_ten_million_parameters_at_96x96() -> None:
+    network = Autoencoder(Architecture.of((96, 96, 3), AutoencoderSettings()))
+    assert network.encoder.to_latent.out_features == 256
+    assert parameters(network) > 10_000_000
+    convolutions = [m for m in network.modules() if isinstance(m, torch.nn.Conv2d)]
+    transposed = [m for m in network.modules() if isinstance(m, torch.nn.ConvTranspose2d)]
+    assert len(convolutions) == len(transposed) == 4
+    assert all(m.stride == (2, 2) for m in convolutions + transposed)
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())
+
+
+@settings(max_examples=40)
+@given(
+    height=st.integers(16, 70),
+    width=st.integers(16, 70),
+    colours=st.sampled_from((1, 3)),
+    kernel=st.integers(2, 7),
+    layers=st.integers(1, 4),
+    batch_norm=st.booleans(),
+)
+def test_any_size_comes_back_at_its_own_size(
+    height: int, width: int, colours: int, kernel: int, layers: int, batch_norm: bool
+) -> None:
+    chosen = AutoencoderSettings(
+        channels=(3, 4, 5, 6)[:layers], kernel=kernel, latent=5, batch_norm=batch_norm
+    )
+    network = Autoencoder(Architecture.of((height, width, colours), chosen)).eval()
+    pictures = torch.rand(2, colours, height, width)
+    with torch.inference_mode():
+        z = network.encoder(pictures)
+        rebuilt = network.decoder(z)
+    assert z.shape == (2, 5)
+    assert rebuilt.shape == pictures.shape
+    assert rebuilt.min() >= 0
+    assert rebuilt.max() <= 1
+
+
+def test_orl_s_92x112_grey_pictures_fit() -> None:
+    network = Autoencoder(Architecture.of((112, 92, 1), SMALL))
+    assert network(torch.rand(2, 1, 112, 92)).shape == (2, 1, 112, 92)
+
+
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "selu"])
+def test_each_activation_is_in_the_network(name: str) -> None:
+    network = Autoencoder(Architecture.of((32, 32, 3), SMALL.model_copy(update={"activation": name})))
+    kinds = {type(m).__name__.lower() for m in network.modules()}
+    assert name.replace("_", "") in kinds
+
+
+def test_memory_order_does_not_change_the_result() -> None:
+    torch.manual_seed(0)
+    network = Autoencoder(Architecture.of((32, 48, 3), SMALL)).eval()
+    pictures = torch.rand(3, 3, 32, 48)
+    with torch.inference_mode():
+        plain = network(pictures)
+        network.to(memory_format=torch.channels_last)
+        last = network(pictures.contiguous(memory_format=torch.channels_last))
+    torch.testing.assert_close(plain, last, rtol=1e-4, atol=1e-5)
+
+
+def test_under_autocast_latent_vectors_are_not_rounded_to_bfloat16() -> None:
+    network = Autoencoder(Architecture.of((32, 32, 3), SMALL)).eval()
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        z = network.encoder(torch.rand(8, 3, 32, 32))
+    assert z.dtype == torch.float32
+    assert (z != z.bfloat16().float()).any()
+
+
+def test_pictures_too_small_for_the_layers_are_refused_in_one_line() -> None:
+    with pytest.raises(UsageError) as caught:
+        Architecture.of((8, 8, 3), SMALL)
+    assert "8x8" in line(caught.value)
+
+
+def test_architecture_survives_json() -> None:
+    architecture = Architecture.of((64, 48, 1), SMALL)
+    assert Architecture.from_json(architecture.to_json()) == architecture
+    with pytest.raises(ArrayError) as caught:
+        Architecture.from_json({"height": 3})
+    line(caught.value)
+
+
+def test_bytes_survive_the_way_to_a_tensor_and_back() -> None:
+    pictures = torch.arange(256, dtype=torch.uint8).repeat(3, 1).T.reshape(1, 16, 16, 3).contiguous()
+    values = pictures_to_tensor(pictures)
+    assert values.shape == (1, 3, 16, 16)
+    assert values.is_contiguous(memory_format=torch.channels_last)
+    assert values.max() == 1
+    assert torch.equal(tensor_to_pictures(values), pictures)

@@ -1,0 +1,255 @@
+"""Training learns, can be interrupted anywhere, and says so when it cannot go on."""
+
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+from support import line
+
+from zpoints.autoencoder.checkpoint import TrainingState, load_autoencoder, model_key
+from zpoints.autoencoder.device import Device
+from zpoints.autoencoder.training import HISTORY_COLUMNS, Trainer, train
+from zpoints.config import AutoencoderSettings, TrainingSettings
+from zpoints.errors import StageError, UsageError
+from zpoints.images.batches import batches, shuffled
+from zpoints.images.store import ImageStore
+
+NETWORK = AutoencoderSettings(channels=(8, 12, 16), latent=8)
+TRAINING = TrainingSettings(epochs=4, batch=32, learning_rate=3e-3)
+
+
+def losses(folder: Path) -> np.ndarray:
+    history = pd.read_csv(folder / "history.csv")
+    return history[["epoch", "train_loss", "validation_loss", "learning_rate"]].to_numpy()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(store: ImageStore, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    train(store, folder, NETWORK, TRAINING)
+    return folder
+
+
+def test_it_learns_and_writes_what_it_promises(store: ImageStore, undisturbed: Path) -> None:
+    history = pd.read_csv(undisturbed / "history.csv")
+    assert tuple(history.columns) == HISTORY_COLUMNS
+    assert list(history["epoch"]) == [1, 2, 3, 4]
+    assert history["train_loss"].iloc[-1] < 0.6 * history["train_loss"].iloc[0]
+    network, content = load_autoencoder(undisturbed)
+    assert content["best_validation_loss"] == pytest.approx(history["validation_loss"].min())
+    # The kept weights really have that loss.
+    pictures = torch.from_numpy(store.pixels[store.rows("val")]).permute(0, 3, 1, 2) / 255
+    with torch.inference_mode():
+        loss = torch.nn.functional.mse_loss(network(pictures), pictures).item()
+    assert loss == pytest.approx(content["best_validation_loss"], rel=0.02)  # bfloat16 against float32
+
+
+def test_the_best_epoch_is_kept_not_the_last(
+    store: ImageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    validation = iter([0.5, 0.1, 0.3, 0.2])
+    monkeypatch.setattr(Trainer, "_validate", lambda self: next(validation))
+    train(store, tmp_path, NETWORK, TRAINING)
+    best, weights = (load_file(tmp_path / name) for name in ("checkpoints/best.safetensors", "weights.safetensors"))
+    last = TrainingState.load(tmp_path / "checkpoints" / "last.pt", _key(tmp_path)).network
+    name = "encoder.to_latent.weight"
+    assert torch.equal(best[name], weights[name])
+    assert not torch.equal(last[name], weights[name])
+
+
+def _key(folder: Path) -> str:
+    return torch.load(folder / "checkpoints" / "last.pt", weights_only=True)["key"]
+
+
+class Killed(BaseException):
+    """Stands in for SIGKILL: nothing in the package catches it."""
+
+
+@pytest.mark.parametrize("step", [1, 9, 13, 27])
+def test_interrupted_anywhere_it_ends_with_the_same_weights_and_curve(
+    store: ImageStore, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    original, count = Trainer._step, iter(range(1, 10**6))
+
+    def dying(self: Trainer, block: np.ndarray) -> torch.Tensor:
+        if next(count) == step:
+            raise Killed
+        return original(self, block)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "_step", dying)
+        with pytest.raises(Killed):
+            train(store, tmp_path, NETWORK, TRAINING)
+    assert not (tmp_path / "model.json").exists()
+    train(store, tmp_path, NETWORK, TRAINING)
+    np.testing.assert_array_equal(losses(tmp_path), losses(undisturbed))
+    assert (tmp_path / "weights.safetensors").read_bytes() == (undisturbed / "weights.safetensors").read_bytes()
+
+
+def test_killed_between_the_two_files_of_a_checkpoint_it_ends_the_same(
+    store: ImageStore, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dying(self: TrainingState, path: Path) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TrainingState, "save", dying)
+        with pytest.raises(Killed):
+            train(store, tmp_path, NETWORK, TRAINING)
+    assert (tmp_path / "checkpoints" / "best.safetensors").exists()
+    train(store, tmp_path, NETWORK, TRAINING)
+    assert (tmp_path / "weights.safetensors").read_bytes() == (undisturbed / "weights.safetensors").read_bytes()
+
+
+def test_finished_training_is_not_repeated(store: ImageStore, undisturbed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(undisturbed, folder)
+    before = model_key(folder)
+    trainer = Trainer(store, folder, load_autoencoder(folder)[0].architecture, TRAINING, 0)
+    assert trainer.state.epoch == TRAINING.epochs
+    train(store, folder, NETWORK, TRAINING)
+    assert model_key(folder) == before
+
+
+def test_other_settings_or_another_seed_start_anew(store: ImageStore, undisturbed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(undisturbed, folder)
+    architecture = load_autoencoder(folder)[0].architecture
+    other = TRAINING.model_copy(update={"learning_rate": 1e-3})
+    assert Trainer(store, folder, architecture, other, 0).state.epoch == 0
+    assert Trainer(store, folder, architecture, TRAINING, 1).state.epoch == 0
+    assert Trainer(store, folder, architecture, TRAINING, 0).state.epoch == 4
+
+
+def test_a_cut_checkpoint_is_refused_in_one_line(store: ImageStore, undisturbed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(undisturbed, folder)
+    last = folder / "checkpoints" / "last.pt"
+    last.write_bytes(last.read_bytes()[:5000])
+    with pytest.raises(StageError) as caught:
+        train(store, folder, NETWORK, TRAINING)
+    assert "last.pt" in line(caught.value)
+
+
+def test_a_checkpoint_is_never_unpickled(store: ImageStore, tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple:
+            return (Path.touch, (tmp_path / "sprung",))
+
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    torch.save({"key": Trap()}, folder / "last.pt")
+    with pytest.raises(StageError) as caught:
+        train(store, tmp_path, NETWORK, TRAINING)
+    line(caught.value)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_a_loss_that_is_no_number_stops_with_the_last_good_checkpoint(
+    store: ImageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, count = Trainer._step, iter(range(1, 10**6))
+
+    def poisoned(self: Trainer, block: np.ndarray) -> torch.Tensor:
+        loss = original(self, block)
+        return loss * math.nan if next(count) > 12 else loss
+
+    monkeypatch.setattr(Trainer, "_step", poisoned)
+    with pytest.raises(StageError) as caught:
+        train(store, tmp_path, NETWORK, TRAINING)
+    assert "learning_rate" in line(caught.value)
+    assert len(losses(tmp_path)) == 1
+    assert not (tmp_path / "model.json").exists()
+
+
+@pytest.mark.parametrize("loss", ["mse", "l1", "binary_cross_entropy"])
+def test_each_loss_is_the_one_it_says(store: ImageStore, tmp_path: Path, loss: str) -> None:
+    train(store, tmp_path, NETWORK, TRAINING.model_copy(update={"loss": loss, "epochs": 1, "precision": "float32"}))
+    network, content = load_autoencoder(tmp_path)
+    pictures = (store.pixels[store.rows("val")] / 255).astype(np.float64)
+    with torch.inference_mode():
+        rebuilt = network(torch.from_numpy(pictures).float().permute(0, 3, 1, 2)).permute(0, 2, 3, 1).double().numpy()
+    expected = {
+        "mse": np.mean((rebuilt - pictures) ** 2),
+        "l1": np.mean(np.abs(rebuilt - pictures)),
+        "binary_cross_entropy": -np.mean(pictures * np.log(rebuilt) + (1 - pictures) * np.log(1 - rebuilt)),
+    }
+    assert content["best_validation_loss"] == pytest.approx(expected[loss], rel=1e-3)
+
+
+def test_without_validation_pictures_the_last_epoch_is_kept(
+    store: ImageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = {"train": np.arange(100), "val": np.arange(0), "test": np.arange(0)}
+    monkeypatch.setattr(ImageStore, "rows", lambda self, split: rows[split])
+    train(store, tmp_path, NETWORK, TRAINING)
+    state = TrainingState.load(tmp_path / "checkpoints" / "last.pt", _key(tmp_path))
+    weights = load_file(tmp_path / "weights.safetensors")
+    assert all(torch.equal(weights[name], tensor) for name, tensor in state.network.items())
+
+
+def test_fewer_pictures_than_a_batch_still_train(
+    store: ImageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = {"train": np.arange(10), "val": np.arange(10, 12), "test": np.arange(0)}
+    monkeypatch.setattr(ImageStore, "rows", lambda self, split: rows[split])
+    train(store, tmp_path, NETWORK, TRAINING)
+    assert len(losses(tmp_path)) == TRAINING.epochs
+
+
+def test_an_unknown_device_is_refused_in_one_line() -> None:
+    for name in ("tpu", "cuda"):
+        if name == "cuda" and torch.cuda.is_available():
+            continue
+        with pytest.raises(UsageError) as caught:
+            Device.of(TrainingSettings(device=name))
+        assert name in line(caught.value)
+
+
+def test_the_caller_s_random_state_is_left_alone(store: ImageStore, tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    train(store, tmp_path, NETWORK, TRAINING.model_copy(update={"epochs": 1}))
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_shuffled_is_a_permutation_fixed_by_seed_and_epoch() -> None:
+    rows = np.arange(100, 1100)
+    first = shuffled(rows, 3, 0)
+    assert sorted(first) == list(rows)
+    assert np.array_equal(first, shuffled(rows, 3, 0))
+    assert not np.array_equal(first, shuffled(rows, 3, 1))
+    assert not np.array_equal(first, shuffled(rows, 4, 0))
+
+
+@pytest.mark.parametrize(("size", "skip_rest", "expected"), [(4, False, [4, 4, 2]), (4, True, [4, 4]), (16, True, [10])])
+def test_batches_give_the_rows_in_order(size: int, skip_rest: bool, expected: list[int]) -> None:
+    pixels = np.arange(20, dtype=np.uint8).reshape(20, 1, 1, 1)
+    rows = np.array([7, 3, 19, 0, 5, 1, 2, 18, 11, 4])
+    found = list(batches(pixels, rows, size, skip_rest))
+    assert [len(block) for block in found] == expected
+    assert list(np.concatenate(found).ravel()) == list(rows[: sum(expected)])
+
+
+def test_an_error_while_fetching_reaches_the_reader() -> None:
+    pixels = np.zeros((5, 1, 1, 1), np.uint8)
+    with pytest.raises(IndexError):
+        list(batches(pixels, np.array([1, 2, 9]), 2))
+
+
+def test_a_reader_that_stops_early_leaves_no_thread_behind() -> None:
+    import threading
+
+    before = threading.active_count()
+    for block in batches(np.zeros((500, 2, 2, 1), np.uint8), np.arange(500), 2):
+        assert len(block) == 2
+        break
+    assert threading.active_count() <= before
+
+
