@@ -5,6 +5,7 @@ import os
 import hypothesis
 import numpy as np
 import pytest
+
 import support
 
 support.check_shapes()

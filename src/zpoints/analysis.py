@@ -282,7 +282,9 @@ def _summary(
         },
         "strongest_pairs": [{"i": i, "j": j, "r": r} for i, j, r in strongest_pairs(pearson, 10)],
         "coverage": {
-            axes: _coverage_summary(planes[planes["axes"] == axes]) for axes in ("z", "pca") if moments.dimension > 1
+            axes: _coverage_summary(planes[planes["axes"] == axes])
+            for axes in ("z", "pca")
+            if moments.dimension > 1
         },
     }
 

@@ -39,7 +39,9 @@ def example(text: str) -> str:
 
 @app.command(epilog=example("zpoints run --source ~/pictures --out runs/mine --set training.epochs=30"))
 def run(
-    config: Annotated[Path | None, typer.Argument(help="A TOML file; without it, the built-in faces.")] = None,
+    config: Annotated[
+        Path | None, typer.Argument(help="A TOML file; without it, the built-in faces.")
+    ] = None,
     source: Annotated[str | None, typer.Option(help="Pictures: faces, orl, or a path.")] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; without it, runs/NAME.")] = None,
     changes: Changes = None,
@@ -59,7 +61,9 @@ def run(
 
 @app.command(epilog=example("zpoints prepare celeba/ images/ --set images.size=[96,96]"))
 def prepare(
-    source: Annotated[str, typer.Argument(help="faces, orl, olivetti, lfw, a folder, zip, .npy, .npz, or CelebA.")],
+    source: Annotated[
+        str, typer.Argument(help="faces, orl, olivetti, lfw, a folder, zip, .npy, .npz, or CelebA.")
+    ],
     out: Annotated[Path, typer.Argument(help="Folder for pixels.npy, index.parquet and rejected.csv.")],
     config: Config = None,
     changes: Changes = None,
@@ -113,11 +117,19 @@ def encode(
     _done(quiet, f"{len(store):,} z-points in {out / 'z.npy'}")
 
 
-@app.command(epilog=example("zpoints analyse latents/z.npy analysis/ --index images/index.parquet --split train"))
+@app.command(
+    epilog=example("zpoints analyse latents/z.npy analysis/ --index images/index.parquet --split train")
+)
 def analyse(
-    latents: Annotated[Path, typer.Argument(help="(n, d) array: .npy, .npz, .parquet, .safetensors or .zarr.")],
-    out: Annotated[Path, typer.Argument(help="Folder for analysis.json, the two tables and distribution.npz.")],
-    index: Annotated[Path | None, typer.Option(help="index.parquet of the pictures, to choose a split.")] = None,
+    latents: Annotated[
+        Path, typer.Argument(help="(n, d) array: .npy, .npz, .parquet, .safetensors or .zarr.")
+    ],
+    out: Annotated[
+        Path, typer.Argument(help="Folder for analysis.json, the two tables and distribution.npz.")
+    ],
+    index: Annotated[
+        Path | None, typer.Option(help="index.parquet of the pictures, to choose a split.")
+    ] = None,
     split: Annotated[str, typer.Option(help="With --index: train, val or test.")] = "train",
     config: Config = None,
     changes: Changes = None,
@@ -141,7 +153,9 @@ def analyse(
 
 @app.command(epilog=example("zpoints sample analysis/ samples/ellipse --method ellipse --sigma 3 --count 64"))
 def sample(
-    source: Annotated[Path, typer.Argument(help="A folder that `zpoints analyse` made, or its distribution.npz.")],
+    source: Annotated[
+        Path, typer.Argument(help="A folder that `zpoints analyse` made, or its distribution.npz.")
+    ],
     out: Annotated[Path, typer.Argument(help="Folder for z.npy.")],
     method: Annotated[str, typer.Option(help="normal, ellipse or independent.")] = "normal",
     count: Annotated[int, typer.Option(help="Number of vectors.", min=1)] = 64,
@@ -154,7 +168,9 @@ def sample(
     from zpoints.config import Settings
     from zpoints.pipeline import sample_to_folder
 
-    checked = Settings.of({"samples": {"methods": [method], "count": count, "sigma": sigma}}, "sample").samples
+    checked = Settings.of(
+        {"samples": {"methods": [method], "count": count, "sigma": sigma}}, "sample"
+    ).samples
     distribution = source / "distribution.npz" if source.is_dir() else source
     sample_to_folder(distribution, out, checked.methods[0], count, sigma, seed)
     _done(quiet, f"{count:,} vectors in {out / 'z.npy'}")
@@ -221,11 +237,15 @@ def main() -> None:
         if debug:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        _fail(f"{where}{error.strerror or error}; free the disk or choose another folder, then start again", 1)
+        _fail(
+            f"{where}{error.strerror or error}; free the disk or choose another folder, then start again", 1
+        )
     except Exception as error:
         # Typer's own complaints about arguments; its exception classes moved between versions.
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):
-            _fail(f"{error.format_message()} (zpoints COMMAND --help shows what is expected)", error.exit_code)
+            _fail(
+                f"{error.format_message()} (zpoints COMMAND --help shows what is expected)", error.exit_code
+            )
         if debug:
             raise
         _fail(f"unexpected {type(error).__name__}: {error}; run again with --debug and report it", 1)

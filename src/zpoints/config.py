@@ -35,7 +35,7 @@ SamplerName = Literal["normal", "ellipse", "independent"]
 class Section(BaseModel):
     """One table of the TOML file: frozen, and closed against unknown names."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ImageSettings(Section):
@@ -73,7 +73,7 @@ class ImageSettings(Section):
 class AutoencoderSettings(Section):
     """The network: convolutions of stride 2 down to a vector, and the mirror image up again."""
 
-    channels: tuple[Positive, ...] = Field((32, 64, 128, 512), min_length=1)
+    channels: Annotated[tuple[Positive, ...], Field(min_length=1)] = (32, 64, 128, 512)
     """Channels of each convolutional layer of the Encoder; the Decoder has them in reverse."""
     kernel: Annotated[int, Field(ge=2, le=11)] = 4
     latent: Positive = 256

@@ -46,9 +46,15 @@ class Distribution:
 
     def save(self, path: Path) -> None:
         """Write to an .npz file, atomically."""
-        arrays = {"mean": self.mean, "covariance": self.covariance, "axes": self.pca.axes}
-        scalars = {"n": np.int64(self.n), "rank": np.int64(self.pca.rank), "variance": self.pca.variance}
-        write_npz(path, arrays | scalars)
+        arrays = {
+            "n": np.array(self.n),
+            "mean": self.mean,
+            "covariance": self.covariance,
+            "axes": self.pca.axes,
+            "variance": self.pca.variance,
+            "rank": np.array(self.pca.rank),
+        }
+        write_npz(path, arrays)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -58,7 +64,9 @@ class Distribution:
         a = load_npz(path)
         missing = {"n", "mean", "covariance", "axes", "variance", "rank"} - a.keys()
         if missing:
-            raise ArrayError(f"{path}: no array '{sorted(missing)[0]}'; make the file anew with zpoints analyse")
+            raise ArrayError(
+                f"{path}: no array '{sorted(missing)[0]}'; make the file anew with zpoints analyse"
+            )
         d = a["mean"].size
         if a["mean"].ndim != 1 or any(a[name].shape != (d, d) for name in ("covariance", "axes")):
             raise ArrayError(f"{path}: shapes of mean, covariance and axes do not fit; make the file anew")

@@ -4,7 +4,7 @@
 """
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol, Self
@@ -56,8 +56,9 @@ class LatentSet:
         ArrayError : not two-dimensional, not numeric, fewer than 2 vectors, or a file that cannot be read.
         """
         if isinstance(source, LatentSet):
-            return cls(source.name, source.reader, source.rows if rows is None else rows)
-        name, reader = _reader(source)
+            name, reader, rows = source.name, source.reader, source.rows if rows is None else rows
+        else:
+            name, reader = _reader(source)
         if len(reader.shape) != 2:
             raise ArrayError(
                 f"{name}: shape {tuple(reader.shape)} has {len(reader.shape)} dimension(s), expected 2: "
@@ -65,6 +66,8 @@ class LatentSet:
             )
         if reader.dtype.kind not in "fiu":
             raise ArrayError(f"{name}: type {reader.dtype} is not numeric; save it as float32")
+        if rows is not None:
+            _check_rows(name, rows, reader.shape[0])
         latents = cls(name, reader, rows)
         if latents.n < 2 or latents.dimension < 1:
             raise ArrayError(
@@ -85,18 +88,39 @@ class LatentSet:
     def blocks(self, size: int) -> Iterator[Num[np.ndarray, "m d"]]:
         """All vectors in order, in non-empty blocks of at most `size`."""
         if self.rows is None:
-            yield from self.reader.blocks(size)
+            yield from self._all_blocks(size)
             return
         start = 0
-        for block in self.reader.blocks(size):
+        for block in self._all_blocks(size):
             first, last = np.searchsorted(self.rows, (start, start + len(block)))
             if last > first:
                 yield block[self.rows[first:last] - start]
             start += len(block)
 
+    def _all_blocks(self, size: int) -> Iterator[np.ndarray]:
+        try:
+            yield from self.reader.blocks(size)
+        except (ArrayError, MemoryError):
+            raise
+        except Exception as error:  # every format's library has its own classes for a damaged file
+            raise ArrayError(
+                f"{self.name}: cannot be read to its end ({_first_line(error)}); write the file anew"
+            ) from error
+
     def columns(self, chosen: list[int], size: int = 16384) -> Float[np.ndarray, "n c"]:
         """The values of a few components of all vectors, float64, in memory."""
         return np.concatenate([np.asarray(block[:, chosen], np.float64) for block in self.blocks(size)])
+
+
+def _check_rows(name: str, rows: np.ndarray, n: int) -> None:
+    whole = rows.ndim == 1 and rows.dtype.kind in "iu"
+    if not whole or (len(rows) and not (rows[0] >= 0 and rows[-1] < n and (rows[1:] > rows[:-1]).all())):
+        raise ArrayError(f"{name}: rows must be whole numbers from 0 to {n - 1}, ascending, each once")
+
+
+def _first_line(error: Exception) -> str:
+    """What the error says, as far as it fits a message of one line."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _reader(source: Any) -> tuple[str, Reader]:
@@ -109,7 +133,7 @@ def _reader(source: Any) -> tuple[str, Reader]:
 def _file_reader(path: Path) -> Reader:
     if not path.exists():
         raise ArrayError(f"{path}: no such file; name a .npy, .npz, .parquet, .safetensors or .zarr array")
-    readers = {
+    readers: dict[str, Callable[[], Reader]] = {
         ".npy": lambda: _ArrayReader(open_array(path)),
         ".npz": lambda: _NpzReader(path),
         ".parquet": lambda: _ParquetReader(path),
@@ -143,9 +167,13 @@ class _NpzReader:
                 with archive.open(self.member) as file:
                     self.shape, self.fortran, self.dtype = _npy_header(file)
         except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
-            raise ArrayError(f"{path}: cannot be read as .npz ({error}); write it with numpy.savez") from error
+            raise ArrayError(
+                f"{path}: cannot be read as .npz ({_first_line(error)}); write it with numpy.savez"
+            ) from error
         if self.fortran and len(self.shape) == 2:
-            raise ArrayError(f"{path}: {self.member} is stored column by column; save it in C order, or as .npy")
+            raise ArrayError(
+                f"{path}: {self.member} is stored column by column; save it in C order, or as .npy"
+            )
 
     def blocks(self, size: int) -> Iterator[np.ndarray]:
         row_bytes = self.shape[1] * self.dtype.itemsize
@@ -175,28 +203,32 @@ class _ParquetReader:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        self.path = path
         try:
             self.file = pq.ParquetFile(path, memory_map=True)
         except (OSError, pa.ArrowException) as error:
-            raise ArrayError(f"{path}: cannot be read as parquet ({error})") from error
+            raise ArrayError(f"{path}: cannot be read as parquet ({_first_line(error)})") from error
         fields = list(self.file.schema_arrow)
         lists = [f for f in fields if pa.types.is_fixed_size_list(f.type)]
         numbers = [f for f in fields if pa.types.is_floating(f.type) or pa.types.is_integer(f.type)]
-        if len(lists) == 1:
+        self.one_list = len(lists) == 1
+        if self.one_list:
             self.names, width = [lists[0].name], lists[0].type.list_size
             self.dtype = np.dtype(lists[0].type.value_type.to_pandas_dtype())
         elif numbers and not lists:
             self.names, width, self.dtype = [f.name for f in numbers], len(numbers), np.dtype(np.float64)
         else:
             raise ArrayError(f"{path}: expected numeric columns, or one column of fixed-size lists")
-        self.shape = (self.file.metadata.num_rows, width)
+        self.shape: tuple[int, ...] = (self.file.metadata.num_rows, width)
 
     def blocks(self, size: int) -> Iterator[np.ndarray]:
         for batch in self.file.iter_batches(size, columns=self.names):
-            if len(self.names) == 1 and self.shape[1] > 1:
+            if self.one_list:
                 # flatten drops the items of missing lists: filled, they would silently shift the rows.
                 if batch.column(0).null_count:
-                    raise ArrayError(f"column {self.names[0]}: missing vectors; drop them first")
+                    raise ArrayError(
+                        f"{self.path}: column '{self.names[0]}' has missing vectors; drop them first"
+                    )
                 yield batch.column(0).flatten().to_numpy(zero_copy_only=False).reshape(len(batch), -1)
             else:
                 columns = [column.to_numpy(zero_copy_only=False) for column in batch.columns]
@@ -215,7 +247,7 @@ class _SafetensorsReader:
                 self.shape = tuple(part.get_shape())
                 kind = part.get_dtype()
         except (OSError, SafetensorError) as error:
-            raise ArrayError(f"{path}: cannot be read as safetensors ({error})") from error
+            raise ArrayError(f"{path}: cannot be read as safetensors ({_first_line(error)})") from error
         types = {"F16": "f2", "F32": "f4", "F64": "f8", "I8": "i1", "I16": "i2", "I32": "i4", "I64": "i8"}
         if kind not in types:
             raise ArrayError(f"{path}: tensor '{self.key}' has type {kind}; save it as float32")
@@ -227,7 +259,7 @@ class _SafetensorsReader:
         with safe_open(self.path, framework="numpy") as file:
             part = file.get_slice(self.key)
             for start in range(0, self.shape[0], size):
-                yield part[start : start + size]
+                yield part[start : min(start + size, self.shape[0])]
 
 
 class _ZarrReader:
@@ -235,11 +267,13 @@ class _ZarrReader:
         try:
             import zarr
         except ImportError as error:
-            raise ArrayError(f"{path}: reading .zarr needs the package zarr: pip install 'zpoints[zarr]'") from error
+            raise ArrayError(
+                f"{path}: reading .zarr needs the package zarr: pip install 'zpoints[zarr]'"
+            ) from error
         try:
             found = zarr.open(str(path), mode="r")
         except Exception as error:  # zarr has an exception class per version and per kind of damage
-            raise ArrayError(f"{path}: cannot be read as zarr ({error})") from error
+            raise ArrayError(f"{path}: cannot be read as zarr ({_first_line(error)})") from error
         if not isinstance(found, zarr.Array):
             raise ArrayError(f"{path}: is a zarr group, not an array; name the array inside it")
         self.array, self.shape, self.dtype = found, found.shape, np.dtype(found.dtype)
@@ -256,4 +290,6 @@ def _choose(path: Path, names: list[str], preferred: tuple[str, ...]) -> str:
         if name in names:
             return name
     listed = ", ".join(names[:8]) or "none"
-    raise ArrayError(f"{path}: which array? It holds {listed}; save the latent vectors alone, or as '{preferred[0]}'")
+    raise ArrayError(
+        f"{path}: which array? It holds {listed}; save the latent vectors alone, or as '{preferred[0]}'"
+    )

@@ -183,7 +183,9 @@ def _decode(run: Run, key: str, progress: Progress) -> dict[str, Any]:
     coder = Coder.load(run.model, training.device, training.precision)
     for method in run.settings.samples.methods:
         folder = run.samples(method)
-        decode_to_folder(coder, folder / "z.npy", folder, run.settings.report.sheet, progress, f"{key} {method}")
+        decode_to_folder(
+            coder, folder / "z.npy", folder, run.settings.report.sheet, progress, f"{key} {method}"
+        )
     return {"images": len(run.settings.samples.methods) * run.settings.samples.count}
 
 
@@ -204,8 +206,14 @@ STAGES: dict[str, tuple[Work, Outputs]] = {
     "train": (_train, lambda run: [run.model / "model.json", run.model / "weights.safetensors"]),
     "encode": (_encode, lambda run: [run.latents]),
     "analyse": (_analyse, lambda run: [run.analysis / "analysis.json", run.analysis / "distribution.npz"]),
-    "sample": (_sample, lambda run: [run.samples(method) / "z.npy" for method in run.settings.samples.methods]),
-    "decode": (_decode, lambda run: [run.samples(method) / "grid.png" for method in run.settings.samples.methods]),
+    "sample": (
+        _sample,
+        lambda run: [run.samples(method) / "z.npy" for method in run.settings.samples.methods],
+    ),
+    "decode": (
+        _decode,
+        lambda run: [run.samples(method) / "grid.png" for method in run.settings.samples.methods],
+    ),
     "report": (_report, lambda run: [run.report]),
 }
 
@@ -226,7 +234,9 @@ def train_to_folder(settings: Settings, images: Path, out: Path, progress: Progr
     save_sheet(out / "reconstructions.png", in_turn(originals, rebuilt, SHEET_COLUMNS), SHEET_COLUMNS)
 
 
-def sample_to_folder(source: Any, out: Path, method: SamplerName, count: int, sigma: float, seed: int) -> None:
+def sample_to_folder(
+    source: Any, out: Path, method: SamplerName, count: int, sigma: float, seed: int
+) -> None:
     """Fit one sampler on an analysis, a distribution.npz or vectors, and write ``z.npy`` (count, d) float32."""
     from zpoints.samplers import by_name
     from zpoints.storage import write_npy
@@ -234,7 +244,9 @@ def sample_to_folder(source: Any, out: Path, method: SamplerName, count: int, si
     write_npy(out / "z.npy", by_name(method, sigma).fit(source).sample(count, seed))
 
 
-def decode_to_folder(coder: Any, latents: Path, out: Path, sheet: int, progress: Progress, key: str = "") -> None:
+def decode_to_folder(
+    coder: Any, latents: Path, out: Path, sheet: int, progress: Progress, key: str = ""
+) -> None:
     """Decode a file of vectors to ``pictures.npy`` (n, H, W, C) uint8, and the first `sheet` to ``grid.png``."""
     from zpoints.autoencoder.coding import decode
     from zpoints.report.sheets import save_sheet

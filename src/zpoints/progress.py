@@ -6,7 +6,7 @@ Stages know only `Progress.task`; which of the three a user sees is decided once
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 __all__ = ["BarProgress", "LineProgress", "Progress", "Silent", "Task", "for_terminal"]
@@ -22,19 +22,13 @@ class Task(Protocol):
 class Progress(Protocol):
     """Where long work reports to."""
 
-    def task(self, label: str, total: int, unit: str = "images", done: int = 0) -> "TaskContext":
+    def task(
+        self, label: str, total: int, unit: str = "images", done: int = 0
+    ) -> AbstractContextManager[Task]:
         """Open a task of `total` units, of which `done` were finished by an earlier run."""
 
     def say(self, text: str) -> None:
         """Show one line of text."""
-
-
-class TaskContext(Protocol):
-    """A task in a ``with`` statement."""
-
-    def __enter__(self) -> Task: ...
-
-    def __exit__(self, *exc: object) -> bool | None: ...
 
 
 class _SilentTask:

@@ -17,14 +17,25 @@ import numpy as np
 
 from zpoints.errors import ArrayError
 
-__all__ = ["ArrayWriter", "atomic_path", "fingerprint", "load_npz", "open_array", "read_json", "write_json", "write_npy", "write_npz"]
+__all__ = [
+    "ArrayWriter",
+    "atomic_path",
+    "fingerprint",
+    "load_npz",
+    "open_array",
+    "read_json",
+    "write_json",
+    "write_npy",
+    "write_npz",
+]
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Give a temporary name beside `path`; on success it is synced and renamed to `path`, else removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
+    # Always the same name: what a killed process left behind is written over by the next one.
+    temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
     try:
         yield temporary
         with temporary.open("rb") as file:
@@ -118,6 +129,7 @@ class ArrayWriter:
         self._file.seek(0)
         self._file.write(self._header(rows))
         self._file.seek(0, os.SEEK_END)
+        self.sync()  # else the note of an earlier `sync` would vouch for rows that are gone
 
     def append(self, block: np.ndarray) -> None:
         """Add the rows of `block`."""

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import blobs
 
+from support import blobs
 from zpoints.config import ImageSettings
 from zpoints.images.prepare import prepare
 from zpoints.images.store import ImageStore

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support import line
 
+from support import line
 from zpoints.autoencoder import coding
 from zpoints.autoencoder.coding import Coder, decode, encode
 from zpoints.autoencoder.device import Device
@@ -73,7 +73,7 @@ def test_killed_anywhere_both_go_on(
     for name in ("encode", "decode"):
         original, count = getattr(Coder, name), iter(range(1, 1000))
 
-        def dying(self: Coder, block: np.ndarray, original=original, count=count) -> np.ndarray:  # noqa: ANN001
+        def dying(self: Coder, block: np.ndarray, original=original, count=count) -> np.ndarray:
             if next(count) == call:
                 raise Killed
             return original(self, block)
@@ -114,7 +114,9 @@ def test_bfloat16_changes_the_vectors_by_little(coder: Coder, store: ImageStore)
 
 
 def test_pictures_of_another_shape_are_refused(coder: Coder, store: ImageStore, tmp_path: Path) -> None:
-    other = Coder(Autoencoder(Architecture.of((16, 16, 1), AutoencoderSettings(channels=(4,), latent=3))), EXACT)
+    other = Coder(
+        Autoencoder(Architecture.of((16, 16, 1), AutoencoderSettings(channels=(4,), latent=3))), EXACT
+    )
     with pytest.raises(StageError) as caught:
         encode(other, store, tmp_path / "z.npy")
     assert "(16, 16, 1)" in line(caught.value)

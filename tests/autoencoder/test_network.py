@@ -4,8 +4,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import line
 
+from support import line
 from zpoints.autoencoder.network import Architecture, Autoencoder, pictures_to_tensor, tensor_to_pictures
 from zpoints.config import AutoencoderSettings
 from zpoints.errors import ArrayError, UsageError

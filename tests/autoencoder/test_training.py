@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
-from support import line
 
+from support import line
 from zpoints.autoencoder.checkpoint import TrainingState, load_autoencoder, model_key
 from zpoints.autoencoder.device import Device
 from zpoints.autoencoder.training import HISTORY_COLUMNS, Trainer, train
@@ -55,7 +55,9 @@ def test_the_best_epoch_is_kept_not_the_last(
     validation = iter([0.5, 0.1, 0.3, 0.2])
     monkeypatch.setattr(Trainer, "_validate", lambda self: next(validation))
     train(store, tmp_path, NETWORK, TRAINING)
-    best, weights = (load_file(tmp_path / name) for name in ("checkpoints/best.safetensors", "weights.safetensors"))
+    best, weights = (
+        load_file(tmp_path / name) for name in ("checkpoints/best.safetensors", "weights.safetensors")
+    )
     last = TrainingState.load(tmp_path / "checkpoints" / "last.pt", _key(tmp_path)).network
     name = "encoder.to_latent.weight"
     assert torch.equal(best[name], weights[name])
@@ -88,7 +90,9 @@ def test_interrupted_anywhere_it_ends_with_the_same_weights_and_curve(
     assert not (tmp_path / "model.json").exists()
     train(store, tmp_path, NETWORK, TRAINING)
     np.testing.assert_array_equal(losses(tmp_path), losses(undisturbed))
-    assert (tmp_path / "weights.safetensors").read_bytes() == (undisturbed / "weights.safetensors").read_bytes()
+    assert (tmp_path / "weights.safetensors").read_bytes() == (
+        undisturbed / "weights.safetensors"
+    ).read_bytes()
 
 
 def test_killed_between_the_two_files_of_a_checkpoint_it_ends_the_same(
@@ -103,7 +107,9 @@ def test_killed_between_the_two_files_of_a_checkpoint_it_ends_the_same(
             train(store, tmp_path, NETWORK, TRAINING)
     assert (tmp_path / "checkpoints" / "best.safetensors").exists()
     train(store, tmp_path, NETWORK, TRAINING)
-    assert (tmp_path / "weights.safetensors").read_bytes() == (undisturbed / "weights.safetensors").read_bytes()
+    assert (tmp_path / "weights.safetensors").read_bytes() == (
+        undisturbed / "weights.safetensors"
+    ).read_bytes()
 
 
 def test_finished_training_is_not_repeated(store: ImageStore, undisturbed: Path, tmp_path: Path) -> None:
@@ -116,7 +122,9 @@ def test_finished_training_is_not_repeated(store: ImageStore, undisturbed: Path,
     assert model_key(folder) == before
 
 
-def test_other_settings_or_another_seed_start_anew(store: ImageStore, undisturbed: Path, tmp_path: Path) -> None:
+def test_other_settings_or_another_seed_start_anew(
+    store: ImageStore, undisturbed: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(undisturbed, folder)
     architecture = load_autoencoder(folder)[0].architecture
@@ -126,7 +134,9 @@ def test_other_settings_or_another_seed_start_anew(store: ImageStore, undisturbe
     assert Trainer(store, folder, architecture, TRAINING, 0).state.epoch == 4
 
 
-def test_a_cut_checkpoint_is_refused_in_one_line(store: ImageStore, undisturbed: Path, tmp_path: Path) -> None:
+def test_a_cut_checkpoint_is_refused_in_one_line(
+    store: ImageStore, undisturbed: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(undisturbed, folder)
     last = folder / "checkpoints" / "last.pt"
@@ -169,11 +179,21 @@ def test_a_loss_that_is_no_number_stops_with_the_last_good_checkpoint(
 
 @pytest.mark.parametrize("loss", ["mse", "l1", "binary_cross_entropy"])
 def test_each_loss_is_the_one_it_says(store: ImageStore, tmp_path: Path, loss: str) -> None:
-    train(store, tmp_path, NETWORK, TRAINING.model_copy(update={"loss": loss, "epochs": 1, "precision": "float32"}))
+    train(
+        store,
+        tmp_path,
+        NETWORK,
+        TRAINING.model_copy(update={"loss": loss, "epochs": 1, "precision": "float32"}),
+    )
     network, content = load_autoencoder(tmp_path)
     pictures = (store.pixels[store.rows("val")] / 255).astype(np.float64)
     with torch.inference_mode():
-        rebuilt = network(torch.from_numpy(pictures).float().permute(0, 3, 1, 2)).permute(0, 2, 3, 1).double().numpy()
+        rebuilt = (
+            network(torch.from_numpy(pictures).float().permute(0, 3, 1, 2))
+            .permute(0, 2, 3, 1)
+            .double()
+            .numpy()
+        )
     expected = {
         "mse": np.mean((rebuilt - pictures) ** 2),
         "l1": np.mean(np.abs(rebuilt - pictures)),
@@ -228,7 +248,9 @@ def test_shuffled_is_a_permutation_fixed_by_seed_and_epoch() -> None:
     assert not np.array_equal(first, shuffled(rows, 4, 0))
 
 
-@pytest.mark.parametrize(("size", "skip_rest", "expected"), [(4, False, [4, 4, 2]), (4, True, [4, 4]), (16, True, [10])])
+@pytest.mark.parametrize(
+    ("size", "skip_rest", "expected"), [(4, False, [4, 4, 2]), (4, True, [4, 4]), (16, True, [10])]
+)
 def test_batches_give_the_rows_in_order(size: int, skip_rest: bool, expected: list[int]) -> None:
     pixels = np.arange(20, dtype=np.uint8).reshape(20, 1, 1, 1)
     rows = np.array([7, 3, 19, 0, 5, 1, 2, 18, 11, 4])
@@ -251,5 +273,3 @@ def test_a_reader_that_stops_early_leaves_no_thread_behind() -> None:
         assert len(block) == 2
         break
     assert threading.active_count() <= before
-
-

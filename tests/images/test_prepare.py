@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -97,8 +98,10 @@ def test_celeba_keeps_split_and_attributes(picture_folder: Folder, tmp_path: Pat
     assert store.index["Bald"].dtype == np.int8
     assert store.details["splits"] == "official"
     assert store.shape == (96, 96, 3)
-    few = prepare(ImageSettings(source=str(root), count=1), tmp_path / "few")
+    recorder = Recorder()
+    few = prepare(ImageSettings(source=str(root), count=1), tmp_path / "few", progress=recorder)
     assert few.details["splits"] == "random"
+    assert recorder.said == ["prepare: too few pictures for the official split; splitting at random"]
 
 
 @pytest.mark.parametrize("kind", ["npy", "npz"])
@@ -200,7 +203,8 @@ class Recorder:
     """A progress that writes down what it is told."""
 
     def __init__(self) -> None:
-        self.tasks: list[list[object]] = []
+        self.tasks: list[list[Any]] = []
+        self.said: list[str] = []
 
     @contextmanager
     def task(self, label: str, total: int, unit: str = "images", done: int = 0) -> Iterator["Recorder"]:
@@ -211,7 +215,7 @@ class Recorder:
         self.tasks[-1][3] += amount
 
     def say(self, text: str) -> None:
-        pass
+        self.said.append(text)
 
 
 def test_progress_counts_every_item(picture_folder: Folder, tmp_path: Path) -> None:

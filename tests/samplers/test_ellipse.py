@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scipy.integrate
 import scipy.stats
-from support import correlated, line
 
+from support import correlated, line
 from zpoints.distribution import Distribution
 from zpoints.errors import UsageError
 from zpoints.samplers.ellipse import Ellipse, PairwiseEllipses
@@ -29,7 +29,9 @@ def random() -> np.random.Generator:
 
 def within_all(u: np.ndarray, k: float) -> np.ndarray:
     """The definition, pair by pair."""
-    return np.all([u[:, i] ** 2 + u[:, j] ** 2 <= k * k for i, j in combinations(range(u.shape[1]), 2)], axis=0)
+    return np.all(
+        [u[:, i] ** 2 + u[:, j] ** 2 <= k * k for i, j in combinations(range(u.shape[1]), 2)], axis=0
+    )
 
 
 @pytest.mark.parametrize("k", TABLE)
@@ -70,7 +72,9 @@ def test_draws_follow_the_law_of_rejection(d, k):
     accepted = within_all(normal, k)
     law = PairwiseEllipses(d, k)
     probability = np.exp(law.log_probability)
-    assert accepted.mean() == pytest.approx(probability, abs=4 * np.sqrt(probability * (1 - probability) / 300_000))
+    assert accepted.mean() == pytest.approx(
+        probability, abs=4 * np.sqrt(probability * (1 - probability) / 300_000)
+    )
     expected = normal[accepted][:40_000]
     assert len(expected) > 10_000
     found = law.draw(40_000, random())

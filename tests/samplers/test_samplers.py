@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import scipy.stats
-from support import correlated, line
 
 import zpoints
+from support import correlated, line
 from zpoints.distribution import Distribution
 from zpoints.errors import ArrayError, UsageError
 from zpoints.samplers import Ellipse, Independent, Normal, by_name

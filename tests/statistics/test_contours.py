@@ -74,5 +74,7 @@ def test_a_level_holds_the_stated_mass_of_a_normal_pair(r):
         assert found.level(mass) == pytest.approx(peak * (1 - mass), rel=0.06)
         assert (law.pdf(fresh) >= found.level(mass)).mean() == pytest.approx(mass, abs=0.01)
         step = found.centres[1] - found.centres[0]
-        assert found.density[found.density >= found.level(mass)].sum() * step**2 == pytest.approx(mass, abs=0.01)
+        assert found.density[found.density >= found.level(mass)].sum() * step**2 == pytest.approx(
+            mass, abs=0.01
+        )
     assert found.level(0.1) > found.level(0.5) > found.level(0.99)

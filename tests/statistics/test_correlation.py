@@ -4,8 +4,8 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from support import correlated
 
+from support import correlated
 from zpoints.statistics.correlation import largest_off_diagonal, pairs, strongest_pairs
 
 

@@ -36,14 +36,18 @@ def test_product_of_the_half_axes_is_the_root_of_the_determinant(a, b, r):
 
 @pytest.mark.parametrize("r", [0.9, 1 - 1e-6, 1 - 1e-13, -1 + 1e-13])
 def test_thin_ellipses_keep_their_digits(r):
-    found = ellipse(2.0, 2.0, r)  # in equal scales the half-axes are s sqrt(1 + |r|), s sqrt(1 - |r|) at 45 degrees
+    found = ellipse(
+        2.0, 2.0, r
+    )  # in equal scales the half-axes are s sqrt(1 + |r|), s sqrt(1 - |r|) at 45 degrees
     assert found.half_axis_major[0] == pytest.approx(2 * np.sqrt(1 + abs(r)), rel=1e-13)
     assert found.half_axis_minor[0] == pytest.approx(2 * np.sqrt(1 - abs(r)), rel=1e-13)
     assert found.angle[0] == pytest.approx(np.copysign(45, r))
 
 
 def test_angles_by_hand():
-    found = Ellipses.of(np.array([3.0, 1.0, 1.0, 1.0]), np.array([1.0, 3.0, 1.0, 1.0]), np.array([0, 0, 0.5, -0.5]))
+    found = Ellipses.of(
+        np.array([3.0, 1.0, 1.0, 1.0]), np.array([1.0, 3.0, 1.0, 1.0]), np.array([0, 0, 0.5, -0.5])
+    )
     np.testing.assert_allclose(np.abs(found.angle), [0, 90, 45, 45], atol=1e-12)
     assert found.angle[2] > 0 > found.angle[3]
 

@@ -70,7 +70,9 @@ def test_blocks_merge_exactly(cut, seed):
 def test_the_density_integrates_to_the_share_within_reach():
     u = np.random.default_rng(0).standard_t(1, size=(2, 5000)).astype(np.float32)
     histograms = Histograms.of(u, 50)
-    np.testing.assert_allclose(histograms.density.sum(axis=1) * 12 / 50, (np.abs(u) < 6).mean(axis=1), atol=1e-12)
+    np.testing.assert_allclose(
+        histograms.density.sum(axis=1) * 12 / 50, (np.abs(u) < 6).mean(axis=1), atol=1e-12
+    )
 
 
 def histograms_of(x: np.ndarray, bins: int = 128) -> tuple[Histograms, np.ndarray, np.ndarray]:
@@ -98,11 +100,15 @@ def test_the_full_width_at_half_maximum_is_that_of_the_curve():
 
 def test_heavy_tails_and_skew_show_in_the_fit():
     random = np.random.default_rng(1)
-    x = np.stack([random.standard_t(3, 100_000), random.gamma(2.0, size=100_000), random.normal(size=100_000)])
+    x = np.stack(
+        [random.standard_t(3, 100_000), random.gamma(2.0, size=100_000), random.normal(size=100_000)]
+    )
     fits = GaussianFits.of(*histograms_of(x))
     std = x.std(axis=1)
     assert fits.sigma[0] < 0.85 * std[0]
-    assert fits.centre[1] < x[1].mean() - 0.2 * std[1], "the core of a right-skewed density lies left of its mean"
+    assert fits.centre[1] < x[1].mean() - 0.2 * std[1], (
+        "the core of a right-skewed density lies left of its mean"
+    )
     assert fits.rms_error[:2].min() > 2.5 * fits.rms_error[2]
 
 
@@ -126,7 +132,9 @@ def test_the_fit_is_the_least_squares_one(law):
 
 
 def test_densities_that_no_gaussian_fits_still_give_numbers():
-    x = np.stack([np.repeat([-1.0, 1.0], 500), np.linspace(-1, 1, 1000), np.r_[np.zeros(999), 1.0], np.r_[0:2, 0:998]])
+    x = np.stack(
+        [np.repeat([-1.0, 1.0], 500), np.linspace(-1, 1, 1000), np.r_[np.zeros(999), 1.0], np.r_[0:2, 0:998]]
+    )
     fits = GaussianFits.of(*histograms_of(x))
     for part in (fits.centre, fits.sigma, fits.amplitude, fits.rms_error, fits.fwhm):
         assert np.isfinite(part).all()

@@ -9,8 +9,8 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 from jaxtyping import TypeCheckError
-from support import correlated
 
+from support import correlated
 from zpoints.statistics.moments import Moments
 
 
@@ -33,11 +33,15 @@ def assert_measures(moments: Moments, x: np.ndarray, tolerance: float = 1e-10) -
     assert moments.n == len(x)
     assert moments.dimension == x.shape[1]
     np.testing.assert_allclose(moments.mean, x.mean(axis=0), rtol=1e-12, atol=1e-12 * std.max())
-    np.testing.assert_allclose(moments.covariance / std / std[:, None], covariance / std / std[:, None], atol=tolerance)
+    np.testing.assert_allclose(
+        moments.covariance / std / std[:, None], covariance / std / std[:, None], atol=tolerance
+    )
     np.testing.assert_allclose(moments.std, std, rtol=tolerance)
     np.testing.assert_allclose(moments.pearson, np.atleast_2d(np.corrcoef(x.T)), atol=tolerance)
     np.testing.assert_allclose(moments.skewness, scipy.stats.skew(x), rtol=tolerance, atol=tolerance)
-    np.testing.assert_allclose(moments.excess_kurtosis, scipy.stats.kurtosis(x), rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(
+        moments.excess_kurtosis, scipy.stats.kurtosis(x), rtol=tolerance, atol=tolerance
+    )
 
 
 @st.composite
@@ -84,14 +88,18 @@ def test_results_are_float64_and_the_block_is_left_alone():
     x = skewed().astype(np.float32)
     before = x.copy()
     moments = Moments.of(x)
-    assert {a.dtype for a in (moments.mean, moments.scatter, moments.third, moments.fourth)} == {np.dtype(float)}
+    assert {a.dtype for a in (moments.mean, moments.scatter, moments.third, moments.fourth)} == {
+        np.dtype(float)
+    }
     np.testing.assert_array_equal(x, before)
     y = skewed()
     Moments.of(y)
     np.testing.assert_array_equal(y, skewed())
 
 
-@pytest.mark.parametrize("arrange", [np.asfortranarray, lambda x: x[::-1], lambda x: np.repeat(x, 2, 1)[:, ::2]])
+@pytest.mark.parametrize(
+    "arrange", [np.asfortranarray, lambda x: x[::-1], lambda x: np.repeat(x, 2, 1)[:, ::2]]
+)
 def test_every_memory_order(arrange):
     x = skewed()
     assert_measures(Moments.of(arrange(x)), arrange(x).copy())

@@ -5,8 +5,8 @@ import pytest
 import sklearn.decomposition
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import correlated
 
+from support import correlated
 from zpoints.statistics.pca import PCA
 
 
@@ -40,7 +40,10 @@ def test_equals_scikit_learn(d):
 @pytest.mark.parametrize("share", [0.05, 0.5, 0.8, 0.9, 0.95, 0.999])
 def test_components_for_a_share_of_the_variance(share):
     x = correlated(500, 30)
-    assert pca_of(x).components_for(share) == sklearn.decomposition.PCA(share, svd_solver="full").fit(x).n_components_
+    assert (
+        pca_of(x).components_for(share)
+        == sklearn.decomposition.PCA(share, svd_solver="full").fit(x).n_components_
+    )
 
 
 def test_components_for_by_hand():

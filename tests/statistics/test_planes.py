@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import correlated
 
+from support import correlated
 from zpoints.statistics.correlation import pairs
 from zpoints.statistics.ellipses import LEVELS, normal_coverage
 from zpoints.statistics.planes import PlaneCoverage, standardise

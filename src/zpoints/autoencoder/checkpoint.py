@@ -14,7 +14,14 @@ from zpoints.autoencoder.network import Architecture, Autoencoder
 from zpoints.errors import StageError
 from zpoints.storage import atomic_path, fingerprint, read_json, write_json
 
-__all__ = ["TrainingState", "load_autoencoder", "load_weights", "model_key", "save_autoencoder", "save_weights"]
+__all__ = [
+    "TrainingState",
+    "load_autoencoder",
+    "load_weights",
+    "model_key",
+    "save_autoencoder",
+    "save_weights",
+]
 
 
 def save_weights(path: Path, network: Autoencoder) -> None:
@@ -30,7 +37,9 @@ def load_weights(path: Path, network: Autoencoder) -> None:
         network.load_state_dict(load_file(path))
     except (OSError, SafetensorError, RuntimeError) as error:
         first = str(error).splitlines()[0]
-        raise StageError(f"{path}: cannot be read as weights of this network ({first}); train again") from error
+        raise StageError(
+            f"{path}: cannot be read as weights of this network ({first}); train again"
+        ) from error
 
 
 def save_autoencoder(folder: Path, network: Autoencoder, extra: dict[str, Any]) -> None:
@@ -74,7 +83,7 @@ class TrainingState:
     key: str
     epoch: int = 0
     best_loss: float = float("inf")
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: list[dict[str, float | None]] = field(default_factory=list)
     network: dict[str, Any] = field(default_factory=dict)
     optimizer: dict[str, Any] = field(default_factory=dict)
     schedule: dict[str, Any] = field(default_factory=dict)
@@ -92,7 +101,9 @@ class TrainingState:
                 state = cls(**torch.load(path, map_location="cpu", weights_only=True))
             except (OSError, RuntimeError, EOFError, TypeError, UnpicklingError) as error:
                 first = str(error).splitlines()[0]
-                raise StageError(f"{path}: cannot be read ({first}); delete it to train from the start") from error
+                raise StageError(
+                    f"{path}: cannot be read ({first}); delete it to train from the start"
+                ) from error
             if state.key == key:
                 return state
         return cls(key)

@@ -62,7 +62,9 @@ class Coder:
         return self.decode(self.encode(pictures))
 
 
-def encode(coder: Coder, store: ImageStore, out: Path, progress: Progress | None = None, key: str = "") -> None:
+def encode(
+    coder: Coder, store: ImageStore, out: Path, progress: Progress | None = None, key: str = ""
+) -> None:
     """Write the latent vectors of all pictures to `out`: (N, d) float32, in the order of the pictures.
 
     Continues after a kill. `key` identifies model and pictures: what an earlier run left under another key is

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
 
 import torch
 from torch import nn
@@ -40,12 +40,14 @@ class Device:
         if kind not in available:
             raise UsageError(f"setting 'training.device' = '{kind}': expected auto, cpu, cuda or mps")
         if not available[kind]:
-            raise UsageError(f"setting 'training.device' = '{kind}': there is no such device here; use auto or cpu")
+            raise UsageError(
+                f"setting 'training.device' = '{kind}': there is no such device here; use auto or cpu"
+            )
         bfloat16 = _fast_bfloat16(kind) if settings.precision == "auto" else settings.precision == "bfloat16"
         return cls(kind, bfloat16)
 
     @property
-    def fabric_precision(self) -> str:
+    def fabric_precision(self) -> Literal["bf16-mixed", "32-true"]:
         """The same in Lightning Fabric's words."""
         return "bf16-mixed" if self.bfloat16 else "32-true"
 
@@ -58,8 +60,9 @@ class Device:
 
     def place(self, network: nn.Module) -> nn.Module:
         """Move a network here, its weights in the memory order that the convolutions like best."""
-        order = torch.preserve_format if self.kind == "mps" else torch.channels_last
-        return network.to(self.kind, memory_format=order)
+        network.to(self.kind)
+        # The stubs of PyTorch know memory_format only together with a tensor.
+        return network if self.kind == "mps" else network.to(memory_format=torch.channels_last)  # type: ignore
 
     @contextmanager
     def inference(self) -> Iterator[None]:

@@ -66,6 +66,10 @@ class Architecture:
         """Padding that makes each layer halve the size."""
         return (self.kernel - 1) // 2
 
+    def missing(self, small: int, large: int) -> int:
+        """Rows or columns that a transposed convolution of `small` ones lacks to give `large` ones, 0 or 1."""
+        return large - ((small - 1) * 2 - 2 * self.padding + self.kernel)
+
     @property
     def sizes(self) -> list[tuple[int, int]]:
         """(height, width) before the first layer, after it, after the second, ..."""
@@ -134,7 +138,7 @@ class Decoder(nn.Module):
         for number, channels in enumerate(outputs):
             small, large = a.sizes[-1 - number], a.sizes[-2 - number]
             # Halving rounds; the extra row or column restores the size that the Encoder had here.
-            extra = tuple(big - ((low - 1) * 2 - 2 * a.padding + a.kernel) for low, big in zip(small, large))
+            extra = (a.missing(small[0], large[0]), a.missing(small[1], large[1]))
             last = number == len(outputs) - 1
             width = a.channels[-1 - number]
             bias = last or not a.batch_norm

@@ -96,7 +96,9 @@ class Trainer:
         self.device = Device.of(settings)
         self.sets = _Sets(store.rows("train"), store.rows("val"))
         if not len(self.sets.train):
-            raise StageError(f"{out}: no picture has the split 'train'; lower images.validation and images.test")
+            raise StageError(
+                f"{out}: no picture has the split 'train'; lower images.validation and images.test"
+            )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.network = Autoencoder(architecture)
@@ -161,11 +163,11 @@ class Trainer:
                 f"here again: lower training.learning_rate (now {self.settings.learning_rate:g})"
             )
         cost = meter.cost
-        figures = (
+        figures: tuple[float | None, ...] = (
             epoch + 1,
             train_loss,
             validation_loss,
-            self.schedule.get_last_lr()[0],
+            float(self.schedule.get_last_lr()[0]),
             self.images_per_epoch / seconds,
             cost.seconds,
             cost.peak_ram_mib,
@@ -248,7 +250,7 @@ class Trainer:
         _write_history(self.out / "history.csv", self.state.history)
 
 
-def _write_history(path: Path, history: list[dict[str, float]]) -> None:
+def _write_history(path: Path, history: list[dict[str, float | None]]) -> None:
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, HISTORY_COLUMNS)
         writer.writeheader()

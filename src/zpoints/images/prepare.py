@@ -164,6 +164,8 @@ class _Preparation:
         index, splits = build_index(
             self.source, items, self.settings.validation, self.settings.test, self.seed
         )
+        if self.source.splits is not None and splits == "random":
+            self.progress.say("prepare: too few pictures for the official split; splitting at random")
         height, width, channels = writer.row_shape
         description = {
             "key": self.key,

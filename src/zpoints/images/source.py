@@ -34,7 +34,7 @@ class Source(ABC):
     default_crop : what is cut off before scaling if the user does not choose.
     channels : 1 or 3 if known beforehand; None has the first pictures looked at.
     held_bytes : memory that one opener holds before it is called.
-    splits : int8 per item, 0 train, 1 validation, 2 test, -1 none; None if the source has no official split.
+    splits : int8 per item, 0 train, 1 validation, 2 test; None if the source has no official split.
     attributes : one row per item; None if the source has none.
     """
 

@@ -1,6 +1,7 @@
 """The figures of the report. Each function returns a Matplotlib figure and can be used alone, in a notebook."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,12 +15,18 @@ from zpoints.statistics.contours import PlaneDensity
 from zpoints.statistics.ellipses import LEVELS, Ellipses, normal_coverage
 from zpoints.statistics.marginals import Histograms
 
-__all__ = ["coverage_figure", "density_figure", "explained_variance_figure", "learning_figure", "planes_figure"]
+__all__ = [
+    "coverage_figure",
+    "density_figure",
+    "explained_variance_figure",
+    "learning_figure",
+    "planes_figure",
+]
 
 INK, ACCENT, SECOND, PALE = "#1f2933", "#0b7285", "#d9480f", "#ced4da"
 POINTS = 4000  # dots in a scatter plot; more of them hide the contours
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9.5,
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
@@ -38,7 +45,9 @@ def learning_figure(history: pd.DataFrame) -> Figure:
     figure, (axes,) = _figure(1, 1, 7.2, 3.4)
     axes.plot(history["epoch"], history["train_loss"], "o-", ms=3.5, color=ACCENT, label="training")
     if history["validation_loss"].notna().any():
-        axes.plot(history["epoch"], history["validation_loss"], "s-", ms=3.5, color=SECOND, label="validation")
+        axes.plot(
+            history["epoch"], history["validation_loss"], "s-", ms=3.5, color=SECOND, label="validation"
+        )
     axes.set(xlabel="epoch", ylabel="loss per pixel", yscale="log")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y", which="both", color=PALE, lw=0.5)
@@ -55,7 +64,9 @@ def density_figure(
     """
     chosen = list(chosen)
     columns = min(columns, len(chosen))
-    figure, panels = _figure(-(-len(chosen) // columns), columns, 2.5 * columns, 1.95 * -(-len(chosen) // columns))
+    figure, panels = _figure(
+        -(-len(chosen) // columns), columns, 2.5 * columns, 1.95 * -(-len(chosen) // columns)
+    )
     table = components.set_index("component")
     for panel, component in zip(panels, chosen, strict=False):
         row = table.loc[component]
@@ -100,7 +111,9 @@ def explained_variance_figure(ratio: np.ndarray, needed: dict[str, int]) -> Figu
         cumulative.plot([count, count], [0, float(share)], color=SECOND, lw=0.8, ls=":")
         cumulative.plot([0, count], [float(share)] * 2, color=SECOND, lw=0.8, ls=":")
         label = f" {100 * float(share):.0f} %: {count}"
-        cumulative.annotate(label, (count, float(share)), xytext=(4, -10), textcoords="offset points", fontsize=8)
+        cumulative.annotate(
+            label, (count, float(share)), xytext=(4, -10), textcoords="offset points", fontsize=8
+        )
     for panel in (single, cumulative):
         panel.set_xlim(0, len(ratio) + 1)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -126,7 +139,12 @@ def coverage_figure(planes: pd.DataFrame, columns: tuple[str, ...], n: int) -> F
 
 
 def planes_figure(
-    latents: LatentSet, planes: pd.DataFrame, mean: np.ndarray, std: np.ndarray, columns: int = 4, seed: int = 0
+    latents: LatentSet,
+    planes: pd.DataFrame,
+    mean: np.ndarray,
+    std: np.ndarray,
+    columns: int = 4,
+    seed: int = 0,
 ) -> Figure:
     """Density contours (filled) and confidence ellipses (lines) of a few planes, at the same masses.
 
@@ -173,8 +191,9 @@ def _plane(panel: Axes, pair: np.ndarray, centre: np.ndarray, scale: np.ndarray,
     panel.plot(pair[dots, 0], pair[dots, 1], ".", ms=1.2, color=INK, alpha=0.25, mew=0, zorder=0)
     colours = [(0.043, 0.447, 0.522, alpha) for alpha in (0.14, 0.3, 0.48, 0.7)][-len(levels) :]
     panel.contourf(x, y, density.density.T, [*levels, density.density.max() * 1.01], colors=colours)
-    for axis, limits in enumerate((panel.set_xlim, panel.set_ylim)):
-        limits(centre[axis] - 4.2 * scale[axis], centre[axis] + 4.2 * scale[axis])
+    low, high = centre - 4.2 * scale, centre + 4.2 * scale
+    panel.set_xlim(low[0], high[0])
+    panel.set_ylim(low[1], high[1])
     panel.xaxis.set_major_locator(MaxNLocator(4))
     panel.yaxis.set_major_locator(MaxNLocator(4))
 

@@ -44,7 +44,9 @@ def write_report(run: "Run") -> None:
     for path in (run.model / "model.json", run.latents, run.analysis / "analysis.json"):
         if not path.is_file():
             raise StageError(f"{run.folder}: no {path.relative_to(run.folder)}; run `zpoints run` first")
-    environment = Environment(loader=PackageLoader("zpoints.report"), autoescape=True, undefined=StrictUndefined)
+    environment = Environment(
+        loader=PackageLoader("zpoints.report"), autoescape=True, undefined=StrictUndefined
+    )
     page = environment.get_template("report.html").render(_content(run))
     with atomic_path(run.report) as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -54,7 +56,10 @@ def _content(run: "Run") -> dict[str, Any]:
     store, analysis = ImageStore.open(run.images), Analysis.load(run.analysis)
     model, record = read_json(run.model / "model.json"), run.record
     history = pd.read_csv(run.model / "history.csv")
-    last, best = history.iloc[-1], history.loc[history["validation_loss"].fillna(history["train_loss"]).idxmin()]
+    last, best = (
+        history.iloc[-1],
+        history.loc[history["validation_loss"].fillna(history["train_loss"]).idxmin()],
+    )
     return {
         "name": run.settings.name,
         "description": store.description,
@@ -84,7 +89,9 @@ def _analysis_figures(run: "Run", store: ImageStore, analysis: Analysis) -> dict
     dominant = z.sort_values("std", ascending=False)["component"].head(wanted)
     found = {
         "densities": _embed(figures.density_figure(z, analysis.histograms["z"], dominant)),
-        "densities_pca": _embed(figures.density_figure(pca, analysis.histograms["pca"], pca["component"].head(8))),
+        "densities_pca": _embed(
+            figures.density_figure(pca, analysis.histograms["pca"], pca["component"].head(8))
+        ),
         "variance": _embed(
             figures.explained_variance_figure(
                 pca["explained_variance"].to_numpy(), analysis.summary["components_for_variance"]

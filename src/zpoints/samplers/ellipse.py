@@ -73,7 +73,10 @@ class PairwiseEllipses:
         m, room = self.sigma * np.sin(t), self.sigma * np.cos(t)
         with np.errstate(divide="ignore"):
             log_density = (
-                np.log(2 / np.sqrt(2 * np.pi)) - m**2 / 2 + (self.dimension - 1) * _log_within(room) + np.log(room)
+                np.log(2 / np.sqrt(2 * np.pi))
+                - m**2 / 2
+                + (self.dimension - 1) * _log_within(room)
+                + np.log(room)
             )
         shift = log_density.max()
         cumulative = cumulative_simpson(np.exp(log_density - shift), x=t, initial=0)

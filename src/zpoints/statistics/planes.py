@@ -15,7 +15,9 @@ from zpoints.statistics.ellipses import LEVELS
 
 __all__ = ["PlaneCoverage", "standardise"]
 
-CHUNK = 1024  # vectors that one sweep over the planes holds: 256 components of them fit the second-level cache
+CHUNK = (
+    1024  # vectors that one sweep over the planes holds: 256 components of them fit the second-level cache
+)
 
 
 @dataclass(frozen=True, eq=False)

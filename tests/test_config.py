@@ -1,0 +1,171 @@
+"""Settings: one tree, one TOML file, and errors that say what was meant."""
+
+import tomllib
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from support import line
+from zpoints.config import Settings, load_settings, save_settings, with_changes
+from zpoints.errors import UsageError
+
+some_settings = st.builds(
+    lambda name, seed, images, autoencoder, training, methods, sigma: Settings.model_validate(
+        {
+            "name": name,
+            "seed": seed,
+            "images": images,
+            "autoencoder": autoencoder,
+            "training": training,
+            "samples": {"methods": methods, "sigma": sigma},
+        }
+    ),
+    name=st.from_regex(r"[A-Za-z0-9_.-]+", fullmatch=True),
+    seed=st.integers(0, 2**63 - 1),
+    images=st.fixed_dictionaries(
+        {
+            "source": st.text(st.characters(exclude_categories=["Cs"]), min_size=1),
+            "count": st.just("auto") | st.integers(1, 10**9),
+            "size": st.just("auto") | st.tuples(st.integers(1, 999), st.integers(1, 999)),
+            "crop": st.sampled_from(["auto", "none", "square", (0, 1, 20, 30)]),
+            "validation": st.floats(0, 0.99),
+        }
+    ),
+    autoencoder=st.fixed_dictionaries(
+        {
+            "channels": st.lists(st.integers(1, 512), min_size=1, max_size=5).map(tuple),
+            "batch_norm": st.booleans(),
+        }
+    ),
+    training=st.fixed_dictionaries({"learning_rate": st.floats(1e-12, 1e3)}),
+    methods=st.permutations(["normal", "ellipse", "independent"]).map(tuple),
+    sigma=st.floats(1e-300, 1e300),
+)
+
+
+@given(some_settings)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_was_saved_is_loaded(tmp_path, chosen):
+    save_settings(tmp_path / "config.toml", chosen)
+    assert load_settings(tmp_path / "config.toml") == chosen
+
+
+def test_the_file_holds_every_default(tmp_path):
+    path = tmp_path / "config.toml"
+    save_settings(path, Settings())
+    tree = tomllib.loads(path.read_text())
+    assert tree["training"]["epochs"] == Settings().training.epochs
+    assert set(tree) == set(Settings.model_fields)
+    for name, section in tree.items():
+        if isinstance(section, dict):
+            assert set(section) == set(type(getattr(Settings(), name)).model_fields)
+
+
+def test_what_a_file_leaves_out_has_its_default(tmp_path):
+    (tmp_path / "c.toml").write_text("[training]\nepochs = 3\n")
+    found = load_settings(tmp_path / "c.toml")
+    assert found.training.epochs == 3
+    assert found == with_changes(Settings(), ["training.epochs=3"])
+    (tmp_path / "empty.toml").write_text("")
+    assert load_settings(tmp_path / "empty.toml") == Settings()
+
+
+def test_settings_cannot_change():
+    with pytest.raises(ValueError, match="frozen"):
+        Settings().seed = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("[training]\nepoch = 3", ["'training.epoch'", "did you mean 'epochs'"]),
+        ("nam = 'x'", ["'nam'", "did you mean 'name'"]),
+        ("[trainng]\nepochs = 3", ["'trainng'", "did you mean 'training'"]),
+        ("[training]\nxyzzy = 3", ["'training.xyzzy'", "known here", "epochs"]),
+        ("[training]\nepochs = 'many'", ["'training.epochs'", "'many'", "integer"]),
+        ("[training]\nepochs = 2.5", ["'training.epochs'", "2.5"]),
+        ("[training]\nepochs = 0", ["'training.epochs'", "0", "greater than or equal to 1"]),
+        ("[images]\nvalidation = 1.0", ["'images.validation'", "less than 1"]),
+        ("[images]\nsize = [64]", ["'images.size'", "[64]"]),
+        ("[images]\ncrop = [5, 0, 5, 9]", ["'images.crop'", "left < right"]),
+        ("[images]\ncolour = 'blue'", ["'images.colour'", "'rgb'"]),
+        ("[samples]\nmethods = ['normal', 'magic']", ["'samples.methods", "'magic'", "'ellipse'"]),
+        ("[samples]\nsigma = 0", ["'samples.sigma'", "greater than 0"]),
+        ("[samples]\nsigma = nan", ["'samples.sigma'"]),
+        ("[training]\nlearning_rate = inf", ["'training.learning_rate'"]),
+        ("[analysis]\nbins = 15", ["'analysis.bins'", "16"]),
+        ("seed = -1", ["'seed'"]),
+        ("name = 'a/b'", ["'name'"]),
+        ("training = 3", ["'training'"]),
+        ("[training\nepochs = 3", ["not valid TOML"]),
+        ("seed = 1\nseed = 2", ["not valid TOML"]),
+    ],
+)
+def test_mistakes_in_a_file_are_named_in_one_line(tmp_path, text, parts):
+    path = tmp_path / "c.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError) as refused:
+        load_settings(path)
+    assert refused.value.exit_status == 2
+    assert line(refused.value).startswith(f"{path}: ")
+    for part in parts:
+        assert part in line(refused.value)
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    (tmp_path / "latin.toml").write_bytes(b"name = '\xff'")
+    for path, part in [
+        (tmp_path / "none.toml", "no such file"),
+        (tmp_path, "cannot be read"),
+        (tmp_path / "latin.toml", "cannot be read"),
+    ]:
+        with pytest.raises(UsageError, match=part) as refused:
+            load_settings(path)
+        assert str(path) in line(refused.value)
+
+
+def test_changes_on_the_command_line():
+    changed = with_changes(
+        Settings(),
+        [
+            "training.epochs=20",
+            "images.source=my pictures/x.zip",
+            "images.size=[64, 48]",
+            "autoencoder.batch_norm=true",
+            " training.loss = l1 ",
+            "name=run-2",
+            "samples.methods=['normal']",
+        ],
+    )
+    assert changed.training.epochs == 20
+    assert changed.images.source == "my pictures/x.zip"
+    assert changed.images.size == (64, 48)
+    assert changed.autoencoder.batch_norm is True
+    assert changed.training.loss == "l1"
+    assert changed.name == "run-2"
+    assert changed.samples.methods == ("normal",)
+    assert changed.training.batch == Settings().training.batch
+    assert Settings().training.epochs == 12, "the settings given are left alone"
+    assert with_changes(changed, []) == changed
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ("training.epochs", "NAME=VALUE"),
+        ("training.epoch=3", "did you mean 'epochs'"),
+        ("trainig.epochs=3", "no section for 'trainig.epochs'"),
+        ("training.epochs.more=3", "no section for 'training.epochs.more'"),
+        ("training.epochs=many", "'many'"),
+        ("training=3", "'training'"),
+        ("=3", "unknown setting"),
+        ("training.epochs=-1", "greater than or equal to 1"),
+    ],
+)
+def test_changes_that_make_no_sense(change, part):
+    with pytest.raises(UsageError) as refused:
+        with_changes(Settings(), [change])
+    assert part in line(refused.value)
+    assert "--set" in line(refused.value)
+    assert refused.value.exit_status == 2
