@@ -2,14 +2,16 @@
 
 import json
 import time
+from itertools import combinations
 
+import numba
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
-from support import correlated, line
 
 import zpoints
+from support import correlated, line
 from zpoints.analysis import COVERAGE_COLUMNS, Analysis, analyse
 from zpoints.config import AnalysisSettings
 from zpoints.errors import ArrayError
@@ -66,7 +68,7 @@ def test_planes_are_what_numpy_says(analysis, cloud, scores, axes):
     x = {"z": cloud.astype(float), "pca": scores}[axes]
     rows = in_axes(analysis.planes, axes)
     assert len(rows) == 10
-    for number, (i, j) in enumerate((i, j) for i in range(5) for j in range(i + 1, 5)):
+    for number, (i, j) in enumerate(combinations(range(5), 2)):
         row = rows.iloc[number]
         covariance = np.cov(x[:, [i, j]].T)
         values, vectors = np.linalg.eigh(covariance)
@@ -75,7 +77,9 @@ def test_planes_are_what_numpy_says(analysis, cloud, scores, axes):
         assert row["r"] == pytest.approx(np.corrcoef(x[:, i], x[:, j])[0, 1], abs=1e-9)
         assert [row["half_axis_minor"], row["half_axis_major"]] == pytest.approx(np.sqrt(values), rel=1e-8)
         assert abs(vectors[:, 1] @ [np.cos(turn), np.sin(turn)]) == pytest.approx(1, abs=1e-6)
-        assert [row[name] for name in COVERAGE_COLUMNS] == pytest.approx(coverage_of(x, i, j), abs=1.01 / 2000)
+        assert [row[name] for name in COVERAGE_COLUMNS] == pytest.approx(
+            coverage_of(x, i, j), abs=1.01 / 2000
+        )
 
 
 def test_the_columns_are_those_of_the_contract(analysis):
@@ -83,7 +87,11 @@ def test_the_columns_are_those_of_the_contract(analysis):
     assert set(wanted.split()) <= set(analysis.components)
     wanted = "axes i j r angle half_axis_major half_axis_minor coverage_1 coverage_2 coverage_2_5 coverage_3"
     assert set(wanted.split()) <= set(analysis.planes)
-    assert analysis.components["axes"].unique().tolist() == ["z", "pca"] == analysis.planes["axes"].unique().tolist()
+    assert (
+        analysis.components["axes"].unique().tolist()
+        == ["z", "pca"]
+        == analysis.planes["axes"].unique().tolist()
+    )
 
 
 def test_the_summary(analysis, cloud, scores):
@@ -102,7 +110,9 @@ def test_the_summary(analysis, cloud, scores):
     assert summary["largest_off_diagonal"]["pca"] == pytest.approx(np.abs(aligned[upper]).max(), abs=1e-12)
     assert summary["largest_off_diagonal"]["pca"] < 2e-7, "the check of the articles"
     strongest = summary["strongest_pairs"]
-    assert [abs(pair["r"]) for pair in strongest] == pytest.approx(sorted(np.abs(pearson[upper]), reverse=True))
+    assert [abs(pair["r"]) for pair in strongest] == pytest.approx(
+        sorted(np.abs(pearson[upper]), reverse=True)
+    )
     assert strongest[0]["r"] == pytest.approx(pearson[strongest[0]["i"], strongest[0]["j"]])
     assert 0 <= summary["seconds"] < 60
     for axes, y in (("z", x), ("pca", scores)):
@@ -138,13 +148,19 @@ def assert_same(a: Analysis, b: Analysis, tolerance: float) -> None:
     for name in ("components", "planes"):
         pd.testing.assert_frame_equal(getattr(a, name), getattr(b, name), rtol=tolerance, atol=tolerance)
     for part in ("mean", "covariance"):
-        np.testing.assert_allclose(getattr(a.distribution, part), getattr(b.distribution, part), atol=tolerance)
+        np.testing.assert_allclose(
+            getattr(a.distribution, part), getattr(b.distribution, part), atol=tolerance
+        )
     for part in ("axes", "variance"):
-        np.testing.assert_allclose(getattr(a.distribution.pca, part), getattr(b.distribution.pca, part), atol=tolerance)
+        np.testing.assert_allclose(
+            getattr(a.distribution.pca, part), getattr(b.distribution.pca, part), atol=tolerance
+        )
     assert (a.distribution.n, a.distribution.pca.rank) == (b.distribution.n, b.distribution.pca.rank)
     for axes in ("z", "pca"):
         for part in ("counts", "below", "above"):
-            np.testing.assert_array_equal(getattr(a.histograms[axes], part), getattr(b.histograms[axes], part))
+            np.testing.assert_array_equal(
+                getattr(a.histograms[axes], part), getattr(b.histograms[axes], part)
+            )
     cost = {"seconds", "peak_ram_mib", "peak_vram_mib"}
     assert a.summary.keys() == b.summary.keys()
     for key in a.summary.keys() - cost:
@@ -157,11 +173,20 @@ def flat(value):  # type: ignore[no-untyped-def]
         return [number for inner in value.values() for number in flat(inner)]
     if isinstance(value, list):
         return [number for inner in value for number in flat(inner)]
-    return [value]
+    return [-999 if value is None else value]
+
+
+@pytest.fixture
+def one_thread():  # type: ignore[no-untyped-def]
+    """For thousands of tiny blocks: on a busy machine, starting two threads takes milliseconds each time."""
+    threads = numba.get_num_threads()
+    numba.set_num_threads(1)
+    yield
+    numba.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("block", [1, 7, 1999, 2000, 100_000])
-def test_the_block_length_does_not_matter(analysis, cloud, block):
+def test_the_block_length_does_not_matter(analysis, cloud, block, one_thread):
     assert_same(analyse(cloud, AnalysisSettings(block=block)), analysis, 1e-10)
 
 
@@ -185,7 +210,9 @@ def test_selected_rows_are_analysed_like_an_array_of_them(cloud):
 @pytest.mark.parametrize("name", ["c.npy", "f.npy", "z.npz"])
 def test_a_file_gives_what_the_array_gives(analysis, cloud, tmp_path, name):
     path = tmp_path / name
-    np.savez(path, cloud) if name == "z.npz" else np.save(path, cloud if name == "c.npy" else np.asfortranarray(cloud))
+    np.savez(path, cloud) if name == "z.npz" else np.save(
+        path, cloud if name == "c.npy" else np.asfortranarray(cloud)
+    )
     assert_same(analyse(path), analysis, 1e-12)
     assert_same(analyse(str(path)), analysis, 1e-12)
 
@@ -210,13 +237,17 @@ def test_what_was_saved_is_loaded(analysis, tmp_path):
         assert set(arrays.files) == {"n", "mean", "covariance", "axes", "variance", "rank"}
 
 
-@pytest.mark.parametrize("name", ["analysis.json", "components.parquet", "distribution.npz", "histograms.npz"])
+@pytest.mark.parametrize(
+    "name", ["analysis.json", "components.parquet", "distribution.npz", "histograms.npz"]
+)
 @pytest.mark.parametrize("damage", ["missing", "half", "text"])
 def test_damaged_results_are_refused_in_one_line(analysis, tmp_path, name, damage):
     analysis.save(tmp_path)
     path = tmp_path / name
     data = path.read_bytes()
-    path.unlink() if damage == "missing" else path.write_bytes(data[: len(data) // 2] if damage == "half" else b"no")
+    path.unlink() if damage == "missing" else path.write_bytes(
+        data[: len(data) // 2] if damage == "half" else b"no"
+    )
     with pytest.raises(ArrayError) as refused:
         Analysis.load(tmp_path)
     assert str(tmp_path) in line(refused.value)
@@ -283,7 +314,9 @@ def test_two_infinities_that_cancel_are_named(cloud):
 
 def test_values_whose_powers_overflow_are_refused():
     for scale in (1e90, 1e160, 1e300, 1e308):
-        assert "too large" in refusal(np.sign(correlated(50, 2)) * scale)
+        for block in (4096, 7):
+            z = np.random.default_rng(0).uniform(-1, 1, size=(50, 2)) * scale
+            assert "too large" in refusal(z, settings=AnalysisSettings(block=block))
     assert analyse(correlated(50, 2) * 1e60).summary["n"] == 50
 
 
@@ -375,7 +408,9 @@ def test_scales_that_differ_by_many_powers_of_ten():
     x = correlated(1000, 3)
     found, plain = analyse(x * [1e-8, 1.0, 1e8]), analyse(x)
     columns = ["r", *COVERAGE_COLUMNS]
-    np.testing.assert_allclose(in_axes(found.planes, "z")[columns], in_axes(plain.planes, "z")[columns], atol=1e-3)
+    np.testing.assert_allclose(
+        in_axes(found.planes, "z")[columns], in_axes(plain.planes, "z")[columns], atol=1e-3
+    )
 
 
 def test_the_vectors_are_left_alone(cloud):
@@ -410,9 +445,12 @@ def test_progress_counts_both_passes(cloud):
 def test_all_planes_of_170000_vectors_in_seconds():
     z = np.random.default_rng(0).normal(size=(170_000, 256)).astype(np.float32)
     analyse(z[:5000])  # compile
-    started = time.perf_counter()
-    found = analyse(z)
-    assert time.perf_counter() - started < 15
+    seconds = []
+    for _ in range(2):
+        started = time.perf_counter()
+        found = analyse(z)
+        seconds.append(time.perf_counter() - started)
+    assert min(seconds) < 10  # under 5 on two quiet cores
     exact = np.array([1 - np.exp(-k * k / 2) for k in LEVELS])
     error = np.abs(found.planes[list(COVERAGE_COLUMNS)].to_numpy() - exact)
     assert len(error) == 2 * 32_640

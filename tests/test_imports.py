@@ -90,14 +90,34 @@ def below(folder: str) -> list[Path]:
 
 @pytest.mark.parametrize("path", below("statistics"), ids=lambda path: path.name)
 def test_the_mathematics_is_pure(path):
-    allowed = {"numpy", "scipy", "numba", "jaxtyping", "dataclasses", "typing", "collections", "functools", "math"}
+    allowed = {
+        "numpy",
+        "scipy",
+        "numba",
+        "jaxtyping",
+        "dataclasses",
+        "typing",
+        "collections",
+        "functools",
+        "math",
+    }
     for module in imported(path):
         assert module.partition(".")[0] in allowed or module.startswith("zpoints.statistics"), module
-    calls = {node.func.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    calls = {
+        node.func.id
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
     assert not calls & {"print", "open"}
 
 
-FLOORS = ["errors storage config progress budget packages", "statistics latents", "distribution", "analysis", "samplers"]
+FLOORS = [
+    "errors storage config progress budget packages",
+    "statistics latents",
+    "distribution",
+    "analysis",
+    "samplers",
+]
 
 
 @pytest.mark.parametrize("floor", range(len(FLOORS)))

@@ -7,7 +7,7 @@ counts, in both sets of axes, histograms and the coverage of every plane.
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import numpy as np
 import pandas as pd
@@ -144,23 +144,34 @@ def _first_pass(latents: LatentSet, settings: AnalysisSettings, task: Task) -> M
     for block in latents.blocks(settings.block):
         with np.errstate(invalid="ignore", over="ignore"):
             part = Moments.of(block)
-        if not np.isfinite(part.mean).all():
-            _refuse_not_finite(latents, block, start)
-        total = part if total is None else total + part
+            if not np.isfinite(part.mean).all():
+                _refuse_not_finite(latents, block, start)
+            total = part if total is None else total + part
         start += len(block)
         task.advance(len(block))
     assert total is not None, "LatentSet holds at least two vectors"
+    if not np.isfinite(total.fourth).all():
+        _refuse_too_large(latents)
     _refuse_constant(latents, total)
     return total
 
 
 def _refuse_not_finite(latents: LatentSet, block: np.ndarray, start: int) -> None:
-    row, component = np.argwhere(~np.isfinite(block))[0]
+    wrong = np.argwhere(~np.isfinite(block))
+    if not len(wrong):
+        _refuse_too_large(latents)
+    row, component = wrong[0]
     number = start + row if latents.rows is None else latents.rows[start + row]
     value = block[row, component]
     raise ArrayError(
         f"{latents.name}: vector {number}, component {component} is {value}; "
         "drop such vectors first, as in z[np.isfinite(z).all(axis=1)]"
+    )
+
+
+def _refuse_too_large(latents: LatentSet) -> NoReturn:
+    raise ArrayError(
+        f"{latents.name}: values are too large for their fourth powers; divide them by a constant first"
     )
 
 

@@ -68,9 +68,15 @@ class Distribution:
                 f"{path}: no array '{sorted(missing)[0]}'; make the file anew with zpoints analyse"
             )
         d = a["mean"].size
-        if a["mean"].ndim != 1 or any(a[name].shape != (d, d) for name in ("covariance", "axes")):
-            raise ArrayError(f"{path}: shapes of mean, covariance and axes do not fit; make the file anew")
+        shapes = {"n": (), "rank": (), "mean": (d,), "variance": (d,), "covariance": (d, d), "axes": (d, d)}
+        for name, shape in shapes.items():
+            if a[name].shape != shape:
+                raise ArrayError(
+                    f"{path}: '{name}' has shape {a[name].shape}, not {shape}; make the file anew"
+                )
         if not all(np.isfinite(a[name]).all() for name in ("mean", "covariance", "axes", "variance")):
             raise ArrayError(f"{path}: holds NaN or infinity; make the file anew")
+        if not 1 <= a["rank"] <= d:
+            raise ArrayError(f"{path}: rank {a['rank']} of {d} components; make the file anew")
         pca = PCA(a["mean"], a["axes"], a["variance"], int(a["rank"]))
         return cls(int(a["n"]), a["mean"], a["covariance"], pca)

@@ -1,0 +1,7 @@
+"""Run all benchmarks, one after the other, each in a process of its own."""
+
+import subprocess
+import sys
+
+for name in ("planes", "training", "encoding"):
+    subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=True)

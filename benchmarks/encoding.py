@@ -1,0 +1,84 @@
+"""Encoding speed: `zpoints encode` from file to file, against the bare Encoder's forward pass on tensors in RAM.
+
+python -m benchmarks.encoding
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.common import BATCH, SIDE, noise_pictures, race, table, work_when_told
+
+PICTURES = 60 * BATCH
+ROUNDS = 7
+
+
+def zpoints() -> Callable[[], float]:
+    """Pictures from disk to vectors on disk."""
+    import pandas as pd
+
+    from zpoints.autoencoder.coding import encode
+    from zpoints.images.store import ImageStore
+
+    folder = Path(tempfile.mkdtemp())
+    np.save(folder / "pixels.npy", noise_pictures(PICTURES))
+    pd.DataFrame({"id": range(PICTURES), "source": "", "split": "train"}).to_parquet(folder / "index.parquet")
+    store, coder = ImageStore.open(folder), _coder()
+
+    def work() -> float:
+        started = time.perf_counter()
+        encode(coder, store, folder / "z.npy")
+        return PICTURES / (time.perf_counter() - started)
+
+    return work
+
+
+def bare() -> Callable[[], float]:
+    """The Encoder alone, again and again on one ready batch of floats, in the number format that zpoints chose."""
+    import torch
+
+    from zpoints.autoencoder.network import pictures_to_tensor
+    from zpoints.budget import kept_memory
+
+    coder = _coder()
+    batch = pictures_to_tensor(torch.from_numpy(noise_pictures(BATCH)))
+    kept_memory().__enter__()
+
+    def work() -> float:
+        started = time.perf_counter()
+        with coder.device.inference():
+            for _ in range(PICTURES // BATCH):
+                coder.network.encoder(batch)
+        return PICTURES / (time.perf_counter() - started)
+
+    return work
+
+
+def _coder():
+    from zpoints.autoencoder.coding import Coder
+    from zpoints.autoencoder.device import Device
+    from zpoints.autoencoder.network import Architecture, Autoencoder
+    from zpoints.config import AutoencoderSettings, TrainingSettings
+
+    network = Autoencoder(Architecture.of((SIDE, SIDE, 3), AutoencoderSettings()))
+    return Coder(network, Device.of(TrainingSettings()))
+
+
+CONTESTANTS = {"zpoints, file to file": zpoints, "bare Encoder": bare}
+
+
+def main() -> None:
+    """Race, or be a contestant."""
+    if len(sys.argv) > 1:
+        work_when_told(CONTESTANTS[sys.argv[1]]())
+        return
+    rates = race("benchmarks.encoding", list(CONTESTANTS), ROUNDS)
+    table(f"Encoding, images per second ({SIDE}x{SIDE}, batch {BATCH})", rates, "bare Encoder")
+
+
+if __name__ == "__main__":
+    main()

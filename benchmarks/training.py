@@ -1,0 +1,164 @@
+"""Training speed: zpoints, pythae, and the best plain PyTorch loop that we know. Same network, same pictures.
+
+    python -m benchmarks.training
+
+96x96 colour pictures, batch 128, 4 layers each way, 256 latent components, 11.9 million parameters, mean squared
+error, Adam with weight decay. Each works through the same 10 batches a round, from the medium that it is made for:
+zpoints from the file on disk, with its checkpoint written at the end of the round left out; pythae and the plain
+loops from an array in RAM.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.common import BATCH, SIDE, noise_pictures, race, table, work_when_told
+
+BATCHES = 10
+ROUNDS = 7
+
+
+def zpoints() -> Callable[[], float]:
+    """The library's own Trainer, reading its batches from disk."""
+    import pandas as pd
+
+    from zpoints.autoencoder.network import Architecture
+    from zpoints.autoencoder.training import Trainer
+    from zpoints.budget import kept_memory
+    from zpoints.config import AutoencoderSettings, TrainingSettings
+    from zpoints.images.store import ImageStore
+    from zpoints.progress import Silent
+
+    folder = Path(tempfile.mkdtemp())
+    np.save(folder / "pixels.npy", noise_pictures(BATCHES * BATCH))
+    index = pd.DataFrame({"id": range(BATCHES * BATCH), "source": "", "split": "train"})
+    index.to_parquet(folder / "index.parquet")
+    store = ImageStore.open(folder)
+    architecture = Architecture.of(store.shape, AutoencoderSettings())
+    settings = TrainingSettings(epochs=1000, batch=BATCH, learning_rate=1e-3)
+    trainer = Trainer(store, folder / "model", architecture, settings, 0)
+    epochs = iter(range(1000))
+    kept_memory().__enter__()
+
+    def work() -> float:
+        with Silent().task("", 0) as task:
+            started = time.perf_counter()
+            trainer._train(next(epochs), task)
+        return BATCHES * BATCH / (time.perf_counter() - started)
+
+    return work
+
+
+def pythae() -> Callable[[], float]:
+    """pythae's BaseTrainer on its AE, with our Encoder and Decoder inside."""
+    import torch
+    from pythae.data.datasets import BaseDataset
+    from pythae.models import AE, AEConfig
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+    from pythae.trainers import BaseTrainer, BaseTrainerConfig
+
+    network = _network()
+
+    class Encoder(BaseEncoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = network.encoder
+
+        def forward(self, x: torch.Tensor) -> ModelOutput:
+            return ModelOutput(embedding=self.inner(x))
+
+    class Decoder(BaseDecoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = network.decoder
+
+        def forward(self, z: torch.Tensor) -> ModelOutput:
+            return ModelOutput(reconstruction=self.inner(z))
+
+    pictures = (
+        torch.from_numpy(noise_pictures(BATCHES * BATCH)).permute(0, 3, 1, 2).float().div(255).contiguous()
+    )
+    model = AE(AEConfig(input_dim=(3, SIDE, SIDE), latent_dim=256), Encoder(), Decoder())
+    settings = BaseTrainerConfig(
+        output_dir=tempfile.mkdtemp(),
+        num_epochs=1000,
+        per_device_train_batch_size=BATCH,
+        learning_rate=1e-3,
+        optimizer_cls="AdamW",
+    )
+    dataset = BaseDataset(pictures, torch.zeros(len(pictures)))
+    trainer = BaseTrainer(model=model, train_dataset=dataset, training_config=settings, callbacks=[])
+    trainer.prepare_training()
+
+    def work() -> float:
+        started = time.perf_counter()
+        trainer.train_step(epoch=1)
+        return BATCHES * BATCH / (time.perf_counter() - started)
+
+    return work
+
+
+def plain(compiled: bool = False, tuned: bool = True) -> Callable[[], float]:
+    """A bare loop: bfloat16 autocast, channels_last, fused AdamW; pictures as bytes in RAM; no metering, no files."""
+    import torch
+
+    import zpoints.autoencoder  # noqa: F401  # huge pages, as for zpoints itself
+    from zpoints.budget import kept_memory
+
+    if tuned:
+        kept_memory().__enter__()
+    pictures = torch.from_numpy(noise_pictures(BATCHES * BATCH))
+    network = _network().to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(network.parameters(), 1e-3, fused=True)
+    model = torch.compile(network) if compiled else network
+
+    def work() -> float:
+        started = time.perf_counter()
+        for rows in torch.randperm(len(pictures)).split(BATCH):
+            x = pictures[rows].permute(0, 3, 1, 2).float().div_(255)
+            with torch.autocast("cpu", torch.bfloat16):
+                y = model(x)
+            loss = torch.nn.functional.mse_loss(y.float(), x)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        return BATCHES * BATCH / (time.perf_counter() - started)
+
+    return work
+
+
+def _network():
+    import torch
+
+    from zpoints.autoencoder.network import Architecture, Autoencoder
+    from zpoints.config import AutoencoderSettings
+
+    torch.manual_seed(0)
+    return Autoencoder(Architecture.of((SIDE, SIDE, 3), AutoencoderSettings()))
+
+
+CONTESTANTS: dict[str, Callable[[], Callable[[], float]]] = {
+    "zpoints": zpoints,
+    "pythae": pythae,
+    "plain": plain,
+    "plain, compiled": lambda: plain(compiled=True),
+    "plain, untuned allocator": lambda: plain(tuned=False),
+}
+
+
+def main() -> None:
+    """Race, or be a contestant."""
+    if len(sys.argv) > 1:
+        work_when_told(CONTESTANTS[sys.argv[1]]())
+        return
+    rates = race("benchmarks.training", list(CONTESTANTS), ROUNDS)
+    table(f"Training, images per second ({SIDE}x{SIDE}, batch {BATCH})", rates, "pythae")
+
+
+if __name__ == "__main__":
+    main()

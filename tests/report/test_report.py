@@ -1,0 +1,95 @@
+"""Contact sheets pixel by pixel, figures that show what they are given, and the words of the verdict."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from support import correlated
+
+from zpoints.analysis import COVERAGE_COLUMNS, Analysis, analyse
+from zpoints.latents import LatentSet
+from zpoints.report import figures
+from zpoints.report.closing import analysis_lines, verdict
+from zpoints.report.sheets import GAP, contact_sheet, in_turn, save_sheet
+from zpoints.statistics.ellipses import LEVELS
+
+
+@pytest.fixture(scope="module")
+def cloud() -> np.ndarray:
+    return correlated(4000, 6)
+
+
+@pytest.fixture(scope="module")
+def analysis(cloud: np.ndarray) -> Analysis:
+    return analyse(cloud)
+
+
+@pytest.mark.parametrize("colours", [1, 3])
+def test_a_contact_sheet_holds_every_picture_untouched(colours: int, tmp_path) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (7, 5, 4, colours), dtype=np.uint8)
+    save_sheet(tmp_path / "sheet.png", pictures, 3)
+    sheet = np.asarray(Image.open(tmp_path / "sheet.png")).reshape(3 * (5 + GAP) + GAP, 3 * (4 + GAP) + GAP, colours)
+    for number, picture in enumerate(pictures):
+        top, left = (GAP + place * (side + GAP) for place, side in zip(divmod(number, 3), (5, 4), strict=True))
+        np.testing.assert_array_equal(sheet[top : top + 5, left : left + 4], picture)
+    assert (sheet[-GAP:] == 255).all()
+
+
+def test_fewer_pictures_than_columns_make_a_narrow_sheet() -> None:
+    assert contact_sheet(np.zeros((2, 5, 4, 3), np.uint8), 10).size == (2 * (4 + GAP) + GAP, 5 + 2 * GAP)
+
+
+def test_in_turn_puts_each_row_above_its_partner() -> None:
+    upper = np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1)
+    assert in_turn(upper, upper + 100, 2).ravel().tolist() == [0, 1, 100, 101, 2, 3, 102, 103, 4, 104]
+
+
+def test_ellipses_in_the_picture_are_the_measured_ones(cloud: np.ndarray, analysis: Analysis) -> None:
+    planes = analysis.planes[analysis.planes["axes"] == "z"].head(2)
+    figure = figures.planes_figure(LatentSet.open(cloud), planes, analysis.distribution.mean, analysis.distribution.std)
+    for panel, (i, j) in zip(figure.axes, planes[["i", "j"]].to_numpy(), strict=False):
+        lines = panel.get_lines()[1:]  # the first are the dots
+        covariance = np.cov(cloud[:, [i, j]], rowvar=False)
+        for line, sigma in zip(lines, LEVELS, strict=True):
+            points = np.stack(line.get_data(), axis=1) - cloud[:, [i, j]].mean(axis=0)
+            distance = np.sqrt(np.einsum("na,ab,nb->n", points, np.linalg.inv(covariance), points))
+            np.testing.assert_allclose(distance, sigma, rtol=1e-6)
+
+
+def test_density_figure_draws_the_densities_of_the_chosen(cloud: np.ndarray, analysis: Analysis) -> None:
+    z = analysis.components[analysis.components["axes"] == "z"]
+    figure = figures.density_figure(z, analysis.histograms["z"], [4, 1])
+    assert [axes.get_title("left") for axes in figure.axes[:2]] == ["component 4", "component 1"]
+    x, y = figure.axes[0].get_lines()[0].get_data()
+    edges = np.concatenate([x - (x[1] - x[0]) / 2, [x[-1] + (x[1] - x[0]) / 2]])
+    expected, _ = np.histogram(cloud[:, 4], edges)
+    assert np.abs(y * len(cloud) * (x[1] - x[0]) - expected).max() <= 1.5  # a value on an edge may fall either way
+
+
+def test_all_figures_can_be_drawn(analysis: Analysis) -> None:
+    pca = analysis.components[analysis.components["axes"] == "pca"]["explained_variance"].to_numpy()
+    variance = figures.explained_variance_figure(pca, analysis.summary["components_for_variance"])
+    np.testing.assert_allclose(variance.axes[1].get_lines()[0].get_ydata()[-1], 1)
+    planes = analysis.planes[analysis.planes["axes"] == "z"]
+    coverage = figures.coverage_figure(planes, COVERAGE_COLUMNS, analysis.summary["n"])
+    assert len(coverage.axes) == 4
+    history = pd.DataFrame({"epoch": [1, 2], "train_loss": [0.2, 0.1], "validation_loss": [np.nan, np.nan]})
+    learning = figures.learning_figure(history)
+    assert [line.get_label() for line in learning.axes[0].get_lines()] == ["training"]
+    for figure in (variance, coverage, learning):
+        figure.canvas.draw()
+
+
+def test_the_verdict_of_a_normal_cloud_is_noise_and_of_heavy_flanks_is_not(analysis: Analysis) -> None:
+    assert "within the noise" in verdict(analysis.summary)
+    random = np.random.default_rng(0)
+    scale = np.sqrt(random.chisquare(4, (20000, 1)) / 4)
+    heavy = verdict(analyse(random.normal(size=(20000, 5)) / scale).summary)
+    assert "more vectors" in heavy
+    assert "heavier" in heavy
+
+
+def test_one_component_has_no_planes_and_no_crash() -> None:
+    summary = analyse(np.random.default_rng(0).normal(size=(100, 1))).summary
+    assert verdict(summary) == "A single component has no planes."
+    assert len(analysis_lines(summary)) == 4

@@ -1,0 +1,154 @@
+"""The command line as a person meets it: each command works on its own, and an error is one line."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from support import blobs
+
+SMALL = [
+    *("--set", "autoencoder.channels=[6, 8]", "--set", "autoencoder.latent=5"),
+    *("--set", "training.epochs=1", "--set", "training.batch=32"),
+]
+
+
+def zpoints(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from zpoints.cli import main; main()", *map(str, arguments)]
+    path = os.pathsep.join(str(Path(p).resolve()) for p in sys.path if p)
+    environment = os.environ | {"PYTHONPATH": path}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which every stage was run by its own command."""
+    folder = tmp_path_factory.mktemp("cli")
+    np.save(folder / "blobs.npy", blobs(150, 20, 24, 1))
+    steps = (
+        ("prepare", "blobs.npy", "images"),
+        ("train", "images", "model", *SMALL),
+        ("encode", "model", "images", "latents"),
+        ("analyse", "latents/z.npy", "analysis", "--index", "images/index.parquet", "--split", "train"),
+        ("sample", "analysis", "samples", "--method", "ellipse", "--sigma", 2.5, "--count", 30, "--seed", 4),
+        ("decode", "model", "samples/z.npy", "samples"),
+    )
+    for step in steps:
+        done = zpoints(*step, cwd=folder)
+        assert done.returncode == 0, f"{step}: {done.stderr}"
+        assert done.stdout.strip()
+    return folder
+
+
+def test_each_stage_is_a_command_of_its_own(work: Path) -> None:
+    assert np.load(work / "images/pixels.npy").shape == (150, 20, 24, 1)
+    z = np.load(work / "latents/z.npy")
+    assert z.shape == (150, 5)
+    train = pd.read_parquet(work / "images/index.parquet")["split"] == "train"
+    assert json.loads((work / "analysis/analysis.json").read_text())["n"] == train.sum()
+    assert np.load(work / "samples/z.npy").shape == (30, 5)
+    assert np.load(work / "samples/pictures.npy").shape == (30, 20, 24, 1)
+    assert (work / "samples/grid.png").stat().st_size > 0
+
+
+def test_run_goes_the_whole_road_and_then_has_nothing_to_do(work: Path) -> None:
+    first = zpoints("run", "--source", "blobs.npy", *SMALL, "--set", "samples.count=20", cwd=work)
+    assert first.returncode == 0, first.stderr
+    assert "runs/blobs/report/index.html" in first.stdout
+    assert "explained variance" in first.stdout
+    page = (work / "runs/blobs/report/index.html").read_text()
+    assert not re.search(r"""(src|href)=["']https?:""", page)
+    again = zpoints("run", "runs/blobs/config.toml", cwd=work)
+    assert again.returncode == 0
+    assert again.stderr.count("done before") == 7
+    anew = zpoints("report", "runs/blobs", cwd=work)
+    assert anew.returncode == 0, anew.stderr
+
+
+def test_quiet_is_silent(work: Path) -> None:
+    done = zpoints("analyse", "latents/z.npy", "quiet", "-q", cwd=work)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.fixture(scope="module")
+def bad(work: Path) -> Path:
+    random = np.random.default_rng(0)
+    z = random.normal(size=(50, 4)).astype(np.float32)
+    holes, still = z.copy(), z.copy()
+    holes[17, 2] = np.nan
+    still[:, 3] = 0.1
+    arrays = {"flat": z[:, 0], "holes": holes, "still": still, "one": z[:1], "none": z[:0], "words": z.astype(str)}
+    for name, array in arrays.items():
+        np.save(work / f"{name}.npy", array)
+    (work / "empty.npy").write_bytes(b"")
+    (work / "text.npy").write_text("no array")
+    np.save(work / "objects.npy", np.array([{}, {}], dtype=object), allow_pickle=True)
+    (work / "unknown.toml").write_text("[training]\nepoch = 3\n")
+    (work / "broken.toml").write_text("[training\n")
+    return work
+
+
+ERRORS = {
+    "no such file": (("analyse", "nowhere.npy", "out"), 1, "nowhere.npy"),
+    "one dimension": (("analyse", "flat.npy", "out"), 1, "expected 2"),
+    "NaN": (("analyse", "holes.npy", "out"), 1, "vector 17, component 2"),
+    "constant component": (("analyse", "still.npy", "out"), 1, "component 3 is constant"),
+    "one vector": (("analyse", "one.npy", "out"), 1, "at least 2"),
+    "no vector": (("analyse", "none.npy", "out"), 1, "at least 2"),
+    "words": (("analyse", "words.npy", "out"), 1, "numeric"),
+    "empty file": (("analyse", "empty.npy", "out"), 1, "empty.npy"),
+    "text": (("analyse", "text.npy", "out"), 1, "text.npy"),
+    "pickled objects": (("analyse", "objects.npy", "out"), 1, "objects.npy"),
+    "unknown format": (("analyse", "unknown.toml", "out"), 1, ".toml"),
+    "unknown setting": (("run", "unknown.toml"), 2, "did you mean 'epochs'"),
+    "broken TOML": (("run", "broken.toml"), 2, "broken.toml"),
+    "no such TOML": (("run", "nowhere.toml"), 2, "nowhere.toml"),
+    "no such source": (("run", "--source", "nowhere"), 1, "nowhere"),
+    "bad change": (("run", "--set", "training.epochs=0"), 2, "training.epochs"),
+    "no such command": (("frobnicate",), 2, "frobnicate"),
+    "no such option": (("run", "--frobnicate"), 2, "frobnicate"),
+    "missing argument": (("analyse",), 2, "argument"),
+    "unknown sampler": (("sample", "analysis", "out", "--method", "nrml"), 2, "nrml"),
+    "negative sigma": (("sample", "analysis", "out", "--sigma", "-1"), 2, "sigma"),
+    "no images": (("train", "nowhere", "out"), 1, "zpoints prepare"),
+    "no model": (("encode", "nowhere", "images", "out"), 1, "zpoints train"),
+    "wrong vectors": (("decode", "model", "holes.npy", "out"), 1, "5"),
+    "no run": (("report", "nowhere"), 2, "zpoints run"),
+    "no such split": (("analyse", "latents/z.npy", "out", "--index", "images/index.parquet", "--split", "x"), 1, "'x'"),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_wrong_input_gets_one_line_and_leaves_the_disk_alone(bad: Path, name: str) -> None:
+    arguments, status, expected = ERRORS[name]
+    before = {path: path.stat().st_mtime_ns for path in bad.rglob("*") if path.is_file()}
+    done = zpoints(*arguments, cwd=bad)
+    lines = done.stderr.strip().splitlines()
+    assert done.returncode == status, done.stderr
+    assert lines[-1].startswith("error: ")
+    assert len(lines) == 1, done.stderr
+    assert expected in lines[0]
+    assert "Traceback" not in done.stderr
+    assert before == {path: path.stat().st_mtime_ns for path in bad.rglob("*") if path.is_file()}
+
+
+def test_an_analysis_that_fails_keeps_the_one_before(bad: Path) -> None:
+    before = {path: path.read_bytes() for path in (bad / "analysis").iterdir()}
+    assert zpoints("analyse", "holes.npy", "analysis", cwd=bad).returncode == 1
+    assert before == {path: path.read_bytes() for path in (bad / "analysis").iterdir()}
+
+
+def test_debug_shows_the_traceback(bad: Path) -> None:
+    assert "Traceback" in zpoints("analyse", "holes.npy", "out", "--debug", cwd=bad).stderr
+
+
+@pytest.mark.parametrize("command", ["run", "prepare", "train", "encode", "analyse", "sample", "decode", "report"])
+def test_help_shows_an_example(command: str, tmp_path: Path) -> None:
+    done = zpoints(command, "--help", cwd=tmp_path)
+    assert done.returncode == 0
+    assert f"Example:  zpoints {command}" in " ".join(done.stdout.split("\n")).replace("  ", "  ")
