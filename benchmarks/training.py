@@ -39,7 +39,7 @@ def zpoints() -> Callable[[], float]:
     index.to_parquet(folder / "index.parquet")
     store = ImageStore.open(folder)
     architecture = Architecture.of(store.shape, AutoencoderSettings())
-    settings = TrainingSettings(epochs=1000, batch=BATCH, learning_rate=1e-3)
+    settings = TrainingSettings(epochs=1000, batch=BATCH, learning_rate=1e-3, clip_gradient=0)
     trainer = Trainer(store, folder / "model", architecture, settings, 0)
     epochs = iter(range(1000))
     kept_memory().__enter__()

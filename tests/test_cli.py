@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from support import blobs
 
 SMALL = [
@@ -82,7 +83,14 @@ def bad(work: Path) -> Path:
     holes, still = z.copy(), z.copy()
     holes[17, 2] = np.nan
     still[:, 3] = 0.1
-    arrays = {"flat": z[:, 0], "holes": holes, "still": still, "one": z[:1], "none": z[:0], "words": z.astype(str)}
+    arrays = {
+        "flat": z[:, 0],
+        "holes": holes,
+        "still": still,
+        "one": z[:1],
+        "none": z[:0],
+        "words": z.astype(str),
+    }
     for name, array in arrays.items():
         np.save(work / f"{name}.npy", array)
     (work / "empty.npy").write_bytes(b"")
@@ -119,7 +127,11 @@ ERRORS = {
     "no model": (("encode", "nowhere", "images", "out"), 1, "zpoints train"),
     "wrong vectors": (("decode", "model", "holes.npy", "out"), 1, "5"),
     "no run": (("report", "nowhere"), 2, "zpoints run"),
-    "no such split": (("analyse", "latents/z.npy", "out", "--index", "images/index.parquet", "--split", "x"), 1, "'x'"),
+    "no such split": (
+        ("analyse", "latents/z.npy", "out", "--index", "images/index.parquet", "--split", "x"),
+        1,
+        "'x'",
+    ),
 }
 
 
@@ -147,7 +159,9 @@ def test_debug_shows_the_traceback(bad: Path) -> None:
     assert "Traceback" in zpoints("analyse", "holes.npy", "out", "--debug", cwd=bad).stderr
 
 
-@pytest.mark.parametrize("command", ["run", "prepare", "train", "encode", "analyse", "sample", "decode", "report"])
+@pytest.mark.parametrize(
+    "command", ["run", "prepare", "train", "encode", "analyse", "sample", "decode", "report"]
+)
 def test_help_shows_an_example(command: str, tmp_path: Path) -> None:
     done = zpoints(command, "--help", cwd=tmp_path)
     assert done.returncode == 0

@@ -59,6 +59,22 @@ def test_orl_s_92x112_grey_pictures_fit() -> None:
     assert network(torch.rand(2, 1, 112, 92)).shape == (2, 1, 112, 92)
 
 
+@pytest.mark.parametrize("name", ["relu", "leaky_relu"])
+def test_at_the_start_signals_neither_fade_nor_grow(name: str) -> None:
+    torch.manual_seed(0)
+    chosen = AutoencoderSettings(channels=(32, 48, 64, 96), latent=64, activation=name)
+    network = Autoencoder(Architecture.of((64, 64, 3), chosen))
+    sizes = []
+    for layer in [*network.encoder.features, *network.decoder.pictures]:
+        if isinstance(layer, torch.nn.Conv2d | torch.nn.ConvTranspose2d):
+            # The mean square is read before an activation changes it in place.
+            layer.register_forward_hook(lambda _, __, out: sizes.append(out.square().mean().item()))
+    with torch.inference_mode():
+        network(torch.randn(16, 3, 64, 64))
+    assert len(sizes) == 8
+    assert all(0.3 < size < 4 for size in sizes), sizes
+
+
 @pytest.mark.parametrize("name", ["relu", "leaky_relu", "selu"])
 def test_each_activation_is_in_the_network(name: str) -> None:
     network = Autoencoder(Architecture.of((32, 32, 3), SMALL.model_copy(update={"activation": name})))

@@ -11,8 +11,10 @@ import torch
 from safetensors.torch import load_file
 
 from support import line
+from zpoints.autoencoder import training
 from zpoints.autoencoder.checkpoint import TrainingState, load_autoencoder, model_key
 from zpoints.autoencoder.device import Device
+from zpoints.autoencoder.network import Architecture
 from zpoints.autoencoder.training import HISTORY_COLUMNS, Trainer, train
 from zpoints.config import AutoencoderSettings, TrainingSettings
 from zpoints.errors import StageError, UsageError
@@ -200,6 +202,30 @@ def test_each_loss_is_the_one_it_says(store: ImageStore, tmp_path: Path, loss: s
         "binary_cross_entropy": -np.mean(pictures * np.log(rebuilt) + (1 - pictures) * np.log(1 - rebuilt)),
     }
     assert content["best_validation_loss"] == pytest.approx(expected[loss], rel=1e-3)
+
+
+@pytest.mark.parametrize(("pictures", "epochs"), [(9000, 8), (360, 200), (162_770, 8), (1000, 72), (1, 200)])
+def test_auto_means_enough_showings_within_bounds(pictures: int, epochs: int) -> None:
+    assert training._epochs(TrainingSettings(), pictures) == epochs
+    assert training._epochs(TrainingSettings(epochs=3), pictures) == 3
+
+
+def test_long_gradients_are_cut(store: ImageStore, tmp_path: Path) -> None:
+    trainer = Trainer(store, tmp_path, Architecture.of(store.shape, NETWORK), TRAINING, 0)
+    lengths = []
+    original = trainer.optimizer.step
+
+    def step(*args: object, **options: object) -> None:
+        gradients = [p.grad for p in trainer.network.parameters()]
+        lengths.append(torch.nn.utils.get_total_norm(gradients).item())
+        original(*args, **options)
+
+    trainer.optimizer.step = step
+    for limit in (0.0, 1e-3):
+        trainer.settings = TRAINING.model_copy(update={"clip_gradient": limit})
+        trainer._step(np.asarray(store.pixels[:32]))
+    assert lengths[0] > 2e-3
+    assert lengths[1] == pytest.approx(1e-3, rel=0.01)
 
 
 def test_without_validation_pictures_the_last_epoch_is_kept(

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from support import correlated
 
+from support import correlated
 from zpoints.analysis import COVERAGE_COLUMNS, Analysis, analyse
 from zpoints.latents import LatentSet
 from zpoints.report import figures
@@ -28,9 +28,13 @@ def analysis(cloud: np.ndarray) -> Analysis:
 def test_a_contact_sheet_holds_every_picture_untouched(colours: int, tmp_path) -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (7, 5, 4, colours), dtype=np.uint8)
     save_sheet(tmp_path / "sheet.png", pictures, 3)
-    sheet = np.asarray(Image.open(tmp_path / "sheet.png")).reshape(3 * (5 + GAP) + GAP, 3 * (4 + GAP) + GAP, colours)
+    sheet = np.asarray(Image.open(tmp_path / "sheet.png")).reshape(
+        3 * (5 + GAP) + GAP, 3 * (4 + GAP) + GAP, colours
+    )
     for number, picture in enumerate(pictures):
-        top, left = (GAP + place * (side + GAP) for place, side in zip(divmod(number, 3), (5, 4), strict=True))
+        top, left = (
+            GAP + place * (side + GAP) for place, side in zip(divmod(number, 3), (5, 4), strict=True)
+        )
         np.testing.assert_array_equal(sheet[top : top + 5, left : left + 4], picture)
     assert (sheet[-GAP:] == 255).all()
 
@@ -46,7 +50,9 @@ def test_in_turn_puts_each_row_above_its_partner() -> None:
 
 def test_ellipses_in_the_picture_are_the_measured_ones(cloud: np.ndarray, analysis: Analysis) -> None:
     planes = analysis.planes[analysis.planes["axes"] == "z"].head(2)
-    figure = figures.planes_figure(LatentSet.open(cloud), planes, analysis.distribution.mean, analysis.distribution.std)
+    figure = figures.planes_figure(
+        LatentSet.open(cloud), planes, analysis.distribution.mean, analysis.distribution.std
+    )
     for panel, (i, j) in zip(figure.axes, planes[["i", "j"]].to_numpy(), strict=False):
         lines = panel.get_lines()[1:]  # the first are the dots
         covariance = np.cov(cloud[:, [i, j]], rowvar=False)
@@ -63,7 +69,9 @@ def test_density_figure_draws_the_densities_of_the_chosen(cloud: np.ndarray, ana
     x, y = figure.axes[0].get_lines()[0].get_data()
     edges = np.concatenate([x - (x[1] - x[0]) / 2, [x[-1] + (x[1] - x[0]) / 2]])
     expected, _ = np.histogram(cloud[:, 4], edges)
-    assert np.abs(y * len(cloud) * (x[1] - x[0]) - expected).max() <= 1.5  # a value on an edge may fall either way
+    assert (
+        np.abs(y * len(cloud) * (x[1] - x[0]) - expected).max() <= 1.5
+    )  # a value on an edge may fall either way
 
 
 def test_all_figures_can_be_drawn(analysis: Analysis) -> None:

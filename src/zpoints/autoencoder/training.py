@@ -46,6 +46,8 @@ HISTORY_COLUMNS = (
     "peak_vram_mib",
 )
 
+SHOWINGS, FEWEST_EPOCHS, MOST_EPOCHS = 72_000, 8, 200  # what ``epochs = "auto"`` means
+
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mse": functional.mse_loss,
     "l1": functional.l1_loss,
@@ -103,6 +105,7 @@ class Trainer:
             torch.manual_seed(seed)
             self.network = Autoencoder(architecture)
         self.device.place(self.network)
+        self.epochs = _epochs(settings, len(self.sets.train))
         self.loss = LOSSES[settings.loss]
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(),
@@ -113,7 +116,7 @@ class Trainer:
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer,
             max_lr=settings.learning_rate,
-            total_steps=settings.epochs * self.steps_per_epoch,
+            total_steps=self.epochs * self.steps_per_epoch,
             pct_start=0.15,
         )
         fabric = Fabric(accelerator=self.device.kind, devices=1, precision=self.device.fabric_precision)
@@ -133,7 +136,7 @@ class Trainer:
 
     def run(self, progress: Progress) -> None:
         """Train all epochs that are left, then write the finished model."""
-        done, total = self.state.epoch, self.settings.epochs
+        done, total = self.state.epoch, self.epochs
         if 0 < done < total:
             progress.say(f"train: epoch {done} of {total} was finished before; going on from there")
         images = self.images_per_epoch
@@ -144,7 +147,7 @@ class Trainer:
         self.network.eval()
         extra = {
             "seed": self.seed,
-            "training": self.settings.model_dump(),
+            "training": self.settings.model_dump() | {"epochs": self.epochs},
             "device": asdict(self.device) | {"name": self.device.name},
             "parameters": sum(p.numel() for p in self.network.parameters()),
             "best_validation_loss": None if math.isinf(self.state.best_loss) else self.state.best_loss,
@@ -185,7 +188,7 @@ class Trainer:
             total += self._step(block)
             steps += 1
             # Reading the loss makes a GPU wait, so not at every step.
-            note = f"epoch {epoch + 1}/{self.settings.epochs}"
+            note = f"epoch {epoch + 1}/{self.epochs}"
             if steps % 10 == 0:
                 note += f"  loss {total.item() / steps:.5f}"
                 task.advance(len(block), note)
@@ -198,6 +201,8 @@ class Trainer:
         loss = self.loss(self.model(pictures), pictures)
         self.fast_optimizer.zero_grad()
         self.fabric.backward(loss)
+        if self.settings.clip_gradient:
+            self.fabric.clip_gradients(self.model, self.fast_optimizer, max_norm=self.settings.clip_gradient)
         self.fast_optimizer.step()
         self.schedule.step()
         return loss.detach()
@@ -248,6 +253,12 @@ class Trainer:
         self.state.schedule = self.schedule.state_dict()
         self.state.save(self._last)
         _write_history(self.out / "history.csv", self.state.history)
+
+
+def _epochs(settings: TrainingSettings, pictures: int) -> int:
+    if settings.epochs != "auto":
+        return settings.epochs
+    return min(max(-(-SHOWINGS // pictures), FEWEST_EPOCHS), MOST_EPOCHS)
 
 
 def _write_history(path: Path, history: list[dict[str, float | None]]) -> None:

@@ -48,8 +48,7 @@ class PlaneCoverage:
         u = np.ascontiguousarray(standardised, dtype=np.float32)
         r = np.ascontiguousarray(pearson, dtype=np.float64)
         inside = np.zeros((d * (d - 1) // 2, len(LEVELS)), np.int64)
-        for start in range(0, m, CHUNK):
-            _count(np.ascontiguousarray(u[:, start : start + CHUNK]), r, np.array(LEVELS), inside)
+        _count(u, r, np.array(LEVELS), inside)
         return cls(m, inside)
 
     def __add__(self, other: Self) -> Self:
@@ -95,25 +94,24 @@ def _count(u: np.ndarray, pearson: np.ndarray, levels: np.ndarray, inside: np.nd
     for turn in numba.prange(d - 1):
         i = turn // 2 if turn % 2 == 0 else d - 2 - turn // 2
         first = i * d - i * (i + 1) // 2 - i - 1  # plane (i, j) has number first + j
-        ui = u[i]
         for j in range(i + 1, d):
-            uj = u[j]
             # (u_j - r u_i) / sqrt(1 - r^2) is what u_i does not explain of u_j. Formed first, it keeps thin
             # ellipses free of the cancellation in u^2 - 2 r u v + v^2.
             rest = (1.0 - pearson[i, j]) * (1.0 + pearson[i, j])
             a = np.float32(1.0 / np.sqrt(rest))
             b = np.float32(-pearson[i, j] / np.sqrt(rest))
-            # Counting in float32 keeps all lanes of one width; exact up to 2^24 vectors a chunk.
-            c0 = c1 = c2 = c3 = zero
-            for p in range(m):
-                w = a * uj[p] + b * ui[p]
-                q = ui[p] * ui[p] + w * w
-                c0 += one if q <= t0 else zero
-                c1 += one if q <= t1 else zero
-                c2 += one if q <= t2 else zero
-                c3 += one if q <= t3 else zero
-            plane = first + j
-            inside[plane, 0] += np.int64(c0)
-            inside[plane, 1] += np.int64(c1)
-            inside[plane, 2] += np.int64(c2)
-            inside[plane, 3] += np.int64(c3)
+            for start in range(0, m, CHUNK):
+                ui, uj = u[i, start : start + CHUNK], u[j, start : start + CHUNK]
+                # Counting in float32 keeps all lanes of one width; exact up to 2^24 vectors a chunk.
+                c0 = c1 = c2 = c3 = zero
+                for p in range(len(ui)):
+                    w = a * uj[p] + b * ui[p]
+                    q = ui[p] * ui[p] + w * w
+                    c0 += one if q <= t0 else zero
+                    c1 += one if q <= t1 else zero
+                    c2 += one if q <= t2 else zero
+                    c3 += one if q <= t3 else zero
+                inside[first + j, 0] += np.int64(c0)
+                inside[first + j, 1] += np.int64(c1)
+                inside[first + j, 2] += np.int64(c2)
+                inside[first + j, 3] += np.int64(c3)
