@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.common import BATCH, SIDE, noise_pictures, race, table, work_when_told
 
 BATCHES = 10
-ROUNDS = 7
+ROUNDS = 5
 
 
 def zpoints() -> Callable[[], float]:

@@ -1,14 +1,16 @@
 """The figures of the report. Each function returns a Matplotlib figure and can be used alone, in a notebook."""
 
-from collections.abc import Iterable
-from typing import Any
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any, ParamSpec
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
 
 from zpoints.latents import LatentSet
 from zpoints.statistics.contours import PlaneDensity
@@ -40,6 +42,21 @@ STYLE: dict[Any, Any] = {
 }
 
 
+P = ParamSpec("P")
+
+
+def _styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Draw in our style, whatever the user's own is, and leave the user's alone."""
+
+    @functools.wraps(draw)
+    def wrapped(*args: P.args, **options: P.kwargs) -> Figure:
+        with mpl.rc_context({**mpl.rcParamsDefault, **STYLE}):
+            return draw(*args, **options)
+
+    return wrapped
+
+
+@_styled
 def learning_figure(history: pd.DataFrame) -> Figure:
     """Training and validation loss by epoch, on a logarithmic scale."""
     figure, (axes,) = _figure(1, 1, 7.2, 3.4)
@@ -49,14 +66,22 @@ def learning_figure(history: pd.DataFrame) -> Figure:
             history["epoch"], history["validation_loss"], "s-", ms=3.5, color=SECOND, label="validation"
         )
     axes.set(xlabel="epoch", ylabel="loss per pixel", yscale="log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(axis="y", which="both", color=PALE, lw=0.5)
+    axes.grid(axis="y", color=PALE, lw=0.5)
     axes.legend()
     return figure
 
 
+@_styled
 def density_figure(
-    components: pd.DataFrame, histograms: Histograms, chosen: Iterable[int], columns: int = 4
+    components: pd.DataFrame,
+    histograms: Histograms,
+    chosen: Iterable[int],
+    label: str = "component",
+    columns: int = 4,
 ) -> Figure:
     """Number densities of the chosen components, with the Gaussian that fits each best.
 
@@ -78,7 +103,7 @@ def density_figure(
         # The fit's height is that of least squares for its area; normalised it differs by little.
         peak = 1 / (row["fit_sigma"] * np.sqrt(2 * np.pi))
         panel.plot(x, peak * np.exp(-0.5 * u**2), color=SECOND, lw=1.2)
-        panel.set_title(f"component {component}", loc="left")
+        panel.set_title(f"{label} {component}", loc="left")
         panel.text(
             0.98,
             0.97,
@@ -96,14 +121,17 @@ def density_figure(
     return figure
 
 
+@_styled
 def explained_variance_figure(ratio: np.ndarray, needed: dict[str, int]) -> Figure:
     """Share of the variance per principal axis, and the cumulative share with the 80, 90 and 95 % marks."""
     figure, (single, cumulative) = _figure(1, 2, 9.0, 3.2)
     axis = np.arange(1, len(ratio) + 1)
-    single.fill_between(axis, ratio, step="mid", color=ACCENT, alpha=0.3, lw=0)
-    single.step(axis, ratio, where="mid", color=ACCENT, lw=1)
-    single.set(xlabel="principal axis", ylabel="explained variance", ylim=(0, None))
-    single.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    # Logarithmic, since the first axes would leave nothing to see of the others; rounding errors are left out.
+    lowest = max(ratio.min(), 1e-6)
+    single.step(axis, ratio, where="mid", color=ACCENT, lw=1.2)
+    single.set(xlabel="principal axis", ylabel="explained variance", yscale="log", ylim=(0.7 * lowest, 1))
+    single.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
+    single.grid(axis="y", color=PALE, lw=0.5)
     cumulative.plot(axis, np.cumsum(ratio), color=ACCENT, lw=1.6)
     cumulative.set(xlabel="number of principal axes", ylabel="cumulative", ylim=(0, 1.02))
     cumulative.yaxis.set_major_formatter(PercentFormatter(1))
@@ -120,6 +148,7 @@ def explained_variance_figure(ratio: np.ndarray, needed: dict[str, int]) -> Figu
     return figure
 
 
+@_styled
 def coverage_figure(planes: pd.DataFrame, columns: tuple[str, ...], n: int) -> Figure:
     """How the measured coverage of all planes spreads, per level, around what a normal pair has."""
     figure, panels = _figure(1, len(LEVELS), 10.0, 2.5)
@@ -130,14 +159,16 @@ def coverage_figure(planes: pd.DataFrame, columns: tuple[str, ...], n: int) -> F
         panel.hist(values, bins=60, color=ACCENT, alpha=0.6)
         panel.axvspan(exact - 2 * noise, exact + 2 * noise, color=SECOND, alpha=0.18, lw=0)
         panel.axvline(exact, color=SECOND, lw=1.3)
-        panel.set_title(f"{sigma:g} sigma: normal {100 * exact:.1f} %", fontsize=9)
-        panel.xaxis.set_major_formatter(PercentFormatter(1))
-        panel.xaxis.set_major_locator(MaxNLocator(4))
+        panel.set_title(f"{sigma:g} sigma (normal: {100 * exact:.1f} %)", fontsize=9)
+        panel.tick_params(axis="x", labelsize=8)
+        panel.xaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+        panel.xaxis.set_major_locator(MaxNLocator(3))
         panel.set_yticks([])
     panels[0].set_ylabel(f"{len(planes):,} planes")
     return figure
 
 
+@_styled
 def planes_figure(
     latents: LatentSet,
     planes: pd.DataFrame,
@@ -174,8 +205,8 @@ def planes_figure(
             outline = ellipses.outline(number, sigma) + centre
             panel.plot(outline[:, 0], outline[:, 1], color=SECOND, lw=1.1)
         panel.set(xlabel=f"component {row.i}", ylabel=f"component {row.j}")
-        inside = f"in 2 sigma {100 * row.coverage_2:.1f} %, in 3 sigma {100 * row.coverage_3:.1f} %"
-        panel.set_title(f"r = {row.r:+.2f}\n{inside}", fontsize=8.5, loc="left")
+        inside = f"2σ {100 * row.coverage_2:.1f} %, 3σ {100 * row.coverage_3:.1f} %"
+        panel.set_title(f"r = {row.r:+.2f}, {inside}", fontsize=8, loc="left")
     _hide(panels[len(planes) :])
     handles = [Line2D([], [], color=SECOND, lw=1.2), Line2D([], [], color=ACCENT, lw=4, alpha=0.6)]
     labels = ["confidence ellipses, 1, 2, 2.5, 3 sigma", "density contours at the same masses"]
@@ -199,11 +230,8 @@ def _plane(panel: Axes, pair: np.ndarray, centre: np.ndarray, scale: np.ndarray,
 
 
 def _figure(rows: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    import matplotlib as mpl
-
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        panels = figure.subplots(rows, columns, squeeze=False)
+    figure = Figure(figsize=(width, height), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False)
     return figure, list(panels.ravel())
 
 

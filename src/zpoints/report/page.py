@@ -18,7 +18,7 @@ from zpoints.images.store import ImageStore
 from zpoints.latents import LatentSet
 from zpoints.report import figures
 from zpoints.report.closing import verdict
-from zpoints.storage import atomic_path, open_array, read_json
+from zpoints.storage import atomic_path, read_json
 
 if TYPE_CHECKING:
     from zpoints.pipeline import Run
@@ -77,7 +77,9 @@ def _content(run: "Run") -> dict[str, Any]:
         "learning": _embed(figures.learning_figure(history)),
         "reconstructions": _embed_file(run.model / "reconstructions.png"),
         **_analysis_figures(run, store, analysis),
+        "mahalanobis": _median_mahalanobis(LatentSet.open(run.latents, store.rows("train")), analysis),
         "samples": [_sample(run, method, analysis) for method in run.settings.samples.methods],
+        "gpu": any(stage["peak_vram_mib"] for stage in record["stages"].values()),
         "total_seconds": sum(stage["seconds"] for stage in record["stages"].values()),
     }
 
@@ -90,7 +92,9 @@ def _analysis_figures(run: "Run", store: ImageStore, analysis: Analysis) -> dict
     found = {
         "densities": _embed(figures.density_figure(z, analysis.histograms["z"], dominant)),
         "densities_pca": _embed(
-            figures.density_figure(pca, analysis.histograms["pca"], pca["component"].head(8))
+            figures.density_figure(
+                pca, analysis.histograms["pca"], pca["component"].head(8), "principal axis"
+            )
         ),
         "variance": _embed(
             figures.explained_variance_figure(
@@ -131,17 +135,24 @@ def _ranked(analysis: Analysis) -> pd.DataFrame:
 
 def _sample(run: "Run", method: SamplerName, analysis: Analysis) -> dict[str, Any]:
     """One sampler's sheet, and where its vectors lie, in Mahalanobis distance, beside the z-points' own."""
-    z = open_array(run.samples(method) / "z.npy")
-    pca = analysis.distribution.pca
-    u = pca.transform(np.asarray(z, np.float64))[:, : pca.rank] / np.sqrt(pca.variance[: pca.rank])
+    z = LatentSet.open(run.samples(method) / "z.npy")
     return {
         "name": method,
         "text": SAMPLER_TEXTS[method].format(sigma=run.settings.samples.sigma),
         "grid": _embed_file(run.samples(method) / "grid.png"),
-        "count": len(z),
-        "mahalanobis": float(np.median(np.linalg.norm(u, axis=1))),
+        "count": z.n,
+        "mahalanobis": _median_mahalanobis(z, analysis),
         "folder": str(run.samples(method).relative_to(run.folder)),
     }
+
+
+def _median_mahalanobis(latents: LatentSet, analysis: Analysis) -> float:
+    pca = analysis.distribution.pca
+    distances = [
+        np.linalg.norm(pca.transform(block)[:, : pca.rank] / np.sqrt(pca.variance[: pca.rank]), axis=1)
+        for block in latents.blocks(4096)
+    ]
+    return float(np.median(np.concatenate(distances)))
 
 
 def _rejected(run: "Run") -> pd.DataFrame:
