@@ -17,7 +17,8 @@ __all__ = ["Cost", "Meter", "anonymous_bytes", "kept_memory", "processor_name"]
 
 MIB = 1 << 20
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
-GLIBC_THRESHOLD = 128 << 10  # what both are at the start of a process
+# Where glibc's own adaptive thresholds end after large blocks were freed; once set, they no longer adapt.
+GLIBC_MMAP_THRESHOLD, GLIBC_TRIM_THRESHOLD = 32 << 20, 64 << 20
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,8 @@ def kept_memory() -> Iterator[None]:
     try:
         yield
     finally:
-        libc.mallopt(M_MMAP_THRESHOLD, GLIBC_THRESHOLD)
-        libc.mallopt(M_TRIM_THRESHOLD, GLIBC_THRESHOLD)
+        libc.mallopt(M_MMAP_THRESHOLD, GLIBC_MMAP_THRESHOLD)
+        libc.mallopt(M_TRIM_THRESHOLD, GLIBC_TRIM_THRESHOLD)
         libc.malloc_trim(0)
 
 

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support import line
+from zpoints.autoencoder.layers import TransposedConvolution
 from zpoints.autoencoder.network import Architecture, Autoencoder, pictures_to_tensor, tensor_to_pictures
 from zpoints.config import AutoencoderSettings
 from zpoints.errors import ArrayError, UsageError
@@ -99,6 +100,42 @@ def test_under_autocast_latent_vectors_are_not_rounded_to_bfloat16() -> None:
         z = network.encoder(torch.rand(8, 3, 32, 32))
     assert z.dtype == torch.float32
     assert (z != z.bfloat16().float()).any()
+
+
+@settings(max_examples=25)
+@given(
+    shape=st.tuples(st.integers(1, 3), st.integers(1, 5), st.integers(2, 6), st.integers(2, 6)),
+    out=st.integers(1, 5),
+    kernel=st.integers(2, 5),
+    extra=st.sampled_from(((0, 0), (1, 0), (1, 1))),
+    last=st.booleans(),
+)
+def test_our_transposed_convolution_is_pytorch_s(
+    shape: tuple[int, ...], out: int, kernel: int, extra: tuple[int, int], last: bool
+) -> None:
+    ours = TransposedConvolution(shape[1], out, kernel, 2, (kernel - 1) // 2, extra).double()
+    theirs = torch.nn.ConvTranspose2d(shape[1], out, kernel, 2, (kernel - 1) // 2, extra).double()
+    theirs.load_state_dict(ours.state_dict())
+    order = torch.channels_last if last else torch.contiguous_format
+    results = []
+    x = torch.randn(shape, dtype=torch.float64)
+    for layer in (ours, theirs):
+        start = x.clone().contiguous(memory_format=order).requires_grad_()
+        y = layer(start)
+        y.sin().sum().backward()
+        results.append((y, start.grad, layer.weight.grad, layer.bias.grad))
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_our_transposed_convolution_obeys_autocast() -> None:
+    layer = TransposedConvolution(3, 4, 4, 2, 1)
+    with torch.autocast("cpu", torch.bfloat16):
+        y = layer(torch.randn(2, 3, 5, 5))
+    assert y.dtype == torch.bfloat16
+    y.float().sum().backward()
+    assert layer.weight.grad.dtype == layer.bias.grad.dtype == torch.float32
+    torch.testing.assert_close(layer.bias.grad, torch.full((4,), 200.0))
 
 
 def test_pictures_too_small_for_the_layers_are_refused_in_one_line() -> None:

@@ -6,6 +6,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from zpoints.autoencoder.layers import TransposedConvolution
 from zpoints.config import AutoencoderSettings
 from zpoints.errors import ArrayError, UsageError
 
@@ -87,8 +88,8 @@ class Architecture:
 class Autoencoder(nn.Module):
     """Encoder, latent vector, Decoder. Pictures are (n, colours, height, width) with values in 0..1.
 
-    Both fully connected layers work in float32 even under bfloat16 autocast: latent components that were rounded
-    to 8 binary digits would show in every density.
+    Latent vectors that are given out come from a float32 product even under bfloat16 autocast: components rounded
+    to 8 binary digits would show in every density. During the training that rounding does no harm.
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -123,6 +124,8 @@ class Encoder(nn.Module):
         """(n, colours, height, width) to (n, d)."""
         # Flattened as height, width, channel: with channels_last memory that is no copy.
         features = self.features(pictures).permute(0, 2, 3, 1).flatten(1)
+        if self.training:
+            return self.to_latent(features)
         with torch.autocast(features.device.type, enabled=False):
             return self.to_latent(features.float())
 
@@ -144,14 +147,13 @@ class Decoder(nn.Module):
             last = number == len(outputs) - 1
             width = a.channels[-1 - number]
             bias = last or not a.batch_norm
-            layers.append(nn.ConvTranspose2d(width, channels, a.kernel, 2, a.padding, extra, bias=bias))
+            layers.append(TransposedConvolution(width, channels, a.kernel, 2, a.padding, extra, bias=bias))
             layers += [nn.Sigmoid()] if last else _after(a, channels)
         self.pictures = nn.Sequential(*layers)
 
     def forward(self, z: Tensor) -> Tensor:
         """(n, d) to (n, colours, height, width)."""
-        with torch.autocast(z.device.type, enabled=False):
-            features = self.from_latent(z.float())
+        features = self.from_latent(z)
         return self.pictures(features.unflatten(1, self.start).permute(0, 3, 1, 2))
 
 
