@@ -31,15 +31,20 @@ __all__ = [
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside `path`; on success it is synced and renamed to `path`, else removed."""
+def atomic_path(path: Path, sync: bool = True) -> Iterator[Path]:
+    """Give a temporary name beside `path`; on success it is renamed to `path`, else removed.
+
+    With `sync` the content is on the disk before the rename, so that not even a power cut leaves half a file; the
+    death of the process alone never does.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     # Always the same name: what a killed process left behind is written over by the next one.
     temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
     try:
         yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+        if sync:
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -100,7 +100,7 @@ def test_interrupted_anywhere_it_ends_with_the_same_weights_and_curve(
 def test_killed_between_the_two_files_of_a_checkpoint_it_ends_the_same(
     store: ImageStore, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def dying(self: TrainingState, path: Path) -> None:
+    def dying(self: TrainingState, path: Path, sync: bool) -> None:
         raise Killed
 
     with monkeypatch.context() as patched:

@@ -24,10 +24,10 @@ __all__ = [
 ]
 
 
-def save_weights(path: Path, network: Autoencoder) -> None:
+def save_weights(path: Path, network: Autoencoder, sync: bool = True) -> None:
     """Write the weights atomically as safetensors."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    with atomic_path(path) as temporary:
+    with atomic_path(path, sync) as temporary:
         save_file(tensors, temporary)
 
 
@@ -88,9 +88,9 @@ class TrainingState:
     optimizer: dict[str, Any] = field(default_factory=dict)
     schedule: dict[str, Any] = field(default_factory=dict)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, sync: bool = True) -> None:
         """Write atomically."""
-        with atomic_path(path) as temporary:
+        with atomic_path(path, sync) as temporary:
             torch.save(vars(self), temporary)
 
     @classmethod

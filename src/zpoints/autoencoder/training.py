@@ -47,6 +47,7 @@ HISTORY_COLUMNS = (
 )
 
 SHOWINGS, FEWEST_EPOCHS, MOST_EPOCHS = 72_000, 8, 200  # what ``epochs = "auto"`` means
+SYNC_SECONDS = 30.0  # a power cut costs at most so much of a training; the death of the process an epoch
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mse": functional.mse_loss,
@@ -122,6 +123,7 @@ class Trainer:
         fabric = Fabric(accelerator=self.device.kind, devices=1, precision=self.device.fabric_precision)
         self.fabric = fabric
         self.model, self.fast_optimizer = fabric.setup(self.network, self.optimizer, move_to_device=False)
+        self.synced = -math.inf
         self._restore()
 
     @property
@@ -243,15 +245,18 @@ class Trainer:
             self.schedule.load_state_dict(self.state.schedule)
 
     def _save(self, epoch: int, validation_loss: float) -> None:
+        # Of a small set an epoch takes less time than to force 150 MB onto a disk.
+        sync = time.monotonic() - self.synced > SYNC_SECONDS
+        self.synced = time.monotonic() if sync else self.synced
         # Without pictures to watch the training, the last epoch is taken as the best one.
         if math.isnan(validation_loss) or validation_loss < self.state.best_loss:
             self.state.best_loss = math.inf if math.isnan(validation_loss) else validation_loss
-            save_weights(self._best, self.network)
+            save_weights(self._best, self.network, sync)
         self.state.epoch = epoch + 1
         self.state.network = self.network.state_dict()
         self.state.optimizer = self.optimizer.state_dict()
         self.state.schedule = self.schedule.state_dict()
-        self.state.save(self._last)
+        self.state.save(self._last, sync)
         _write_history(self.out / "history.csv", self.state.history)
 
 
