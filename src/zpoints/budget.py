@@ -102,9 +102,9 @@ def processor_name() -> str:
 def kept_memory() -> Iterator[None]:
     """Inside, the C library keeps large freed blocks for the next batch instead of returning them to the kernel.
 
-    A training step allocates and frees some hundred MiB of activations; by default glibc maps each of them anew
-    and the kernel fills it with zeros, page by page. Has an effect on Linux with glibc only; what was kept goes
-    back to the kernel at the end.
+    A training step allocates and frees some hundred MiB of activations; by default glibc maps those above 32 MiB
+    anew each time, and the kernel fills them with zeros, page by page. Has an effect on Linux with glibc only;
+    what was kept goes back to the kernel at the end.
     """
     libc = _glibc()
     if libc is None:
