@@ -179,6 +179,16 @@ def test_a_loss_that_is_no_number_stops_with_the_last_good_checkpoint(
     assert not (tmp_path / "model.json").exists()
 
 
+def test_a_validation_loss_that_is_no_number_stops_too(
+    store: ImageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trainer, "_validate", lambda self: math.nan)
+    with pytest.raises(StageError) as caught:
+        train(store, tmp_path, NETWORK, TRAINING)
+    assert "learning_rate" in line(caught.value)
+    assert not (tmp_path / "checkpoints").exists()
+
+
 @pytest.mark.parametrize("loss", ["mse", "l1", "binary_cross_entropy"])
 def test_each_loss_is_the_one_it_says(store: ImageStore, tmp_path: Path, loss: str) -> None:
     train(

@@ -162,9 +162,10 @@ class Trainer:
             train_loss = self._train(epoch, task)
             seconds = time.monotonic() - started
             validation_loss = self._validate()
-        if not math.isfinite(train_loss) or math.isinf(validation_loss):
+        losses = [train_loss] if validation_loss is None else [train_loss, validation_loss]
+        if not all(map(math.isfinite, losses)):
             raise StageError(
-                f"{self.out}: the loss of epoch {epoch + 1} is {train_loss}; epoch {epoch} is kept, but will lead "
+                f"{self.out}: the losses of epoch {epoch + 1} are {losses}; epoch {epoch} is kept, but will lead "
                 f"here again: lower training.learning_rate (now {self.settings.learning_rate:g})"
             )
         cost = meter.cost
@@ -209,9 +210,9 @@ class Trainer:
         self.schedule.step()
         return loss.detach()
 
-    def _validate(self) -> float:
+    def _validate(self) -> float | None:
         if not len(self.sets.validation):
-            return math.nan
+            return None
         self.model.eval()
         total = 0.0
         with torch.inference_mode():
@@ -244,13 +245,13 @@ class Trainer:
             self.optimizer.load_state_dict(self.state.optimizer)
             self.schedule.load_state_dict(self.state.schedule)
 
-    def _save(self, epoch: int, validation_loss: float) -> None:
+    def _save(self, epoch: int, validation_loss: float | None) -> None:
         # Of a small set an epoch takes less time than to force 150 MB onto a disk.
         sync = time.monotonic() - self.synced > SYNC_SECONDS
         self.synced = time.monotonic() if sync else self.synced
         # Without pictures to watch the training, the last epoch is taken as the best one.
-        if math.isnan(validation_loss) or validation_loss < self.state.best_loss:
-            self.state.best_loss = math.inf if math.isnan(validation_loss) else validation_loss
+        if validation_loss is None or validation_loss < self.state.best_loss:
+            self.state.best_loss = math.inf if validation_loss is None else validation_loss
             save_weights(self._best, self.network, sync)
         self.state.epoch = epoch + 1
         self.state.network = self.network.state_dict()

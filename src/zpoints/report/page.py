@@ -56,10 +56,8 @@ def _content(run: "Run") -> dict[str, Any]:
     store, analysis = ImageStore.open(run.images), Analysis.load(run.analysis)
     model, record = read_json(run.model / "model.json"), run.record
     history = pd.read_csv(run.model / "history.csv")
-    last, best = (
-        history.iloc[-1],
-        history.loc[history["validation_loss"].fillna(history["train_loss"]).idxmin()],
-    )
+    last, watched = history.iloc[-1], history["validation_loss"].notna().any()
+    best = history.loc[history["validation_loss"].idxmin()] if watched else last
     return {
         "name": run.settings.name,
         "description": store.description,
