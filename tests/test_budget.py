@@ -1,5 +1,6 @@
 """What work costs: time and the peak of anonymous memory."""
 
+import mmap
 import sys
 import time
 
@@ -14,10 +15,11 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="other systems have n
 @linux
 def test_anonymous_memory_grows_with_what_is_touched(tmp_path):
     before = anonymous_bytes()
-    block = np.ones(48 * MIB, np.uint8)
-    assert before is not None
-    assert 44 * MIB < anonymous_bytes() - before < 60 * MIB  # type: ignore[operator]
-    del block
+    # Straight from the kernel: the allocator may still hold freed memory that counts already.
+    with mmap.mmap(-1, 48 * MIB, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as block:
+        block.write(bytes(48 * MIB))
+        assert before is not None
+        assert 44 * MIB < anonymous_bytes() - before < 110 * MIB  # type: ignore[operator]
 
 
 @linux

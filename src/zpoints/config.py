@@ -214,8 +214,10 @@ def _toml_value(text: str) -> Any:
 def _first_problem(error: ValidationError) -> str:
     first = error.errors()[0]["loc"][:2]
     same = [problem for problem in error.errors() if problem["loc"][:2] == first]
-    # Of a union's complaints the deepest one is about the form that the user meant.
-    problem = max(same, key=lambda candidate: len(candidate["loc"]))
+    # Of a union's complaints the deepest ones are about the form that the user meant.
+    depth = max(len(problem["loc"]) for problem in same)
+    deepest = [problem for problem in same if len(problem["loc"]) == depth]
+    problem = deepest[0]
     path = [str(part) for part in problem["loc"]]
     name = ".".join(part for part in path if part.isidentifier() and "-" not in part)
     if problem["type"] == "extra_forbidden":
@@ -227,4 +229,5 @@ def _first_problem(error: ValidationError) -> str:
         hint = f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(known)}"
         return f"unknown setting '{'.'.join(path)}'; {hint}"
     given = problem["input"]
-    return f"setting '{name}' = {given!r}: {problem['msg'].removeprefix('Value error, ')}"
+    messages = [found["msg"].removeprefix("Value error, ") for found in deepest]
+    return f"setting '{name}' = {given!r}: {'; or: '.join(dict.fromkeys(messages))}"
