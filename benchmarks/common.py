@@ -10,7 +10,7 @@ import numpy as np
 
 from zpoints.budget import processor_name
 
-__all__ = ["SIDE", "noise_pictures", "race", "table", "work_when_told"]
+__all__ = ["BATCH", "SIDE", "noise_pictures", "race_or_work"]
 
 SIDE, BATCH = 96, 128
 
@@ -54,6 +54,15 @@ def race(module: str, contestants: list[str], rounds: int) -> dict[str, list[flo
     for worker in workers.values():
         worker.terminate()
     return rates
+
+
+def race_or_work(module: str, contestants: dict, rounds: int, title: str, reference: str) -> None:
+    """The main function of a race: let all contestants race, or, given a name, be that contestant."""
+    if len(sys.argv) > 1:
+        work_when_told(contestants[sys.argv[1]]())
+        return
+    rates = race(module, list(contestants), rounds)
+    table(f"{title} ({SIDE}x{SIDE}, batch {BATCH})", rates, reference)
 
 
 def work_when_told(work) -> None:

@@ -4,7 +4,6 @@ python -m benchmarks.encoding
 """
 
 import contextlib
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import BATCH, SIDE, noise_pictures, race, table, work_when_told
+from benchmarks.common import BATCH, SIDE, noise_pictures, race_or_work
 
 PICTURES = 60 * BATCH
 ROUNDS = 7
@@ -73,14 +72,5 @@ def _coder():
 CONTESTANTS = {"zpoints, file to file": zpoints, "bare Encoder": bare}
 
 
-def main() -> None:
-    """Race, or be a contestant."""
-    if len(sys.argv) > 1:
-        work_when_told(CONTESTANTS[sys.argv[1]]())
-        return
-    rates = race("benchmarks.encoding", list(CONTESTANTS), ROUNDS)
-    table(f"Encoding, images per second ({SIDE}x{SIDE}, batch {BATCH})", rates, "bare Encoder")
-
-
 if __name__ == "__main__":
-    main()
+    race_or_work("benchmarks.encoding", CONTESTANTS, ROUNDS, "Encoding, images per second", "bare Encoder")

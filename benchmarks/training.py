@@ -10,7 +10,6 @@ loops from an array in RAM.
 
 import contextlib
 import itertools
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import BATCH, SIDE, noise_pictures, race, table, work_when_told
+from benchmarks.common import BATCH, SIDE, noise_pictures, race_or_work
 
 BATCHES = 10
 ROUNDS = 5
@@ -177,14 +176,5 @@ CONTESTANTS: dict[str, Callable[[], Callable[[], float]]] = {
 }
 
 
-def main() -> None:
-    """Race, or be a contestant."""
-    if len(sys.argv) > 1:
-        work_when_told(CONTESTANTS[sys.argv[1]]())
-        return
-    rates = race("benchmarks.training", list(CONTESTANTS), ROUNDS)
-    table(f"Training, images per second ({SIDE}x{SIDE}, batch {BATCH})", rates, "pythae")
-
-
 if __name__ == "__main__":
-    main()
+    race_or_work("benchmarks.training", CONTESTANTS, ROUNDS, "Training, images per second", "pythae")

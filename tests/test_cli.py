@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from support import blobs
+from zpoints.storage import ArrayWriter
 
 SMALL = [
     *("--set", "autoencoder.channels=[6, 8]", "--set", "autoencoder.latent=5"),
@@ -69,6 +70,21 @@ def test_run_goes_the_whole_road_and_then_has_nothing_to_do(work: Path) -> None:
     assert again.stderr.count("done before") == 7
     anew = zpoints("report", "runs/blobs", cwd=work)
     assert anew.returncode == 0, anew.stderr
+
+
+def test_decode_does_not_go_on_with_the_pictures_of_other_vectors(work: Path) -> None:
+    decode = ("decode", "model", "samples/z.npy", "again")
+    assert zpoints(*decode, cwd=work).returncode == 0
+    whole = (work / "again/pictures.npy").read_bytes()
+    # What a killed decode of other vectors leaves behind, if nothing says whose pictures these are:
+    with ArrayWriter(work / "again/pictures.npy", (20, 24, 1), np.uint8, key="") as writer:
+        writer.append(np.zeros((10, 20, 24, 1), np.uint8))
+        writer.sync()
+    assert zpoints(*decode, cwd=work).returncode == 0
+    assert (work / "again/pictures.npy").read_bytes() == whole
+    np.save(work / "others.npy", np.load(work / "samples/z.npy")[::-1])
+    assert zpoints("decode", "model", "others.npy", "again", cwd=work).returncode == 0
+    assert (work / "again/pictures.npy").read_bytes() != whole
 
 
 def test_quiet_is_silent(work: Path) -> None:

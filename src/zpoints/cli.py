@@ -187,12 +187,15 @@ def decode(
     debug: Debug = False,
 ) -> None:
     """Decode latent vectors to pictures and a contact sheet."""
+    from zpoints.autoencoder.checkpoint import model_key
     from zpoints.autoencoder.coding import Coder
+    from zpoints.images.files import file_mark
     from zpoints.pipeline import decode_to_folder
 
     settings = _settings(config, changes)
     coder = Coder.load(model, settings.training.device, settings.training.precision)
-    decode_to_folder(coder, latents, out, settings.report.sheet, _progress(quiet))
+    key = f"{model_key(model)} {file_mark(latents)}"
+    decode_to_folder(coder, latents, out, settings.report.sheet, _progress(quiet), key)
     _done(quiet, f"pictures in {out / 'pictures.npy'}, contact sheet in {out / 'grid.png'}")
 
 

@@ -7,13 +7,13 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from jaxtyping import Float, Num
 
 from zpoints.errors import ArrayError
-from zpoints.storage import open_array
+from zpoints.storage import open_array, read_npy_header
 
 __all__ = ["LatentSet"]
 
@@ -165,7 +165,9 @@ class _NpzReader:
                 members = [name for name in archive.namelist() if name.endswith(".npy")]
                 self.member = _choose(path, members, ("z.npy", "latents.npy", "arr_0.npy"))
                 with archive.open(self.member) as file:
-                    self.shape, self.fortran, self.dtype = _npy_header(file)
+                    self.shape, self.fortran, self.dtype = read_npy_header(file)
+                if self.dtype.hasobject:
+                    raise ValueError("it holds pickled objects")
         except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
             raise ArrayError(
                 f"{path}: cannot be read as .npz ({_first_line(error)}); write it with numpy.savez"
@@ -178,22 +180,13 @@ class _NpzReader:
     def blocks(self, size: int) -> Iterator[np.ndarray]:
         row_bytes = self.shape[1] * self.dtype.itemsize
         with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as file:
-            _npy_header(file)
+            read_npy_header(file)
             for start in range(0, self.shape[0], size):
                 rows = min(size, self.shape[0] - start)
                 data = file.read(rows * row_bytes)
                 if len(data) < rows * row_bytes:
                     raise ArrayError(f"{self.path}: {self.member} ends early; write the file anew")
                 yield np.frombuffer(data, self.dtype).reshape(rows, self.shape[1])
-
-
-def _npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
-    major, _ = np.lib.format.read_magic(file)
-    read = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(file)
-    if dtype.hasobject:
-        raise ValueError("it holds pickled objects")
-    return shape, fortran, dtype
 
 
 class _ParquetReader:

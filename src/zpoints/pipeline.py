@@ -73,9 +73,7 @@ class Run:
 
     def write_record(self, stage: str, entry: dict[str, Any]) -> None:
         """Note in run.json that a stage is done."""
-        record = self.record
-        stages = {name: record["stages"][name] for name in STAGES if name in record.get("stages", {})}
-        stages[stage] = entry
+        stages = self.record["stages"] | {stage: entry}
         content = {
             "name": self.settings.name,
             "seed": self.settings.seed,

@@ -5,13 +5,14 @@ it under a name that ends in ``.partial``.
 """
 
 import hashlib
+import io
 import json
 import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 
@@ -24,6 +25,7 @@ __all__ = [
     "load_npz",
     "open_array",
     "read_json",
+    "read_npy_header",
     "write_json",
     "write_npy",
     "write_npz",
@@ -100,6 +102,13 @@ def open_array(path: Path) -> np.ndarray:
     if not isinstance(array, np.ndarray):
         raise ArrayError(f"{path}: holds several arrays; write one with numpy.save")
     return array
+
+
+def read_npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, Fortran order and type of the array whose .npy file begins here; the stream then stands at its data."""
+    if np.lib.format.read_magic(stream) == (1, 0):
+        return np.lib.format.read_array_header_1_0(stream)
+    return np.lib.format.read_array_header_2_0(stream)
 
 
 class ArrayWriter:
@@ -181,8 +190,6 @@ class ArrayWriter:
         return rows if enough else 0
 
     def _header(self, rows: int) -> bytes:
-        import io
-
         buffer = io.BytesIO()
         header = {"descr": np.lib.format.dtype_to_descr(self.dtype), "fortran_order": False}
         np.lib.format.write_array_header_1_0(buffer, header | {"shape": (rows, *self.row_shape)})

@@ -123,6 +123,14 @@ def test_finished_blocks_are_not_decoded_again(
     assert len(decoded) == 30 - 20
 
 
+def die_before_the_end(work: ImageSettings, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prepare all pictures, and die before the index is written."""
+    with monkeypatch.context() as patch:
+        patch.setattr(prepare_module._Preparation, "_finish", lambda *_: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            prepare(work, out, seed=1)
+
+
 @pytest.mark.parametrize("cut", [1, 20, 90])
 def test_a_cut_journal_is_used_as_far_as_it_goes(
     cut: int,
@@ -132,10 +140,7 @@ def test_a_cut_journal_is_used_as_far_as_it_goes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out = tmp_path / "out"
-    with monkeypatch.context() as patch:
-        patch.setattr(prepare_module._Preparation, "_finish", lambda *_: (_ for _ in ()).throw(Killed))
-        with pytest.raises(Killed):
-            prepare(work, out, seed=1)
+    die_before_the_end(work, out, monkeypatch)
     journal = out / JOURNAL
     journal.write_bytes(journal.read_bytes()[:-cut])
     prepare(work, out, seed=1)
@@ -151,10 +156,7 @@ def test_lost_parts_are_done_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out = tmp_path / "out"
-    with monkeypatch.context() as patch:
-        patch.setattr(prepare_module._Preparation, "_finish", lambda *_: (_ for _ in ()).throw(Killed))
-        with pytest.raises(Killed):
-            prepare(work, out, seed=1)
+    die_before_the_end(work, out, monkeypatch)
     lost = {"pixels": "pixels.npy.partial", "rows": "pixels.npy.partial.json", "journal": JOURNAL}
     if damage == "noise":
         (out / JOURNAL).write_bytes(b"\xff\0{]\n[]\n")

@@ -191,12 +191,9 @@ class Trainer:
             total += self._step(block)
             steps += 1
             # Reading the loss makes a GPU wait, so not at every step.
-            note = f"epoch {epoch + 1}/{self.epochs}"
-            if steps % 10 == 0:
-                note += f"  loss {total.item() / steps:.5f}"
-                task.advance(len(block), note)
-            else:
-                task.advance(len(block))
+            show = steps % 10 == 0
+            note = f"epoch {epoch + 1}/{self.epochs}  loss {total.item() / steps:.5f}" if show else ""
+            task.advance(len(block), note)
         return total.item() / steps
 
     def _step(self, block: np.ndarray) -> Tensor:

@@ -15,7 +15,7 @@ from PIL import Image
 from zpoints.errors import ArrayError, SourceError
 from zpoints.images.files import file_mark
 from zpoints.images.source import Opener, Source, UnusableError
-from zpoints.storage import open_array
+from zpoints.storage import open_array, read_npy_header
 
 __all__ = ["ArraySource", "Layout", "npy", "npz", "picture"]
 
@@ -189,7 +189,7 @@ class _ZippedRows:
     def __init__(self, archive: zipfile.ZipFile, member: str, name: str) -> None:
         self.archive, self.member, self.name = archive, member, name
         with archive.open(member) as stream:
-            self.shape, self.fortran, self.dtype = _read_header(stream)
+            self.shape, self.fortran, self.dtype = read_npy_header(stream)
         self.row_bytes = int(np.prod(self.shape[1:], dtype=object)) * self.dtype.itemsize
         self.stream: IO[bytes] | None = None
         self.position = 0
@@ -217,7 +217,7 @@ class _ZippedRows:
         if self.stream:
             self.stream.close()
         self.stream, self.position = self.archive.open(self.member), 0
-        _read_header(self.stream)
+        read_npy_header(self.stream)
 
     def _read(self, rows: int) -> np.ndarray:
         assert self.stream is not None
@@ -226,13 +226,6 @@ class _ZippedRows:
             raise EOFError("the file ends early")
         self.position += rows
         return np.frombuffer(content, self.dtype).reshape(rows, *self.shape[1:])
-
-
-def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
-    version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        return np.lib.format.read_array_header_1_0(stream)
-    return np.lib.format.read_array_header_2_0(stream)
 
 
 def _choose(arrays: dict[str, _ZippedRows], name: str) -> str:

@@ -5,8 +5,6 @@ block are synced first, then the journal notes the block: whatever the moment of
 whole, and what is not noted is done again. `pixels.npy` gets its name last: where it is, all is.
 """
 
-import hashlib
-import json
 import os
 import shutil
 import time
@@ -31,7 +29,7 @@ from zpoints.images.source import Crop, Opener, Source, UnusableError
 from zpoints.images.sources import open_source
 from zpoints.images.store import DESCRIPTION, INDEX, PIXELS, REJECTED, ImageStore
 from zpoints.progress import Progress, Silent
-from zpoints.storage import ArrayWriter, read_json, write_json
+from zpoints.storage import ArrayWriter, fingerprint, read_json, write_json
 
 __all__ = ["prepare"]
 
@@ -219,8 +217,7 @@ def _workers() -> Iterator[ThreadPoolExecutor]:
 def _key(settings: ImageSettings, seed: int, source: Source) -> str:
     """Identify the work: everything that the result depends on."""
     parts: dict[str, Any] = settings.model_dump(mode="json") | {"source": source.fingerprint()}
-    text = json.dumps([RECIPE, seed, len(source), parts], sort_keys=True)
-    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
+    return fingerprint(RECIPE, seed, len(source), parts)
 
 
 def _is_finished(out: Path, key: str) -> bool:

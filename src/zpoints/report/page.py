@@ -56,6 +56,7 @@ def _content(run: "Run") -> dict[str, Any]:
     store, analysis = ImageStore.open(run.images), Analysis.load(run.analysis)
     model, record = read_json(run.model / "model.json"), run.record
     history = pd.read_csv(run.model / "history.csv")
+    latents = LatentSet.open(run.latents, store.rows("train"))
     last, watched = history.iloc[-1], history["validation_loss"].notna().any()
     best = history.loc[history["validation_loss"].idxmin()] if watched else last
     return {
@@ -74,15 +75,15 @@ def _content(run: "Run") -> dict[str, Any]:
         "best": best,
         "learning": _embed(figures.learning_figure(history)),
         "reconstructions": _embed_file(run.model / "reconstructions.png"),
-        **_analysis_figures(run, store, analysis),
-        "mahalanobis": _median_mahalanobis(LatentSet.open(run.latents, store.rows("train")), analysis),
+        **_analysis_figures(run, latents, analysis),
+        "mahalanobis": _median_mahalanobis(latents, analysis),
         "samples": [_sample(run, method, analysis) for method in run.settings.samples.methods],
         "gpu": any(stage["peak_vram_mib"] for stage in record["stages"].values()),
         "total_seconds": sum(stage["seconds"] for stage in record["stages"].values()),
     }
 
 
-def _analysis_figures(run: "Run", store: ImageStore, analysis: Analysis) -> dict[str, Any]:
+def _analysis_figures(run: "Run", latents: LatentSet, analysis: Analysis) -> dict[str, Any]:
     z = analysis.components[analysis.components["axes"] == "z"]
     pca = analysis.components[analysis.components["axes"] == "pca"]
     wanted = run.settings.report.components
@@ -102,7 +103,6 @@ def _analysis_figures(run: "Run", store: ImageStore, analysis: Analysis) -> dict
     }
     planes = _ranked(analysis)
     count = min(run.settings.report.planes, len(planes))
-    latents = LatentSet.open(run.latents, store.rows("train"))
     mean, std = analysis.distribution.mean, analysis.distribution.std
 
     def drawn(chosen: pd.DataFrame) -> str:
@@ -145,11 +145,8 @@ def _sample(run: "Run", method: SamplerName, analysis: Analysis) -> dict[str, An
 
 
 def _median_mahalanobis(latents: LatentSet, analysis: Analysis) -> float:
-    pca = analysis.distribution.pca
-    distances = [
-        np.linalg.norm(pca.transform(block)[:, : pca.rank] / np.sqrt(pca.variance[: pca.rank]), axis=1)
-        for block in latents.blocks(4096)
-    ]
+    whiten = analysis.distribution.pca.whiten
+    distances = [np.linalg.norm(whiten(block), axis=1) for block in latents.blocks(4096)]
     return float(np.median(np.concatenate(distances)))
 
 

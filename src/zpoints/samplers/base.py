@@ -60,16 +60,19 @@ class Sampler(ABC):
             raise UsageError(f"{type(self).__name__}: not fitted yet; call fit(analysis) first")
         return self.distribution_
 
-    def _whitened(self, z: Float[np.ndarray, "n d"]) -> tuple[Float[np.ndarray, "n d"], float]:
-        """Vectors in units of sigma along the principal axes, and the logarithm of the volume element."""
+    def _whitened(
+        self, z: Float[np.ndarray, "n d"]
+    ) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"]]:
+        """Vectors in units of sigma along the principal axes, and their normal log density."""
         pca = self._learnt().pca
         if pca.rank < self.distribution_.dimension:
             raise ArrayError(
                 f"{type(self).__name__}: no density: the {self.distribution_.n} vectors of the fit span "
                 f"{pca.rank} of {self.distribution_.dimension} dimensions; fit on more vectors"
             )
-        scale = np.sqrt(pca.variance)
-        return pca.transform(np.asarray(z, np.float64)) / scale, -float(np.log(scale).sum())
+        u = pca.whiten(np.asarray(z, np.float64))
+        log_volume = 0.5 * np.log(pca.variance).sum() + 0.5 * u.shape[1] * np.log(2 * np.pi)
+        return u, -0.5 * (u**2).sum(axis=1) - log_volume
 
     def _unwhitened(self, u: Float[np.ndarray, "n r"]) -> Float[np.ndarray, "n d"]:
         """From units of sigma along the leading `rank` principal axes to latent vectors."""

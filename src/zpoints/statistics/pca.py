@@ -57,6 +57,10 @@ class PCA:
         """Coordinates along the axes, float64."""
         return (block - self.mean) @ self.axes.T
 
+    def whiten(self, block: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "m r"]:
+        """Coordinates in standard deviations along the leading `rank` axes; their length is Mahalanobis's."""
+        return self.transform(block)[:, : self.rank] / np.sqrt(self.variance[: self.rank])
+
     def inverse_transform(self, scores: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "m d"]:
         """Back to the original components."""
         return self.mean + scores @ self.axes
