@@ -1,55 +1,82 @@
-"""Coverage of four ellipses in all 32,640 planes of 170,000 x 256 float32 vectors on disk.
+"""All 32,640 planes of 170,000 x 256 float32 vectors on disk, and the PCA, against what one would use instead.
 
     python -m benchmarks.planes
 
-Against the loop that everybody writes first (NumPy, one plane after the other; measured on a few and multiplied
-up), and beside the whole `analyse`, both sets of axes, from disk.
+One run: our kernels, a naive Numba loop, the NumPy loop, scipy.stats.gaussian_kde and KDEpy's FFTKDE (a few planes
+each, multiplied up), scikit-learn's PCA; then the whole `analyse`.
 """
 
 import os
 import platform
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import numba
 import numpy as np
+from KDEpy import FFTKDE
+from scipy.stats import gaussian_kde
+from sklearn.decomposition import PCA as SklearnPCA  # noqa: N811
+from sklearn.decomposition import IncrementalPCA
 
 from zpoints.analysis import analyse
-from zpoints.budget import processor_name
+from zpoints.budget import Meter, processor_name
 from zpoints.latents import LatentSet
+from zpoints.measuring.planes import measure_planes
+from zpoints.measuring.views import View
 from zpoints.statistics.correlation import pairs
 from zpoints.statistics.ellipses import LEVELS
+from zpoints.statistics.measures import Noise
 from zpoints.statistics.moments import Moments
-from zpoints.statistics.planes import PlaneCoverage, standardise
+from zpoints.statistics.pca import PCA
+from zpoints.statistics.planes import REACH, PlaneCounts, PlaneGroup, standardise
 
-N, D, BLOCK = 170_000, 256, 4096
-NUMPY_PLANES = 40
+N, D, BLOCK, BINS = 170_000, 256, 4096, 64
+SAMPLE = 32_768  # vectors of the race between the counting loops, which has its data in memory
+NUMPY_PLANES, KDE_PLANES, SCIPY_PLANES = 20, 20, 1
+GRID = 100
 ROUNDS = 5
 
 
-def latents(path: Path) -> LatentSet:
-    """Correlated normal vectors, off centre."""
+def correlated_file(path: Path, n: int = N, d: int = D) -> LatentSet:
+    """Correlated normal vectors, off centre, float32, written block by block."""
     random = np.random.default_rng(0)
-    mix = (random.standard_normal((D, D)) / 16).astype(np.float32)
-    np.save(path, random.standard_normal((N, D), dtype=np.float32) @ mix + np.float32(3))
+    mix = (random.standard_normal((d, d)) / np.sqrt(d)).astype(np.float32)
+    out = np.lib.format.open_memmap(path, "w+", np.float32, (n, d))
+    for start in range(0, n, 8192):
+        rows = min(8192, n - start)
+        out[start : start + rows] = random.standard_normal((rows, d), dtype=np.float32) @ mix + np.float32(3)
+    out.flush()
     return LatentSet.open(path)
 
 
-def all_planes(z: LatentSet, moments: Moments) -> PlaneCoverage:
-    """Every plane, one pass over the file."""
-    pearson, total = moments.pearson, None
-    for block in z.blocks(BLOCK):
-        part = PlaneCoverage.of(standardise(block, moments.mean, moments.std), pearson)
-        total = part if total is None else total + part
-    assert total is not None
+def moments_of(z: LatentSet) -> Moments:
+    """One pass."""
+    blocks = z.blocks(BLOCK)
+    total = Moments.of(next(blocks))
+    for block in blocks:
+        total = total + Moments.of(block)
     return total
 
 
-def numpy_planes(z: np.ndarray, moments: Moments, count: int) -> np.ndarray:
-    """The first planes, one by one: standardise both columns, evaluate the ellipse, count."""
+@numba.njit(parallel=True)
+def naive_count(bins: np.ndarray, joint: np.ndarray) -> None:
+    """The loop that one would write: bin numbers ready as bytes, one increment per vector and plane."""
+    d, m = bins.shape
+    for turn in numba.prange(d - 1):
+        i = turn // 2 if turn % 2 == 0 else d - 2 - turn // 2
+        first = i * d - i * (i + 1) // 2 - i - 1
+        for j in range(i + 1, d):
+            for p in range(m):
+                joint[first + j, np.int64(bins[i, p]) * 64 + bins[j, p]] += np.uint32(1)
+
+
+def numpy_planes(z: np.ndarray, moments: Moments) -> np.ndarray:
+    """Coverage of the first planes, one by one: standardise both columns, evaluate the ellipse, count."""
     i, j = pairs(D)
-    found = np.empty((count, len(LEVELS)), np.int64)
-    for plane in range(count):
+    found = np.empty((NUMPY_PLANES, len(LEVELS)), np.int64)
+    for plane in range(NUMPY_PLANES):
         u = (z[:, i[plane]] - moments.mean[i[plane]]) / moments.std[i[plane]]
         v = (z[:, j[plane]] - moments.mean[j[plane]]) / moments.std[j[plane]]
         r = moments.pearson[i[plane], j[plane]]
@@ -58,50 +85,112 @@ def numpy_planes(z: np.ndarray, moments: Moments, count: int) -> np.ndarray:
     return found
 
 
-def timed(work, rounds: int) -> tuple[float, object]:
-    """Median seconds of several calls, and the last result."""
+def scipy_planes(z: np.ndarray) -> None:
+    """Density of the first planes on a 100 x 100 grid, as the articles had it."""
+    grid = np.stack(np.meshgrid(*[np.linspace(-12, 18, GRID)] * 2)).reshape(2, -1)
+    for plane in range(SCIPY_PLANES):
+        gaussian_kde(z[:, [0, plane + 1]].T)(grid)
+
+
+def fft_planes(z: np.ndarray) -> None:
+    """The same by KDEpy's binned FFT."""
+    for plane in range(KDE_PLANES):
+        pair = z[:, [0, plane + 1]].astype(np.float64)
+        FFTKDE(bw=pair.std() * len(pair) ** (-1 / 6)).fit(pair).evaluate((GRID, GRID))
+
+
+def seconds_of(work: Callable[[], object], rounds: int) -> list[float]:
+    """Seconds of each of several calls."""
     seconds = []
     for _ in range(rounds):
         started = time.perf_counter()
-        result = work()
+        work()
         seconds.append(time.perf_counter() - started)
-    return float(np.median(seconds)), result
+    return seconds
+
+
+def in_turn(works: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Median seconds of contestants that take turns, after one round to warm up."""
+    seconds: dict[str, list[float]] = {name: [] for name in works}
+    for number in range(rounds + 1):
+        for name, work in works.items():
+            found = seconds_of(work, 1)
+            if number:
+                seconds[name] += found
+    return {name: float(np.median(found)) for name, found in seconds.items()}
+
+
+def race_of_counting(z: LatentSet, moments: Moments) -> dict[str, float]:
+    """Joint histograms of all planes, multiplied up to all vectors: ours (from float32 values) and the naive loop."""
+    rows = np.concatenate([block for _, block in zip(range(SAMPLE // BLOCK), z.blocks(BLOCK), strict=False)])
+    u = standardise(rows, moments.mean, moments.std)
+    cells = np.clip((u + REACH) * (BINS / (2 * REACH)), 0, BINS - 0.5).astype(np.uint8)
+    joint = np.zeros((D * (D - 1) // 2, BINS * BINS), np.uint32)
+    counts = PlaneCounts.empty(PlaneGroup(0, D - 1, D), BINS)
+    works = {
+        "naive Numba loop": lambda: naive_count(cells, joint),
+        "zpoints, with coverage and round coordinates": lambda: counts.count(u, moments.pearson),
+    }
+    return {name: seconds * N / SAMPLE for name, seconds in in_turn(works, ROUNDS).items()}
+
+
+def race_of_pca(z: LatentSet, in_memory: np.ndarray) -> dict[str, float]:
+    """All axes, from the file in float64 sums; scikit-learn has a float64 array in memory."""
+    wide = in_memory.astype(np.float64)
+
+    def ours() -> None:
+        moments = moments_of(z)
+        PCA.of(moments.mean, moments.covariance, moments.n)
+
+    works = {
+        "zpoints, from disk": ours,
+        "scikit-learn, covariance_eigh, float64 in RAM": lambda: SklearnPCA(svd_solver="covariance_eigh").fit(
+            wide
+        ),
+        "scikit-learn, IncrementalPCA, float64 in RAM": lambda: IncrementalPCA(batch_size=5 * D).fit(wide),
+    }
+    return in_turn(works, 3)
 
 
 def main() -> None:
     """Measure and print."""
-    with tempfile.TemporaryDirectory() as folder:
-        z = latents(Path(folder) / "z.npy")
-        moments_seconds, moments = timed(lambda: _moments(z), ROUNDS)
-        all_planes(z, moments)  # compiles
-        ours, coverage = timed(lambda: all_planes(z, moments), ROUNDS)
-        in_memory = np.load(Path(folder) / "z.npy")
-        numpy_seconds, counted = timed(lambda: numpy_planes(in_memory, moments, NUMPY_PLANES), 3)
-        difference = np.abs(coverage.inside[:NUMPY_PLANES] - counted).max()
-        analyse_seconds, _ = timed(lambda: analyse(z), 3)
     planes = D * (D - 1) // 2
-    loop = numpy_seconds / NUMPY_PLANES * planes
-    print(
-        f"\nCoverage at {', '.join(f'{s:g}' for s in LEVELS)} sigma, {N:,} x {D} float32 from disk, {planes:,} planes"
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        z = correlated_file(Path(folder) / "z.npy")
+        in_memory = np.load(Path(folder) / "z.npy")
+        moments, noise = moments_of(z), Noise.simulate(N)
+        counting = race_of_counting(z, moments)
+        view = View.of_components(z, moments)
+        full = float(np.median(seconds_of(lambda: measure_planes(view, noise, BLOCK), 4)[1:]))
+        numpy_seconds = float(np.median(seconds_of(lambda: numpy_planes(in_memory, moments), 3)))
+        fft = float(np.median(seconds_of(lambda: fft_planes(in_memory), 3))) / KDE_PLANES * planes
+        scipy_loop = seconds_of(lambda: scipy_planes(in_memory), 1)[0] / SCIPY_PLANES * planes
+        axes = race_of_pca(z, in_memory)
+        del in_memory
+        with Meter() as meter:
+            whole = seconds_of(lambda: analyse(z), 2)[1]
+    print(f"\n{N:,} x {D} float32 from disk, {planes:,} planes")
     print(f"{processor_name()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    print("\njoint histograms of 64 x 64 cells of all planes (data in memory)")
+    naive = counting["naive Numba loop"]
+    for name, seconds in counting.items():
+        print(f"  {name:<48}{seconds:>10.2f} s   {seconds / naive:>10.2f} of the naive loop")
+    print("\nthe pass over all planes: coverage, histogram, mutual information, contour shape, Henze-Zirkler")
+    loops = {
+        "zpoints, from disk to table": full,
+        f"NumPy loop, coverage only ({NUMPY_PLANES} planes)": numpy_seconds / NUMPY_PLANES * planes,
+        f"KDEpy FFTKDE loop, density only ({KDE_PLANES} planes)": fft,
+        f"SciPy gaussian_kde loop, density only ({SCIPY_PLANES} plane)": scipy_loop,
+    }
+    for name, seconds in loops.items():
+        print(f"  {name:<48}{seconds:>10.1f} s   {seconds / full:>10,.0f} times as long")
+    print("\nprincipal axes")
+    base = axes["zpoints, from disk"]
+    for name, seconds in axes.items():
+        print(f"  {name:<48}{seconds:>10.2f} s   {seconds / base:>10.2f} times as long")
     print(
-        f"{'zpoints, all planes':<34}{ours:>9.2f} s   {planes * N / ours / 1e9:.1f}e9 points in planes per second"
+        f"\nwhole `analyse`, everything, both axes: {whole:.1f} s, peak RssAnon {meter.cost.peak_ram_mib:,.0f} MiB\n"
     )
-    print(
-        f"{'NumPy loop, multiplied up':<34}{loop:>9.0f} s   {loop / ours:.0f} times as long ({NUMPY_PLANES} planes)"
-    )
-    print(f"{'largest difference':<34}{difference:>9d} of {N:,} vectors, float32 against NumPy")
-    print(f"{'moments (one pass, float64 sums)':<34}{moments_seconds:>9.2f} s")
-    print(f"{'whole analyse, both sets of axes':<34}{analyse_seconds:>9.2f} s\n")
-
-
-def _moments(z: LatentSet) -> Moments:
-    blocks = z.blocks(BLOCK)
-    total = Moments.of(next(blocks))
-    for block in blocks:
-        total = total + Moments.of(block)
-    return total
 
 
 if __name__ == "__main__":

@@ -93,7 +93,62 @@ def test_quiet_is_silent(work: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def bad(work: Path) -> Path:
+def clouds(work: Path) -> Path:
+    """Two clouds that differ in component 2, and both in one file with an index."""
+    random = np.random.default_rng(0)
+    a, b = (random.normal(size=(n, 4)).astype(np.float32) for n in (300, 200))
+    b[:, 2] += 3
+    np.save(work / "a.npy", a)
+    np.save(work / "b.npy", b)
+    order = random.permutation(500)  # of whole vectors and their splits; within a split, the order stays
+    split = np.array(["train", "test"])[(order >= 300).astype(int)]
+    both = np.empty((500, 4), np.float32)
+    both[split == "train"], both[split == "test"] = a, b
+    np.save(work / "both.npy", both)
+    pd.DataFrame({"split": split}).to_parquet(work / "both.parquet")
+    return work
+
+
+def test_compare_says_in_what_two_clouds_differ(clouds: Path) -> None:
+    before = set(clouds.rglob("*"))
+    done = zpoints("compare", "a.npy", "b.npy", cwd=clouds)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("They differ in: mean, ")
+    assert lines[1].startswith("A classifier tells them apart: ")
+    assert any(line.startswith("Mean: different in 1 of 4 components, component 2 ") for line in lines)
+    assert set(clouds.rglob("*")) == before
+
+
+def test_compare_writes_what_it_finds(clouds: Path) -> None:
+    done = zpoints("compare", "a.npy", "b.npy", "--out", "compared", cwd=clouds)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (clouds / "compared").iterdir()} == {"compare.json", "components.parquet"}
+    saved = json.loads((clouds / "compared/compare.json").read_text())
+    assert done.stdout.splitlines() == [*saved["verdict"], "comparison in compared"]
+    assert (saved["a"]["n"], saved["b"]["n"]) == (300, 200)
+    assert pd.read_parquet(clouds / "compared/components.parquet")["component"][0] == 2
+    quiet = zpoints("compare", "a.npy", "b.npy", "--out", "compared-quietly", "-q", cwd=clouds)
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
+    again = json.loads((clouds / "compared-quietly/compare.json").read_text())
+    assert again["verdict"] == saved["verdict"]
+
+
+def test_compare_chooses_splits_of_one_file(clouds: Path) -> None:
+    splits = [
+        *("--index-a", "both.parquet", "--split-a", "train"),
+        *("--index-b", "both.parquet", "--split-b", "test"),
+    ]
+    done = zpoints("compare", "both.npy", "both.npy", *splits, "--out", "splits", cwd=clouds)
+    assert done.returncode == 0, done.stderr
+    saved = json.loads((clouds / "splits/compare.json").read_text())
+    assert (saved["a"]["n"], saved["b"]["n"]) == (300, 200)
+    apart = zpoints("compare", "a.npy", "b.npy", cwd=clouds)
+    assert saved["verdict"] == apart.stdout.splitlines()
+
+
+@pytest.fixture(scope="module")
+def bad(work: Path, clouds: Path) -> Path:
     random = np.random.default_rng(0)
     z = random.normal(size=(50, 4)).astype(np.float32)
     holes, still = z.copy(), z.copy()
@@ -106,6 +161,8 @@ def bad(work: Path) -> Path:
         "one": z[:1],
         "none": z[:0],
         "words": z.astype(str),
+        "many-holes": np.concatenate([holes, z]),
+        "many-still": np.concatenate([still, still]),
     }
     for name, array in arrays.items():
         np.save(work / f"{name}.npy", array)
@@ -148,6 +205,35 @@ ERRORS = {
         1,
         "'x'",
     ),
+    "compare nothing": (("compare", "a.npy", "nowhere.npy", "--out", "out"), 1, "nowhere.npy"),
+    "compare one": (("compare", "a.npy"), 2, "argument"),
+    "compare other components": (
+        ("compare", "a.npy", "latents/z.npy", "--out", "out"),
+        1,
+        "4 components and B",
+    ),
+    "compare too few": (("compare", "a.npy", "one.npy", "--out", "out"), 1, "at least"),
+    "compare NaN": (("compare", "a.npy", "many-holes.npy", "--out", "out"), 1, "vector 17, component 2"),
+    "compare a constant": (
+        ("compare", "many-still.npy", "b.npy", "--out", "out"),
+        1,
+        "component 3 is constant",
+    ),
+    "compare no such index": (
+        ("compare", "a.npy", "b.npy", "--index-a", "nowhere.parquet"),
+        1,
+        "nowhere.parquet",
+    ),
+    "compare no such split": (
+        ("compare", "both.npy", "both.npy", "--index-b", "both.parquet", "--split-b", "x"),
+        1,
+        "'x'",
+    ),
+    "compare another's index": (
+        ("compare", "both.npy", "b.npy", "--index-b", "both.parquet", "--split-b", "test"),
+        1,
+        "b.npy: rows must be",
+    ),
 }
 
 
@@ -176,7 +262,7 @@ def test_debug_shows_the_traceback(bad: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "prepare", "train", "encode", "analyse", "sample", "decode", "report"]
+    "command", ["run", "prepare", "train", "encode", "analyse", "compare", "sample", "decode", "report"]
 )
 def test_help_shows_an_example(command: str, tmp_path: Path) -> None:
     done = zpoints(command, "--help", cwd=tmp_path)

@@ -94,7 +94,7 @@ def test_settings_cannot_change():
         ("[samples]\nsigma = 0", ["'samples.sigma'", "greater than 0"]),
         ("[samples]\nsigma = nan", ["'samples.sigma'"]),
         ("[training]\nlearning_rate = inf", ["'training.learning_rate'"]),
-        ("[analysis]\nbins = 15", ["'analysis.bins'", "16"]),
+        ("[analysis]\nbin_width = 0.0", ["'analysis.bin_width'", "greater than 0"]),
         ("seed = -1", ["'seed'"]),
         ("name = 'a/b'", ["'name'"]),
         ("training = 3", ["'training'"]),

@@ -11,17 +11,29 @@ The short way for an array of latent vectors::
 import importlib
 from typing import Any
 
-__all__ = ["Analysis", "Distribution", "LatentSet", "Settings", "ZPointsError", "analyse", "samplers"]
+__all__ = [
+    "Analysis",
+    "Comparison",
+    "Distribution",
+    "LatentSet",
+    "Settings",
+    "ZPointsError",
+    "analyse",
+    "compare",
+    "samplers",
+]
 __version__ = "0.1.0"
 
 # Names are looked up at first use, so that importing zpoints costs nothing and never imports torch.
 _HOME = {
     "Analysis": "zpoints.analysis",
+    "Comparison": "zpoints.comparison",
     "Distribution": "zpoints.distribution",
     "LatentSet": "zpoints.latents",
     "Settings": "zpoints.config",
     "ZPointsError": "zpoints.errors",
     "analyse": "zpoints.analysis",
+    "compare": "zpoints.comparison",
 }
 
 

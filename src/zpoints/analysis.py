@@ -1,13 +1,14 @@
 """Streams latent vectors through the statistics, and holds what was measured.
 
-Two passes over the data: the first adds up moments, which give the ellipses and the principal axes; the second
-counts, in both sets of axes, histograms and the coverage of every plane.
+The readings follow from what each needs to know: moments first; then histograms and Gaussian fits along the
+components; the cuts, which need the fits; the principal axes; every plane of both sets of axes; and at last what
+needs whitened vectors: distances, third moments, projections.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NoReturn, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -17,19 +18,38 @@ from zpoints.config import AnalysisSettings
 from zpoints.distribution import Distribution
 from zpoints.errors import ArrayError
 from zpoints.latents import LatentSet
-from zpoints.progress import Progress, Silent, Task
-from zpoints.statistics.correlation import largest_off_diagonal, pairs, strongest_pairs
-from zpoints.statistics.ellipses import LEVELS, Ellipses, normal_coverage
-from zpoints.statistics.marginals import GaussianFits, Histograms
+from zpoints.measuring import normality, trimming
+from zpoints.measuring.components import component_summary, component_table, gaussian_fits
+from zpoints.measuring.passes import (
+    Advance,
+    First,
+    count_components,
+    cut,
+    first_reading,
+    moments_along,
+    rank_sums,
+    total,
+)
+from zpoints.measuring.planes import measure_planes, plane_summary, rank_disagreements, readings
+from zpoints.measuring.region import region_summary
+from zpoints.measuring.verdict import verdict
+from zpoints.measuring.views import View
+from zpoints.progress import Progress, Silent
+from zpoints.statistics.correlation import largest_off_diagonal, strongest_pairs
+from zpoints.statistics.ellipses import LEVELS, normal_coverage
+from zpoints.statistics.marginals import Histograms, fine_bins, fixed_bins
+from zpoints.statistics.measures import COVERAGE, FEWEST, Noise
 from zpoints.statistics.moments import Moments
-from zpoints.statistics.planes import PlaneCoverage, standardise
+from zpoints.statistics.pca import PCA
+from zpoints.statistics.trimming import Core, Rings
 from zpoints.storage import atomic_path, load_npz, read_json, write_json, write_npz
 
-__all__ = ["COVERAGE_COLUMNS", "Analysis", "analyse"]
+__all__ = ["Analysis", "analyse"]
 
-COVERAGE_COLUMNS = ("coverage_1", "coverage_2", "coverage_2_5", "coverage_3")
-DEGENERATE = 1e-9  # planes with 1 - r^2 below this hold one component twice; their ellipse is a line
 SHARES = (0.80, 0.90, 0.95)
+ALIGNED = 1e-12  # correlations after the transform; above, the axes are refined by what was measured
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,34 +58,42 @@ class Analysis:
 
     Attributes
     ----------
-    summary : every scalar result, as in ``analysis.json``.
+    summary : every scalar result, as in ``analysis.json``; ``summary["verdict"]`` are sentences.
     components : one row per component in the original axes (``axes == "z"``) and along the principal ones
-        (``"pca"``): mean, std, fit_centre, fit_sigma, fwhm, fit_error, skewness, excess_kurtosis,
-        explained_variance (share of the total).
-    planes : one row per plane i < j and set of axes: r, angle (degrees), half_axis_major and half_axis_minor of
-        the 1 sigma ellipse (times k for the k sigma one), and the share of the vectors inside the 1, 2, 2.5
-        and 3 sigma ellipse.
-    distribution : mean, covariance and principal axes: what a sampler needs.
+        (``"pca"``): mean, std, median, fit_centre, fit_sigma, fwhm, fwhm_histogram, fit_error, skewness,
+        excess_kurtosis and their standard errors, ks_distance, beyond_2, beyond_3, beyond_4 (shares), modes,
+        core_sigma (up to how many sigma the density follows the fit), explained_variance, deviation (the largest,
+        in standard errors of a normal sample) and rank (1 is the least normal).
+    planes : one row per plane i < j and set of axes: r, rank_correlation (Spearman), angle (degrees),
+        half_axis_major and half_axis_minor of the 1 sigma ellipse; coverage_1, _2, _2_5, _3 and their
+        deviations; mutual_information_excess (nats); henze_zirkler; for the highest-density regions of 39, 68, 86
+        and 95 %: shift (sigma), turn and turn_error (degrees), axis_ratio, agreement; agreement (their mean);
+        deviation and rank as above.
+    trimming : the inner contour of each plane of the leading axes at every factor of the FWHM cut.
+    distribution : mean, covariance, principal axes and core: what a sampler needs.
     histograms : the counts behind the number densities, by axes.
+    directions : least normal directions that a projection pursuit found, in the latent components' own units.
     """
 
     summary: dict[str, Any]
     components: pd.DataFrame
     planes: pd.DataFrame
+    trimming: pd.DataFrame
     distribution: Distribution
     histograms: dict[str, Histograms]
+    directions: np.ndarray
 
     def save(self, folder: Path) -> None:
-        """Write analysis.json, components.parquet, planes.parquet, distribution.npz and histograms.npz."""
+        """Write analysis.json, three tables (.parquet), distribution.npz, histograms.npz and directions.npy."""
         folder.mkdir(parents=True, exist_ok=True)
-        _save_table(folder / "components.parquet", self.components)
-        _save_table(folder / "planes.parquet", self.planes)
+        for name in ("components", "planes", "trimming"):
+            _save_table(folder / f"{name}.parquet", getattr(self, name))
         counts = {
             f"{axes}_{part}": getattr(histogram, part)
             for axes, histogram in self.histograms.items()
-            for part in ("counts", "below", "above")
+            for part in HISTOGRAM_PARTS
         }
-        write_npz(folder / "histograms.npz", counts)
+        write_npz(folder / "histograms.npz", counts | {"directions": self.directions})
         self.distribution.save(folder / "distribution.npz")
         write_json(folder / "analysis.json", self.summary)
 
@@ -75,16 +103,28 @@ class Analysis:
         if not (folder / "analysis.json").is_file():
             raise ArrayError(f"{folder}: no analysis here; make one with `zpoints analyse LATENTS {folder}`")
         counts = load_npz(folder / "histograms.npz")
+        try:
+            histograms = {
+                axes: Histograms(*(counts[f"{axes}_{part}"] for part in HISTOGRAM_PARTS))
+                for axes in ("z", "pca")
+            }
+            directions = counts["directions"]
+        except KeyError as error:
+            raise ArrayError(
+                f"{folder / 'histograms.npz'}: no array {error}; analyse the vectors again"
+            ) from error
         return cls(
             summary=read_json(folder / "analysis.json"),
             components=_load_table(folder / "components.parquet"),
             planes=_load_table(folder / "planes.parquet"),
+            trimming=_load_table(folder / "trimming.parquet"),
             distribution=Distribution.load(folder / "distribution.npz"),
-            histograms={
-                axes: Histograms(*(counts[f"{axes}_{part}"] for part in ("counts", "below", "above")))
-                for axes in ("z", "pca")
-            },
+            histograms=histograms,
+            directions=directions,
         )
+
+
+HISTOGRAM_PARTS = ("counts", "below", "above", "start", "width", "beyond")
 
 
 def analyse(
@@ -98,7 +138,7 @@ def analyse(
     Parameters
     ----------
     source : array of shape (n, d), `LatentSet`, or path of a .npy, .npz, .parquet, .safetensors or .zarr array.
-    settings : block length and number of histogram bins.
+    settings : bin widths, cuts, and what decides the principal axes.
     rows : numbers of the vectors to use, ascending; None is all.
     progress : where to report; silent by default.
 
@@ -106,205 +146,206 @@ def analyse(
     ------
     ArrayError : not an (n, d) array of numbers, fewer than 2 vectors, NaN or infinity, a constant component.
     """
-    settings = settings or AnalysisSettings()
     latents = LatentSet.open(source, rows)
-    with Meter() as meter, (progress or Silent()).task("analyse", 2 * latents.n, "vectors") as task:
-        moments = _first_pass(latents, settings, task)
-        distribution = Distribution.of(moments)
-        counted = _second_pass(latents, settings, moments, distribution, task)
-        components = _components(moments, distribution, counted)
-        planes = _planes(moments, distribution, counted)
-    summary = _summary(moments, distribution, counted, planes) | asdict(meter.cost)
-    return Analysis(summary, components, planes, distribution, {"z": counted.z, "pca": counted.pca})
+    with Meter() as meter:
+        found = _Measurement(latents, settings or AnalysisSettings(), progress or Silent()).analysis()
+    found.summary.update(asdict(meter.cost))
+    return found
 
 
 @dataclass(frozen=True, eq=False)
-class _Counted:
-    """Everything the second pass adds up: histograms and plane coverage in both axes, moments after PCA."""
+class _Measurement:
+    """One analysis under way: what all its steps share."""
 
-    z: Histograms
-    pca: Histograms
-    planes_z: PlaneCoverage
-    planes_pca: PlaneCoverage
-    scores: Moments
+    latents: LatentSet
+    settings: AnalysisSettings
+    progress: Progress
 
-    def __add__(self, other: Self) -> Self:
-        return type(self)(
-            self.z + other.z,
-            self.pca + other.pca,
-            self.planes_z + other.planes_z,
-            self.planes_pca + other.planes_pca,
-            self.scores + other.scores,
+    def analysis(self) -> Analysis:
+        size, n = self.settings.block, self.latents.n
+        first = self._step("moments", 1, lambda advance: first_reading(self.latents, size, advance))
+        moments, whole = first.moments, _axes(_Chosen.of(first.moments), "covariance")
+        noise = Noise.simulate(n) if n >= FEWEST else None
+
+        view = View.of_components(self.latents, moments)
+        fine, drawn = self._histograms(view, self.settings.bin_width)
+        fits = gaussian_fits(fine, moments)
+        rings, ranks = self._step(
+            "cuts",
+            2,
+            lambda advance: (
+                cut(self.latents, fits.centre, fits.fwhm, self.settings.trim_factors, size, advance),
+                rank_sums(view, fine, size, advance),
+            ),
+        )
+        core = self._step(
+            "core",
+            trimming.CORE_STEPS,
+            lambda advance: trimming.find_core(self.latents, first.sample, size, advance),
+        )
+        chosen = self._chosen(first, rings, core.core)
+        pca, scores = self._principal_axes(chosen)
+        along = View.of_principal_axes(self.latents, pca, scores)
+        distribution = Distribution(chosen.n, chosen.mean, chosen.covariance, pca, core.core)
+
+        fine_pca, drawn_pca = self._histograms(along, self.settings.pca_bin_width)
+        spread = moments.std**2
+        components = [
+            component_table("z", moments, fine, spread / spread.sum()),
+            component_table("pca", scores, fine_pca, pca.explained_variance_ratio[: pca.rank]),
+        ]
+        planes = [
+            self._planes(view, noise, ranks.rank_correlation),
+            self._planes(along, noise, None),
+        ]
+        turned, cuts = trimming.turns(rings, whole)
+        turn_table = self._step(
+            "turns", 1, lambda advance: trimming.turn_table(self.latents, fits, cuts, size, advance)
+        )
+        shape = self._step(
+            "normality",
+            1,
+            lambda advance: normality.measure(self.latents, whole, first.sample, size, advance),
+        )
+        summary = {
+            **_overview(moments, pca, scores, whole),
+            "components": {table["axes"].iloc[0]: component_summary(table) for table in components},
+            "coverage": {
+                axes: _coverage_summary(table)
+                for axes, table in zip(("z", "pca"), planes, strict=True)
+                if moments.dimension > 1
+            },
+            "planes": {
+                axes: plane_summary(table, noise) for axes, table in zip(("z", "pca"), planes, strict=True)
+            },
+            "rank_disagreements": rank_disagreements(planes[0], n) if moments.dimension > 1 else [],
+            "trimming": {
+                "survivors": trimming.survivors(rings, moments, fits),
+                "turns": turned,
+                "core": trimming.core_summary(core, whole),
+            },
+            "normality": shape.summary,
+            "region": region_summary(whole, first.lengths, first.sample, shape.confirmed),
+            "pca": {"matrix": self.settings.pca, "of": self.settings.pca_of, "vectors": chosen.n},
+        }
+        summary["verdict"] = verdict(summary)
+        return Analysis(
+            summary=summary,
+            components=pd.concat(components, ignore_index=True),
+            planes=pd.concat([t for t in planes if len(t)] or planes[:1], ignore_index=True),
+            trimming=turn_table,
+            distribution=distribution,
+            histograms={"z": drawn, "pca": drawn_pca},
+            directions=shape.directions @ whole.axes[: whole.rank]
+            if len(shape.directions)
+            else shape.directions,
         )
 
+    def _step(self, label: str, times: int, work: Callable[[Advance], Result]) -> Result:
+        """One step that reads all vectors `times` times, with its own line of progress."""
+        with self.progress.task(label, times * self.latents.n, "vectors") as task:
+            return work(lambda amount: task.advance(amount))
 
-def _first_pass(latents: LatentSet, settings: AnalysisSettings, task: Task) -> Moments:
-    total: Moments | None = None
-    start = 0
-    for block in latents.blocks(settings.block):
-        with np.errstate(invalid="ignore", over="ignore"):
-            part = Moments.of(block)
-            if not np.isfinite(part.mean).all():
-                _refuse_not_finite(latents, block, start)
-            total = part if total is None else total + part
-        start += len(block)
-        task.advance(len(block))
-    assert total is not None, "LatentSet holds at least two vectors"
-    if not np.isfinite(total.fourth).all():
-        _refuse_too_large(latents)
-    _refuse_constant(latents, total)
-    return total
+    def _histograms(self, view: View, width: float | str) -> tuple[Histograms, Histograms]:
+        """Fine histograms, and those to draw, of the width that was set or that the data choose."""
+        bins = [fine_bins(view.dimension)]
+        if isinstance(width, float):
+            try:
+                bins.append(fixed_bins(view.mean, view.std, width))
+            except ValueError as error:
+                raise ArrayError(f'{self.latents.name}: {error}; choose a larger one, or "auto"') from error
+        found = self._step(
+            f"{view.axes} axes", 1, lambda advance: count_components(view, bins, self.settings.block, advance)
+        )
+        fine = found[0]
+        return fine, found[1] if len(found) > 1 else fine.merged(fine.chosen_factor())
 
-
-def _refuse_not_finite(latents: LatentSet, block: np.ndarray, start: int) -> None:
-    wrong = np.argwhere(~np.isfinite(block))
-    if not len(wrong):
-        _refuse_too_large(latents)
-    row, component = wrong[0]
-    number = start + row if latents.rows is None else latents.rows[start + row]
-    value = block[row, component]
-    raise ArrayError(
-        f"{latents.name}: vector {number}, component {component} is {value}; "
-        "drop such vectors first, as in z[np.isfinite(z).all(axis=1)]"
-    )
-
-
-def _refuse_too_large(latents: LatentSet) -> NoReturn:
-    raise ArrayError(
-        f"{latents.name}: values are too large for their fourth powers; divide them by a constant first"
-    )
-
-
-def _refuse_constant(latents: LatentSet, moments: Moments) -> None:
-    # Rounding of the mean leaves a constant component a scatter of this order.
-    rounding = moments.n * (4 * np.finfo(np.float64).eps * np.abs(moments.mean)) ** 2
-    constant = np.flatnonzero(np.diagonal(moments.scatter) <= rounding)
-    if len(constant):
-        more = f" and {len(constant) - 1} more" if len(constant) > 1 else ""
-        raise ArrayError(
-            f"{latents.name}: component {constant[0]}{more} is constant ({moments.mean[constant[0]]:g} in all "
-            f"{moments.n} vectors) and has no distribution; drop it, as in z[:, z.std(axis=0) > 0]"
+    def _planes(self, view: View, noise: Noise | None, rank_correlation: np.ndarray | None) -> pd.DataFrame:
+        return self._step(
+            f"{view.axes} planes",
+            readings(view),
+            lambda advance: measure_planes(view, noise, self.settings.block, rank_correlation, advance),
         )
 
+    def _principal_axes(self, chosen: "_Chosen") -> tuple[PCA, Moments]:
+        """The axes, and the moments along them, measured on the vectors."""
+        pca = _axes(chosen, self.settings.pca)
+        scores = self._along(pca)
+        if self.settings.pca_of == "all" and largest_off_diagonal(scores.pearson) > ALIGNED:
+            pca = pca.refined(scores)
+            scores = self._along(pca)
+        return pca, scores
 
-def _second_pass(
-    latents: LatentSet, settings: AnalysisSettings, moments: Moments, distribution: Distribution, task: Task
-) -> _Counted:
-    pca = distribution.pca
-    axes, scale = pca.axes[: pca.rank], np.sqrt(pca.variance[: pca.rank])
-    pearson, aligned, centre = moments.pearson, np.eye(pca.rank), np.zeros(pca.rank)
+    def _along(self, pca: PCA) -> Moments:
+        return self._step(
+            "pca", 1, lambda advance: moments_along(self.latents, pca, self.settings.block, advance)
+        )
 
-    def parts() -> Iterator[_Counted]:
-        for block in latents.blocks(settings.block):
-            scores = (block - moments.mean) @ axes.T
-            u, w = standardise(block, moments.mean, moments.std), standardise(scores, centre, scale)
-            yield _Counted(
-                Histograms.of(u, settings.bins),
-                Histograms.of(w, settings.bins),
-                PlaneCoverage.of(u, pearson),
-                PlaneCoverage.of(w, aligned),
-                Moments.of(scores),
-            )
-            task.advance(len(block))
+    def _chosen(self, first: First, rings: Rings, core: Core | None) -> "_Chosen":
+        """The vectors that decide the principal axes."""
+        of, name = self.settings.pca_of, self.latents.name
+        if of == "trimmed":
+            left = rings.moments(self.settings.trim_factors.index(self.settings.trim_factor))
+            if left is None:
+                raise ArrayError(
+                    f"{name}: the cut at factor {self.settings.trim_factor:g} leaves no vectors for the principal "
+                    "axes; choose a larger factor"
+                )
+            return _Chosen.of(left)
+        if of == "core":
+            if core is None:
+                raise ArrayError(f'{name}: no robust core was found; set analysis.pca_of to "all"')
+            return _Chosen(core.kept, core.mean, core.covariance)
+        if of == "sample" and self.settings.pca_sample < self.latents.n:
+            return _Chosen.of(self._sampled())
+        return _Chosen.of(first.moments)
 
-    summaries = parts()
-    total = next(summaries)
-    for part in summaries:
-        total = total + part
-    return total
-
-
-def _components(moments: Moments, distribution: Distribution, counted: _Counted) -> pd.DataFrame:
-    variance = moments.std**2
-    ratio = distribution.pca.explained_variance_ratio[: distribution.pca.rank]
-    return pd.concat(
-        [
-            _component_rows("z", moments, counted.z, variance / variance.sum()),
-            _component_rows("pca", counted.scores, counted.pca, ratio),
-        ],
-        ignore_index=True,
-    )
-
-
-def _component_rows(axes: str, moments: Moments, histograms: Histograms, ratio: np.ndarray) -> pd.DataFrame:
-    fits = GaussianFits.of(histograms, moments.mean, moments.std)
-    return pd.DataFrame(
-        {
-            "axes": axes,
-            "component": np.arange(moments.dimension),
-            "mean": moments.mean,
-            "std": moments.std,
-            "fit_centre": fits.centre,
-            "fit_sigma": fits.sigma,
-            "fwhm": fits.fwhm,
-            "fit_error": fits.rms_error,
-            "skewness": moments.skewness,
-            "excess_kurtosis": moments.excess_kurtosis,
-            "explained_variance": ratio,
-        }
-    )
+    def _sampled(self) -> Moments:
+        count, n = self.settings.pca_sample, self.latents.n
+        numbers = np.sort(np.random.default_rng(0).choice(n, count, replace=False, shuffle=False))
+        rows = numbers if self.latents.rows is None else self.latents.rows[numbers]
+        part = LatentSet.open(self.latents, rows)
+        return total(Moments.of(block) for block in part.blocks(self.settings.block))
 
 
-def _planes(moments: Moments, distribution: Distribution, counted: _Counted) -> pd.DataFrame:
-    return pd.concat(
-        [
-            _plane_rows("z", moments, counted.planes_z),
-            _plane_rows("pca", counted.scores, counted.planes_pca),
-        ],
-        ignore_index=True,
-    )
+@dataclass(frozen=True, eq=False)
+class _Chosen:
+    """What the principal axes are made of."""
+
+    n: int
+    mean: np.ndarray
+    covariance: np.ndarray
+
+    @classmethod
+    def of(cls, moments: Moments) -> Self:
+        return cls(moments.n, moments.mean, moments.covariance)
 
 
-def _plane_rows(axes: str, moments: Moments, counted: PlaneCoverage) -> pd.DataFrame:
-    i, j = pairs(moments.dimension)
-    r = moments.pearson[i, j]
-    ellipses = Ellipses.of(moments.std[i], moments.std[j], r)
-    coverage = np.where(((1 - r) * (1 + r) < DEGENERATE)[:, None], np.nan, counted.coverage)
-    return pd.DataFrame(
-        {
-            "axes": axes,
-            "i": i,
-            "j": j,
-            "r": r,
-            "angle": ellipses.angle,
-            "half_axis_major": ellipses.half_axis_major,
-            "half_axis_minor": ellipses.half_axis_minor,
-            **dict(zip(COVERAGE_COLUMNS, coverage.T, strict=True)),
-        }
-    )
+def _axes(of: _Chosen, matrix: str) -> PCA:
+    axes = PCA.of if matrix == "covariance" else PCA.of_pearson
+    return axes(of.mean, of.covariance, of.n)
 
 
-def _summary(
-    moments: Moments, distribution: Distribution, counted: _Counted, planes: pd.DataFrame
-) -> dict[str, Any]:
-    pca = distribution.pca
-    scores = pca.axes[: pca.rank] @ -moments.mean / np.sqrt(pca.variance[: pca.rank])
+def _overview(moments: Moments, pca: PCA, scores: Moments, whole: PCA) -> dict[str, Any]:
     pearson = moments.pearson
     return {
         "n": moments.n,
         "d": moments.dimension,
-        "rank": pca.rank,
-        "mean_length": float(np.linalg.norm(moments.mean)),
-        "origin_mahalanobis": float(np.linalg.norm(scores)),
+        "rank": whole.rank,
         "components_for_variance": {f"{share:.2f}": pca.components_for(share) for share in SHARES},
         "largest_off_diagonal": {
             "z": largest_off_diagonal(pearson),
-            "pca": largest_off_diagonal(counted.scores.pearson),
+            "pca": largest_off_diagonal(scores.pearson),
         },
         "strongest_pairs": [{"i": i, "j": j, "r": r} for i, j, r in strongest_pairs(pearson, 10)],
-        "coverage": {
-            axes: _coverage_summary(planes[planes["axes"] == axes])
-            for axes in ("z", "pca")
-            if moments.dimension > 1
-        },
     }
 
 
 def _coverage_summary(planes: pd.DataFrame) -> list[dict[str, float | None]]:
     """Median, least and largest coverage over the planes, beside what a normal pair has."""
     rows = []
-    for sigma, column in zip(LEVELS, COVERAGE_COLUMNS, strict=True):
-        found = planes[column].dropna()
+    for sigma, column in zip(LEVELS, COVERAGE, strict=True):
+        found = planes[column].dropna() if column in planes else pd.Series(dtype=float)
         figures = (found.median(), found.min(), found.max()) if len(found) else (None, None, None)
         median, least, largest = (None if figure is None else float(figure) for figure in figures)
         exact = normal_coverage(sigma)

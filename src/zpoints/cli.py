@@ -151,6 +151,38 @@ def analyse(
     _done(quiet, f"analysis in {out}")
 
 
+@app.command(epilog=example("zpoints compare train/z.npy test/z.npy --out compare/"))
+def compare(
+    a: Annotated[Path, typer.Argument(help="(n, d) array: .npy, .npz, .parquet, .safetensors or .zarr.")],
+    b: Annotated[Path, typer.Argument(help="Another one with the same components, or the same file.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for compare.json and components.parquet.")] = None,
+    index_a: Annotated[
+        Path | None, typer.Option(help="index.parquet of A's pictures, to choose a split.")
+    ] = None,
+    split_a: Annotated[str, typer.Option(help="With --index-a: train, val or test.")] = "train",
+    index_b: Annotated[
+        Path | None, typer.Option(help="index.parquet of B's pictures, to choose a split.")
+    ] = None,
+    split_b: Annotated[str, typer.Option(help="With --index-b: train, val or test.")] = "test",
+    config: Config = None,
+    changes: Changes = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Say in what two sets of latent vectors differ: training and test, two networks, two data sets."""
+    from zpoints.comparison import compare as compare_latents
+    from zpoints.images.index import rows_of_split
+
+    settings = _settings(config, changes)
+    rows_a = rows_of_split(index_a, split_a) if index_a else None
+    rows_b = rows_of_split(index_b, split_b) if index_b else None
+    found = compare_latents(a, b, settings.analysis, rows_a, rows_b, settings.seed, _progress(quiet))
+    _done(quiet, "\n".join(found.verdict))
+    if out is not None:
+        found.save(out)
+        _done(quiet, f"comparison in {out}")
+
+
 @app.command(epilog=example("zpoints sample analysis/ samples/ellipse --method ellipse --sigma 3 --count 64"))
 def sample(
     source: Annotated[

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from zpoints.errors import UsageError
 
@@ -29,6 +29,7 @@ __all__ = [
 
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+Width = Annotated[float, Field(gt=0)]
 SamplerName = Literal["normal", "ellipse", "independent"]
 
 
@@ -106,8 +107,33 @@ class AnalysisSettings(Section):
 
     block: Positive = 4096
     """Vectors per block; the results do not depend on it."""
-    bins: Annotated[int, Field(ge=16, le=4096)] = 128
-    """Bins of each component's histogram, over the mean +/- 6 standard deviations."""
+    bin_width: Literal["auto"] | Width = "auto"
+    """Width of the histograms' bins in the latent components' own units (the articles: 0.25); ``auto`` is Freedman
+    and Diaconis' rule. Fits and verdicts do not depend on it: they use bins of 1/64 sigma."""
+    pca_bin_width: Literal["auto"] | Width = "auto"
+    """The same along the principal axes (the articles: 0.5)."""
+    pca: Literal["covariance", "pearson"] = "covariance"
+    """The matrix whose eigenvectors are the principal axes; ``pearson`` divides every component by its standard
+    deviation first."""
+    pca_of: Literal["all", "trimmed", "core", "sample"] = "all"
+    """The vectors that decide the principal axes, and what samplers learn: all, the survivors of the FWHM cut at
+    `trim_factor`, the robust core, or `pca_sample` random ones (the articles: 80,000 of the cut set)."""
+    pca_sample: Annotated[int, Field(ge=2)] = 80_000
+    trim_factors: Annotated[tuple[Width, ...], Field(min_length=1)] = (1.25, 1.35, 1.45, 1.55, 1.7, 1.8)
+    """Factors of the FWHM cut, rising: a vector is dropped if any component lies farther from its centre than the
+    factor times its FWHM."""
+    trim_factor: Width = 1.7
+    """The one that `pca_of = "trimmed"` uses; one of `trim_factors`."""
+
+    @model_validator(mode="after")
+    def _factors_rise(self) -> Self:
+        if list(self.trim_factors) != sorted(set(self.trim_factors)):
+            raise ValueError(f"trim_factors must rise: {list(self.trim_factors)}")
+        if self.trim_factor not in self.trim_factors:
+            raise ValueError(
+                f"trim_factor {self.trim_factor:g} is none of trim_factors {list(self.trim_factors)}"
+            )
+        return self
 
 
 class SampleSettings(Section):

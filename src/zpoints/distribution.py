@@ -8,31 +8,33 @@ import numpy as np
 from jaxtyping import Float
 
 from zpoints.errors import ArrayError
-from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
+from zpoints.statistics.trimming import Core
 from zpoints.storage import load_npz, write_npz
 
 __all__ = ["Distribution"]
 
 
+ARRAYS = ("n", "mean", "covariance", "axes", "variance", "rank", "scale")
+CORE_SCALARS = ("radius", "n", "kept", "level", "iterations", "converged")
+
+
 @dataclass(frozen=True, eq=False)
 class Distribution:
-    """Mean, covariance and principal axes of `n` latent vectors.
+    """Mean, covariance, principal axes and robust core of `n` latent vectors.
 
     Saved as ``distribution.npz`` with the arrays ``n``, ``mean`` (d), ``covariance`` (d, d), ``axes`` (d, d; one
-    unit vector per row, falling variance), ``variance`` (d; along each axis) and ``rank``. No pickle.
+    unit vector per row, falling variance), ``variance`` (d; along each axis), ``rank`` and ``scale`` (d; by what the
+    components are divided before the axes apply; ones, unless the axes are those of the Pearson matrix). Where a
+    robust core was found, also ``core_mean`` (d), ``core_covariance`` (d, d) and its scalars ``core_radius``,
+    ``core_n``, ``core_kept``, ``core_level``, ``core_iterations``, ``core_converged``. No pickle.
     """
 
     n: int
     mean: Float[np.ndarray, " d"]
     covariance: Float[np.ndarray, "d d"]
     pca: PCA
-
-    @classmethod
-    def of(cls, moments: Moments) -> Self:
-        """Read it out of the moments of at least two vectors."""
-        covariance = moments.covariance
-        return cls(moments.n, moments.mean, covariance, PCA.of(moments.mean, covariance, moments.n))
+    core: Core | None = None
 
     @property
     def dimension(self) -> int:
@@ -46,14 +48,12 @@ class Distribution:
 
     def save(self, path: Path) -> None:
         """Write to an .npz file, atomically."""
-        arrays = {
-            "n": np.array(self.n),
-            "mean": self.mean,
-            "covariance": self.covariance,
-            "axes": self.pca.axes,
-            "variance": self.pca.variance,
-            "rank": np.array(self.pca.rank),
-        }
+        pca = self.pca
+        values = (self.n, self.mean, self.covariance, pca.axes, pca.variance, pca.rank, pca.scale)
+        arrays = dict(zip(ARRAYS, map(np.asarray, values), strict=True))
+        if self.core is not None:
+            names = ("mean", "covariance", *CORE_SCALARS)
+            arrays |= {f"core_{name}": np.asarray(getattr(self.core, name)) for name in names}
         write_npz(path, arrays)
 
     @classmethod
@@ -62,21 +62,45 @@ class Distribution:
         if not path.is_file():
             raise ArrayError(f"{path}: no such file; make it with `zpoints analyse LATENTS OUT`")
         a = load_npz(path)
-        missing = {"n", "mean", "covariance", "axes", "variance", "rank"} - a.keys()
+        missing = set(ARRAYS) - a.keys()
+        if "core_mean" in a:
+            missing |= {f"core_{name}" for name in ("covariance", *CORE_SCALARS)} - a.keys()
         if missing:
             raise ArrayError(
                 f"{path}: no array '{sorted(missing)[0]}'; make the file anew with zpoints analyse"
             )
-        d = a["mean"].size
-        shapes = {"n": (), "rank": (), "mean": (d,), "variance": (d,), "covariance": (d, d), "axes": (d, d)}
-        for name, shape in shapes.items():
-            if a[name].shape != shape:
-                raise ArrayError(
-                    f"{path}: '{name}' has shape {a[name].shape}, not {shape}; make the file anew"
-                )
-        if not all(np.isfinite(a[name]).all() for name in ("mean", "covariance", "axes", "variance")):
-            raise ArrayError(f"{path}: holds NaN or infinity; make the file anew")
-        if not 1 <= a["rank"] <= d:
-            raise ArrayError(f"{path}: rank {a['rank']} of {d} components; make the file anew")
-        pca = PCA(a["mean"], a["axes"], a["variance"], int(a["rank"]))
-        return cls(int(a["n"]), a["mean"], a["covariance"], pca)
+        _check(path, a)
+        pca = PCA(a["mean"], a["axes"], a["variance"], int(a["rank"]), a["scale"])
+        return cls(int(a["n"]), a["mean"], a["covariance"], pca, _core(a))
+
+
+def _check(path: Path, a: dict[str, np.ndarray]) -> None:
+    d = a["mean"].size
+    shapes: dict[str, tuple[int, ...]] = {
+        "n": (), "rank": (), "mean": (d,), "variance": (d,), "scale": (d,), "covariance": (d, d), "axes": (d, d),
+        "core_mean": (d,), "core_covariance": (d, d), **{f"core_{name}": () for name in CORE_SCALARS},
+    }  # fmt: skip
+    for name, shape in shapes.items():
+        if name in a and a[name].shape != shape:
+            raise ArrayError(f"{path}: '{name}' has shape {a[name].shape}, not {shape}; make the file anew")
+        if name in a and not np.isfinite(a[name]).all():
+            raise ArrayError(f"{path}: '{name}' holds NaN or infinity; make the file anew")
+    if not 1 <= a["rank"] <= d:
+        raise ArrayError(f"{path}: rank {a['rank']} of {d} components; make the file anew")
+    if not (a["scale"] > 0).all():
+        raise ArrayError(f"{path}: 'scale' holds values that are not positive; make the file anew")
+
+
+def _core(a: dict[str, np.ndarray]) -> Core | None:
+    if "core_mean" not in a:
+        return None
+    return Core(
+        mean=a["core_mean"],
+        covariance=a["core_covariance"],
+        radius=float(a["core_radius"]),
+        n=int(a["core_n"]),
+        kept=int(a["core_kept"]),
+        level=float(a["core_level"]),
+        iterations=int(a["core_iterations"]),
+        converged=bool(a["core_converged"]),
+    )

@@ -1,19 +1,17 @@
 """Data sets of scikit-learn, without its network."""
 
-import sys
 import urllib.error
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn import datasets
 
 from zpoints.config import ImageSettings
 from zpoints.errors import SourceError
 from zpoints.images.decoding import Cut
 from zpoints.images.sources import open_source
-
-datasets = pytest.importorskip("sklearn.datasets")
 
 
 def test_olivetti(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,10 +55,3 @@ def test_no_network_is_one_line(name: str, tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(SourceError, match=f"{name}: scikit-learn cannot download it") as caught:
         open_source(ImageSettings(source=name))
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("name", ["olivetti", "lfw"])
-def test_without_scikit_learn_the_extra_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "sklearn", None)
-    with pytest.raises(SourceError, match=r"zpoints\[datasets\]"):
-        open_source(ImageSettings(source=name))

@@ -6,12 +6,12 @@ import pytest
 from PIL import Image
 
 from support import correlated
-from zpoints.analysis import COVERAGE_COLUMNS, Analysis, analyse
+from zpoints.analysis import Analysis, analyse
 from zpoints.latents import LatentSet
 from zpoints.report import figures
-from zpoints.report.closing import analysis_lines, verdict
 from zpoints.report.sheets import GAP, contact_sheet, in_turn, save_sheet
 from zpoints.statistics.ellipses import LEVELS
+from zpoints.statistics.measures import COVERAGE
 
 
 @pytest.fixture(scope="module")
@@ -79,25 +79,10 @@ def test_all_figures_can_be_drawn(analysis: Analysis) -> None:
     variance = figures.explained_variance_figure(pca, analysis.summary["components_for_variance"])
     np.testing.assert_allclose(variance.axes[1].get_lines()[0].get_ydata()[-1], 1)
     planes = analysis.planes[analysis.planes["axes"] == "z"]
-    coverage = figures.coverage_figure(planes, COVERAGE_COLUMNS, analysis.summary["n"])
+    coverage = figures.coverage_figure(planes, COVERAGE, analysis.summary["n"])
     assert len(coverage.axes) == 4
     history = pd.DataFrame({"epoch": [1, 2], "train_loss": [0.2, 0.1], "validation_loss": [np.nan, np.nan]})
     learning = figures.learning_figure(history)
     assert [line.get_label() for line in learning.axes[0].get_lines()] == ["training"]
     for figure in (variance, coverage, learning):
         figure.canvas.draw()
-
-
-def test_the_verdict_of_a_normal_cloud_is_noise_and_of_heavy_flanks_is_not(analysis: Analysis) -> None:
-    assert "within the noise" in verdict(analysis.summary)
-    random = np.random.default_rng(0)
-    scale = np.sqrt(random.chisquare(4, (20000, 1)) / 4)
-    heavy = verdict(analyse(random.normal(size=(20000, 5)) / scale).summary)
-    assert "more vectors" in heavy
-    assert "heavier" in heavy
-
-
-def test_one_component_has_no_planes_and_no_crash() -> None:
-    summary = analyse(np.random.default_rng(0).normal(size=(100, 1))).summary
-    assert verdict(summary) == "A single component has no planes."
-    assert len(analysis_lines(summary)) == 4

@@ -16,7 +16,7 @@ INSTEAD = "use 'faces', 'orl', a folder, a zip or an array"
 def olivetti(count: int | None, max_megapixels: float) -> Source:
     """Open the Olivetti faces: 400 grey pictures of 64x64, 40 persons; 6 MB in memory.
 
-    Raises `SourceError` without scikit-learn, or if they cannot be downloaded.
+    Raises `SourceError` if they cannot be downloaded.
     """
     data = _fetch("olivetti", "fetch_olivetti_faces")
     source = _Olivetti(data["images"], "olivetti", "olivetti", count, max_megapixels, lazily=True)
@@ -33,9 +33,11 @@ def lfw(count: int | None, max_megapixels: float) -> Source:
     """Open Labeled Faces in the Wild (funneled): 13,233 colour pictures of 250x250, cut to the face.
 
     scikit-learn downloads and unpacks them; the pictures are then read as the folder that they are.
-    Raises `SourceError` without scikit-learn, or if they cannot be downloaded.
+    Raises `SourceError` if they cannot be downloaded.
     """
-    folder = Path(_datasets("lfw").get_data_home()) / "lfw_home" / "lfw_funneled"
+    from sklearn.datasets import get_data_home  # takes a second
+
+    folder = Path(get_data_home()) / "lfw_home" / "lfw_funneled"
     if not folder.is_dir():
         # Asking for the one person with more than 500 pictures keeps what it loads into memory small.
         _fetch("lfw", "fetch_lfw_people", min_faces_per_person=500)
@@ -57,18 +59,9 @@ class _Lfw(FolderSource):
         return f"Labeled Faces in the Wild (Huang et al. 2007), funneled: {len(self):,} colour pictures"
 
 
-def _datasets(name: str) -> Any:
-    try:
-        from sklearn import datasets
-    except ImportError as error:
-        raise SourceError(
-            f"{name}: needs scikit-learn; run pip install 'zpoints[datasets]', or {INSTEAD}"
-        ) from error
-    return datasets
-
-
 def _fetch(name: str, fetcher: str, **arguments: Any) -> Any:
-    datasets = _datasets(name)
+    from sklearn import datasets  # takes a second
+
     try:
         return getattr(datasets, fetcher)(**arguments)
     except Exception as error:  # network, disk, checksum: each scikit-learn release raises other types

@@ -2,14 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from zpoints.storage import read_json
 
 if TYPE_CHECKING:
     from zpoints.pipeline import Run
 
-__all__ = ["analysis_lines", "closing_table", "verdict"]
+__all__ = ["analysis_lines", "closing_table"]
 
 
 def analysis_lines(summary: dict[str, Any]) -> list[str]:
@@ -18,7 +16,7 @@ def analysis_lines(summary: dict[str, Any]) -> list[str]:
     lines = [
         f"vectors            {summary['n']:,} of {summary['d']} components",
         f"explained variance 80 / 90 / 95 % by {needed['0.80']} / {needed['0.90']} / {needed['0.95']} principal axes",
-        f"origin             {summary['origin_mahalanobis']:.1f} Mahalanobis units from the centre",
+        f"origin             {summary['region']['origin_distance']:.1f} Mahalanobis units from the centre",
         f"largest |r|        {summary['largest_off_diagonal']['z']:.3f}, after PCA "
         f"{summary['largest_off_diagonal']['pca']:.0e}",
     ]
@@ -30,26 +28,7 @@ def analysis_lines(summary: dict[str, Any]) -> list[str]:
         ]
         if shares:
             lines.append(f"coverage, {name:<8} {', '.join(shares)}   % in the median plane (normal pair)")
-    return lines
-
-
-def verdict(summary: dict[str, Any]) -> str:
-    """One sentence: how near the planes are to those of a multivariate normal distribution."""
-    rows = summary["coverage"].get("z", [])
-    if not rows or rows[1]["median"] is None:
-        return "A single component has no planes."
-    inner, outer = rows[0]["median"] - rows[0]["normal"], rows[3]["median"] - rows[3]["normal"]
-    noise = 2 * np.sqrt(rows[0]["normal"] * (1 - rows[0]["normal"]) / summary["n"])
-    if abs(inner) <= noise and abs(outer) <= noise:
-        return "In the median plane the coverage is that of a normal pair, within the noise of this many vectors."
-    core = "more" if inner > 0 else "fewer"
-    tails = "heavier" if outer < 0 else "lighter"
-    return (
-        f"In the median plane the 1 sigma ellipse holds {100 * abs(inner):.1f} percentage points {core} vectors "
-        f"than that of a normal pair ({100 * rows[0]['normal']:.1f} %), and {100 * (1 - rows[3]['median']):.1f} % "
-        f"lie beyond 3 sigma where a normal pair has {100 * (1 - rows[3]['normal']):.1f} %: the flanks are {tails} "
-        "than a normal distribution's."
-    )
+    return [*lines, *summary["verdict"]]
 
 
 def closing_table(run: "Run") -> str:

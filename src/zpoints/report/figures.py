@@ -95,7 +95,7 @@ def density_figure(
     table = components.set_index("component")
     for panel, component in zip(panels, chosen, strict=False):
         row = table.loc[component]
-        x = row["mean"] + row["std"] * histograms.centres
+        x = row["mean"] + row["std"] * histograms.centres[component]
         density = histograms.density[component] / row["std"]
         panel.fill_between(x, density, step="mid", color=ACCENT, alpha=0.28, lw=0)
         panel.step(x, density, where="mid", color=ACCENT, lw=0.9)

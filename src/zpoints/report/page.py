@@ -11,13 +11,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 from PIL import Image
 
-from zpoints.analysis import COVERAGE_COLUMNS, Analysis
+from zpoints.analysis import Analysis
 from zpoints.config import SamplerName
 from zpoints.errors import StageError
 from zpoints.images.store import ImageStore
 from zpoints.latents import LatentSet
 from zpoints.report import figures
-from zpoints.report.closing import verdict
+from zpoints.statistics.measures import COVERAGE
 from zpoints.storage import atomic_path, read_json
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _content(run: "Run") -> dict[str, Any]:
         "settings": run.settings,
         "record": record,
         "summary": analysis.summary,
-        "verdict": verdict(analysis.summary),
+        "verdict": analysis.summary["verdict"],
         "last": last,
         "best": best,
         "learning": _embed(figures.learning_figure(history)),
@@ -112,23 +112,17 @@ def _analysis_figures(run: "Run", latents: LatentSet, analysis: Analysis) -> dic
         found |= {
             "most_elliptic": drawn(planes.head(count)),
             "least_elliptic": drawn(planes.tail(count).iloc[::-1]),
-            "coverage": _embed(figures.coverage_figure(planes, COVERAGE_COLUMNS, analysis.summary["n"])),
+            "coverage": _embed(figures.coverage_figure(planes, COVERAGE, analysis.summary["n"])),
         }
     return {"planes": len(planes), **found}
 
 
 def _ranked(analysis: Analysis) -> pd.DataFrame:
-    """Planes of the original axes, the most elliptic first.
-
-    A plane's rank is the largest deviation of its four coverages from those of a normal pair, in standard errors.
-    """
-    planes = analysis.planes[analysis.planes["axes"] == "z"].dropna(subset=list(COVERAGE_COLUMNS))
-    if planes.empty:
-        return planes
-    exact = np.array([row["normal"] for row in analysis.summary["coverage"]["z"]])
-    error = np.sqrt(exact * (1 - exact) / analysis.summary["n"])
-    deviation = np.abs(planes[list(COVERAGE_COLUMNS)].to_numpy() - exact) / error
-    return planes.assign(deviation=deviation.max(axis=1)).sort_values("deviation", kind="stable")
+    """Planes of the original axes, the most elliptic first."""
+    planes = analysis.planes[analysis.planes["axes"] == "z"]
+    return (
+        planes if planes.empty else planes.dropna(subset=["coverage_2"]).sort_values("rank", ascending=False)
+    )
 
 
 def _sample(run: "Run", method: SamplerName, analysis: Analysis) -> dict[str, Any]:

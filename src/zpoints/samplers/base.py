@@ -71,13 +71,14 @@ class Sampler(ABC):
                 f"{pca.rank} of {self.distribution_.dimension} dimensions; fit on more vectors"
             )
         u = pca.whiten(np.asarray(z, np.float64))
-        log_volume = 0.5 * np.log(pca.variance).sum() + 0.5 * u.shape[1] * np.log(2 * np.pi)
+        log_volume = 0.5 * np.log(pca.variance).sum() + np.log(pca.scale).sum()
+        log_volume += 0.5 * u.shape[1] * np.log(2 * np.pi)
         return u, -0.5 * (u**2).sum(axis=1) - log_volume
 
     def _unwhitened(self, u: Float[np.ndarray, "n r"]) -> Float[np.ndarray, "n d"]:
         """From units of sigma along the leading `rank` principal axes to latent vectors."""
         pca = self.distribution_.pca
-        return pca.mean + (u * np.sqrt(pca.variance[: pca.rank])) @ pca.axes[: pca.rank]
+        return pca.mean + (u * np.sqrt(pca.variance[: pca.rank])) @ (pca.axes[: pca.rank] * pca.scale)
 
 
 def _distribution(source: Any) -> Distribution:

@@ -1,0 +1,84 @@
+"""Mutual information beyond the linear part: 0 for normal pairs, the integral's value for others."""
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from planes_of import counted
+from support import correlated
+from zpoints.statistics.information import mutual_information_excess
+from zpoints.statistics.moments import Moments
+from zpoints.statistics.planes import PlaneCounts, PlaneGroup, standardise
+
+N = 200_000
+X = np.linspace(-8, 8, 1601)
+
+
+def entropy(density: np.ndarray, step: float) -> float:
+    return float(-np.sum(density * np.log(np.maximum(density, 1e-300))) * step)
+
+
+def excess(x: np.ndarray) -> float:
+    return float(mutual_information_excess(counted(x))[0])
+
+
+@pytest.mark.parametrize("r", [-0.95, -0.5, 0.0, 0.3, 0.8, 0.95])
+def test_none_in_a_normal_pair(r):
+    x = np.random.default_rng(1).multivariate_normal([5, -2], [[9, 3 * r], [3 * r, 1]], N)
+    assert abs(excess(x)) < 2e-3
+
+
+def test_none_in_any_plane_of_a_normal_cloud():
+    found = mutual_information_excess(counted(correlated(30_000, 8)))
+    assert found.shape == (28,)
+    assert np.abs(found).max() < 0.01
+    assert found.std() < 0.002
+
+
+def test_none_in_an_independent_pair_of_any_shape():
+    random = np.random.default_rng(0)
+    x = np.stack([random.gamma(3, size=N), random.uniform(size=N)], axis=1)
+    assert abs(excess(x)) < 3e-3
+
+
+@pytest.mark.parametrize("curved", [0.15, 0.4, 0.8])
+def test_a_banana(curved):
+    random = np.random.default_rng(2)
+    x = random.normal(size=N)
+    y = curved * x**2 + random.normal(size=N)
+    points = np.linspace(-8, 8 + 30 * curved, 8001)
+    step = points[1] - points[0]
+    density = np.mean(
+        norm.pdf(points[:, None], curved * norm.ppf((np.arange(2000) + 0.5) / 2000) ** 2), axis=1
+    )
+    expected = entropy(density, step) - 0.5 * np.log(2 * np.pi * np.e)
+    assert excess(np.stack([x, y], axis=1)) == pytest.approx(expected, rel=0.04, abs=2e-3)
+
+
+@pytest.mark.parametrize("part", [0.2, 0.5, 0.7])
+def test_a_width_that_depends_on_the_other_component(part):
+    random = np.random.default_rng(3)
+    x = random.normal(size=N)
+    y = np.sqrt(1 - part + part * x**2) * random.normal(size=N)
+    weight = norm.pdf(X) * (X[1] - X[0])
+    width = np.sqrt(1 - part + part * X**2)
+    points = np.linspace(-25, 25, 10_001)
+    density = norm.pdf(points[:, None], 0, width) @ weight
+    expected = entropy(density, points[1] - points[0]) - weight @ np.log(width * np.sqrt(2 * np.pi * np.e))
+    # r = 0: nothing of this is linear, and the turn to x + y leaves the information what it is.
+    assert excess(np.stack([x, y], axis=1)) == pytest.approx(expected, rel=0.04, abs=2e-3)
+
+
+def test_groups_of_planes():
+    x = correlated(5000, 5)
+    whole, moments = counted(x), Moments.of(x)
+    u = standardise(x, moments.mean, moments.std)
+    part = PlaneCounts.empty(PlaneGroup(2, 4, 5), whole.bins)
+    part.count(u[2:], moments.pearson)
+    np.testing.assert_array_equal(mutual_information_excess(part), mutual_information_excess(whole)[-3:])
+
+
+def test_far_values_do_no_harm():
+    x = np.random.default_rng(0).normal(size=(5000, 3))
+    x[0] = 1e6
+    assert np.isfinite(mutual_information_excess(counted(x))).all()
