@@ -100,8 +100,7 @@ def clouds(work: Path) -> Path:
     b[:, 2] += 3
     np.save(work / "a.npy", a)
     np.save(work / "b.npy", b)
-    order = random.permutation(500)  # of whole vectors and their splits; within a split, the order stays
-    split = np.array(["train", "test"])[(order >= 300).astype(int)]
+    split = random.permutation(np.repeat(["train", "test"], (300, 200)))
     both = np.empty((500, 4), np.float32)
     both[split == "train"], both[split == "test"] = a, b
     np.save(work / "both.npy", both)
@@ -212,7 +211,7 @@ ERRORS = {
         1,
         "4 components and B",
     ),
-    "compare too few": (("compare", "a.npy", "one.npy", "--out", "out"), 1, "at least"),
+    "compare too few": (("compare", "a.npy", "still.npy", "--out", "out"), 1, "at least 80"),
     "compare NaN": (("compare", "a.npy", "many-holes.npy", "--out", "out"), 1, "vector 17, component 2"),
     "compare a constant": (
         ("compare", "many-still.npy", "b.npy", "--out", "out"),

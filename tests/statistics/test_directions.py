@@ -125,6 +125,15 @@ def test_one_odd_direction_among_64_is_found(kind):
     assert np.all(pursuit.score[1:] < pursuit.score[0] / 50)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_two_clusters_are_found_as_deep_as_the_reach_says(seed):
+    u, direction = hidden(one_direction("two clusters", 5800, seed), 48, seed)
+    pursuit = pursue(u, 3, seed)
+    assert pursuit.reach == pytest.approx(1.26, abs=0.01)
+    assert pursuit.projections.excess_kurtosis[0] == pytest.approx(-1.28, abs=0.1)
+    assert abs(pursuit.directions[0] @ direction) > 0.95
+
+
 def test_several_odd_directions_are_found_at_once():
     n, d = 16_384, 40
     random = np.random.default_rng(0)
@@ -140,7 +149,7 @@ def test_several_odd_directions_are_found_at_once():
 
 def test_odd_directions_among_256_are_found():
     """Skewness in a random direction, and two clusters along one of the components, where no moments show them."""
-    n, d = 32_768, 256
+    n, d = 16_384, 256
     values = one_direction("exponential", n)
     u, direction = hidden(values, d - 1)
     clusters = one_direction("two clusters", n, seed=7)

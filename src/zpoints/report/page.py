@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["write_report"]
 
+AGAINST = 8  # planes of the first principal axis
+
 SAMPLER_TEXTS: dict[SamplerName, str] = {
     "normal": "Drawn from the multivariate normal distribution with the measured mean and full covariance.",
     "ellipse": "The same normal law, given that the vector lies inside the {sigma:g} sigma ellipses of all pairs of "
@@ -88,7 +90,13 @@ def _analysis_figures(run: "Run", latents: LatentSet, analysis: Analysis) -> dic
     pca = analysis.components[analysis.components["axes"] == "pca"]
     wanted = run.settings.report.components
     dominant = z.sort_values("std", ascending=False)["component"].head(wanted)
-    found = {
+    found: dict[str, Any] = {
+        "overview": _embed(figures.overview_figure(z, analysis.histograms["z"])),
+        "pairs": _pairs(analysis, z, dominant),
+        "normality": _embed(figures.normality_figure(analysis.summary)),
+        "survivors": _embed(figures.survivors_figure(analysis.summary)),
+        "trimming": None,
+        "ellipsoid": None,
         "densities": _embed(figures.density_figure(z, analysis.histograms["z"], dominant)),
         "densities_pca": _embed(
             figures.density_figure(
@@ -101,6 +109,10 @@ def _analysis_figures(run: "Run", latents: LatentSet, analysis: Analysis) -> dic
             )
         ),
     }
+    if figures.most_turned_plane(analysis.trimming):
+        found["trimming"] = _embed(figures.trimming_figure(latents, analysis, seed=run.settings.seed))
+    if len(pca) > 2:
+        found["ellipsoid"] = _embed(figures.ellipsoid_figure(latents, analysis, seed=run.settings.seed))
     planes = _ranked(analysis)
     count = min(run.settings.report.planes, len(planes))
     mean, std = analysis.distribution.mean, analysis.distribution.std
@@ -112,9 +124,25 @@ def _analysis_figures(run: "Run", latents: LatentSet, analysis: Analysis) -> dic
         found |= {
             "most_elliptic": drawn(planes.head(count)),
             "least_elliptic": drawn(planes.tail(count).iloc[::-1]),
+            "map": _embed(figures.planes_map_figure(analysis.planes[analysis.planes["axes"] == "z"])),
+            "against": _against(run, latents, analysis),
             "coverage": _embed(figures.coverage_figure(planes, COVERAGE, analysis.summary["n"])),
         }
     return {"planes": len(planes), **found}
+
+
+def _pairs(analysis: Analysis, z: pd.DataFrame, dominant: pd.Series) -> str | None:
+    """Neighbours in the order of their standard deviations, two to a panel."""
+    chosen = [int(component) for component in dominant]
+    pairs = list(zip(chosen[::2], chosen[1::2], strict=False))[:6]
+    return _embed(figures.pairs_figure(z, analysis.histograms["z"], pairs)) if pairs else None
+
+
+def _against(run: "Run", latents: LatentSet, analysis: Analysis) -> str | None:
+    """The first principal axis against the next ones; none where the vectors lie on a line."""
+    if not (analysis.planes["axes"] == "pca").any():
+        return None
+    return _embed(figures.against_figure(latents, analysis, count=AGAINST, seed=run.settings.seed))
 
 
 def _ranked(analysis: Analysis) -> pd.DataFrame:

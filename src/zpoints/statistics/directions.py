@@ -139,9 +139,9 @@ def scores(projected: Float[np.ndarray, "m k"]) -> Float[np.ndarray, " k"]:
               + \frac{24}{16 \sqrt 3 - 27} \left(E[e^{-s^2/2}] - \sqrt{1/2}\right)^2,
 
     s standardised. Zero for a normal law; the first term sees asymmetry, the second heavy tails and clusters.
-    Single far values move it far less than they move the kurtosis. The factors are such that :math:`2 n J` of n normal values has, for large n,
-    the chi-square law of two degrees of freedom: mean and standard deviation of J are :math:`1 / n`, and
-    :math:`P(J > x) = e^{-n x}`. A constant column has no score: not a number.
+    Single far values move it far less than they move the kurtosis. The factors are such that :math:`2 n J` of n
+    normal values has, for large n, the chi-square law of two degrees of freedom: mean and standard deviation of J
+    are :math:`1 / n`, and :math:`P(J > x) = e^{-n x}`. A constant column has no score: not a number.
     """
     s = projected - projected.mean(axis=0)
     with np.errstate(invalid="ignore"):
@@ -181,10 +181,11 @@ class Pursuit:
 
     @property
     def reach(self) -> float:
-        r"""Smallest excess kurtosis that the start points can see: :math:`\sqrt 2 d / \sqrt n`, n fitted vectors.
+        r"""Excess kurtosis that a direction needs to be found, to either side: :math:`\sqrt 2 d / \sqrt n`, n fitted.
 
-        A weaker direction is found only near one of the given components, or by its skewness. Where this is above 2,
-        two equal clusters can hide.
+        In simulations of two equal clusters (d from 64 to 256) all were found whose kurtosis reached that, half of
+        those with 0.85 of it, and hardly one with 0.7. A weaker direction is found only near one of the given
+        components, or by its skewness. Where this is above 2, two equal clusters can hide.
         """
         return float(np.sqrt(2) * self.directions.shape[1] / np.sqrt(self.fitted))
 

@@ -23,8 +23,9 @@ def mutual_information_excess(counts: PlaneCounts) -> Float[np.ndarray, " p"]:
 
     .. math:: I(x_i, x_j) + \tfrac12 \ln(1 - r^2) = H(u_i) + H(u_j) - H(u_i, w),
 
-    all of them over bins of one width. Each is corrected by (occupied cells - 1) / 2n (Miller 1955). It is 0, but
-    for noise, for every normal pair and for every independent pair; never clearly below.
+    all of them over bins of one width. Each is corrected by (occupied cells - 1) / 2n (Miller 1955). For every normal
+    pair and every independent pair it is 0, but for noise and for what Miller's correction leaves of the bias: 0.002
+    nats for 170,000 vectors, 0.012 for 30,000. `measures.Noise` tells that rest; the table of planes is free of it.
     """
     single = _entropies(counts.marginal.astype(np.int64), counts.n)
     joint = _entropies(counts.joint.reshape(len(counts.joint), -1), counts.n)

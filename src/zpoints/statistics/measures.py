@@ -75,12 +75,14 @@ class Noise:
     ----------
     mean, std : by the names of `PlaneMeasures.columns`; the coverages' means are the exact ones.
     stretch_error : standard deviation of one component of a region's stretch, by mass.
+    log_henze_zirkler : mean and standard deviation of the logarithm of that statistic, whose law is lognormal.
     """
 
     n: int
     mean: dict[str, float]
     std: dict[str, float]
     stretch_error: Float[np.ndarray, " masses"]
+    log_henze_zirkler: tuple[float, float]
 
     @classmethod
     def simulate(cls, n: int, seed: int = 0) -> Self:
@@ -100,15 +102,22 @@ class Noise:
         mean = {name: float(np.mean(values)) for name, values in measures.columns.items()}
         std = {name: float(np.std(values, ddof=1)) for name, values in measures.columns.items()}
         mean |= {name: normal_coverage(sigma) for name, sigma in zip(COVERAGE, LEVELS, strict=True)}
-        return cls(n, mean, std, measures.regions.stretch.std(axis=(0, 2)))
+        logarithm = np.log(measures.regions.henze_zirkler)
+        law = (float(logarithm.mean()), float(logarithm.std(ddof=1)))
+        return cls(n, mean, std, measures.regions.stretch.std(axis=(0, 2)), law)
 
     def deviations(self, columns: dict[str, Float[np.ndarray, " p"]]) -> dict[str, Float[np.ndarray, " p"]]:
         """How many standard errors each figure lies off that of a normal pair; a region that cannot be: infinity."""
         found = {}
         for name, values in columns.items():
-            spread = self.std[name]
+            mean, spread = self.mean[name], self.std[name]
             with np.errstate(divide="ignore", invalid="ignore"):
-                off = (values - self.mean[name]) / spread
+                if name == "henze_zirkler":
+                    # Its null law is skewed: with linear standard errors, normal planes would stand out.
+                    mean, spread = self.log_henze_zirkler
+                    off = (np.log(values) - mean) / spread
+                else:
+                    off = (values - mean) / spread
             # A region that the grid cannot hold lies as far from the ellipse as can be, if a normal one can be held.
             found[name] = np.where(np.isnan(values) & np.isfinite(spread), np.inf, off)
         return found

@@ -122,7 +122,8 @@ class Regions:
         region_angle, region_ratio = _axes(factor @ moments @ np.swapaxes(factor, -1, -2))
         turn = region_angle - ellipse_angle
         turn = turn - 180 * np.round(turn / 180)
-        return turn, region_ratio / ellipse_ratio
+        with np.errstate(divide="ignore", invalid="ignore"):  # an ellipse that is a line has no ratio
+            return turn, region_ratio / ellipse_ratio
 
 
 def turn_error(stretch_error: float, axis_ratio: Float[np.ndarray, " p"]) -> Float[np.ndarray, " p"]:

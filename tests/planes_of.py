@@ -14,14 +14,18 @@ def counted(x: np.ndarray) -> PlaneCounts:
     return PlaneCounts.of(u, np.corrcoef(x.T), bins_for(len(x)))
 
 
-def exact(density: Callable[[np.ndarray, np.ndarray], np.ndarray], n: int = 10**7, bins: int = 64) -> PlaneCounts:
+def exact(
+    density: Callable[[np.ndarray, np.ndarray], np.ndarray], n: int = 10**7, bins: int = 64
+) -> PlaneCounts:
     """One plane of `n` vectors that lie in the cells exactly as a density in round coordinates says."""
     fine = 8
     x = (np.arange(bins * fine) + 0.5) * 2 * REACH / (bins * fine) - REACH
     cells = density(x[:, None], x[None, :]).reshape(bins, fine, bins, fine).sum(axis=(1, 3))
     joint = np.round(cells * n / cells.sum()).astype(np.uint32)
     marginal = np.stack([joint.sum(axis=1), joint.sum(axis=0)]).astype(np.int64)
-    return PlaneCounts(PlaneGroup(0, 1, 2), int(joint.sum()), np.zeros((1, 4), np.int64), joint[None], marginal)
+    return PlaneCounts(
+        PlaneGroup(0, 1, 2), int(joint.sum()), np.zeros((1, 4), np.int64), joint[None], marginal
+    )
 
 
 def normal_density(
