@@ -154,7 +154,7 @@ DEATHS = {
     "train, in a checkpoint": ("zpoints.autoencoder.checkpoint:TrainingState.save", 1),
     "train, at its end": ("zpoints.autoencoder.training:save_autoencoder", 1),
     "encode": ("zpoints.autoencoder.coding:Coder.encode", 3),
-    "analyse, second pass": ("zpoints.statistics.planes:PlaneCoverage.of", 1),
+    "analyse, planes": ("zpoints.statistics.planes:PlaneCounts.count", 1),
     "analyse, while saving": ("zpoints.distribution:Distribution.save", 1),
     "sample": ("zpoints.pipeline:sample_to_folder", 2),
     "decode": ("zpoints.autoencoder.coding:Coder.decode", 2),

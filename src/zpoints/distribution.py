@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from zpoints.errors import ArrayError
+from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
 from zpoints.statistics.trimming import Core
 from zpoints.storage import load_npz, write_npz
@@ -35,6 +36,12 @@ class Distribution:
     covariance: Float[np.ndarray, "d d"]
     pca: PCA
     core: Core | None = None
+
+    @classmethod
+    def of(cls, moments: Moments) -> Self:
+        """Read it out of the moments of at least two vectors; without a core."""
+        covariance = moments.covariance
+        return cls(moments.n, moments.mean, covariance, PCA.of(moments.mean, covariance, moments.n))
 
     @property
     def dimension(self) -> int:
