@@ -87,7 +87,7 @@ def _components(summary: Summary) -> str:
     d, off, median = summary["d"], z["not_normal"], z["median"]
     if not off:
         return f"Components: none of {d} differs from a Gaussian by more than noise."
-    worst = [row["component"] for row in z["worst"]]
+    worst = [row["component"] for row in z["worst"][:NAMED]]
     text = (
         f"Components: {off} of {d} differ from a Gaussian by more than noise, most of all {_named(worst)}; the "
         f"median component has skewness {median['skewness']:+.2f}, excess kurtosis {median['excess_kurtosis']:+.2f} "
