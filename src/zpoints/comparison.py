@@ -13,7 +13,7 @@ import pandas as pd
 
 from zpoints.budget import Meter
 from zpoints.comparing.classifiers import classifiers, distances
-from zpoints.comparing.clouds import Cloud, pca_of
+from zpoints.comparing.clouds import Cloud
 from zpoints.comparing.components import component_summary, components_table
 from zpoints.comparing.correlations import correlations
 from zpoints.comparing.differences import moment_differences, subspaces
@@ -24,6 +24,7 @@ from zpoints.latents import LatentSet
 from zpoints.measuring.clusters import find_clusters
 from zpoints.progress import Progress, Silent
 from zpoints.statistics.location import Location
+from zpoints.statistics.pca import PCA
 from zpoints.storage import atomic_path, write_json
 
 __all__ = ["Comparison", "compare"]
@@ -108,7 +109,7 @@ def compare(
 def _description(cloud: Cloud, seed: int) -> dict[str, Any]:
     """One cloud for itself: size, location, variance, regions."""
     moments = cloud.moments
-    pca = pca_of(moments)
+    pca = PCA.of_moments(moments)
     location = Location.of(pca, cloud.lengths)
     clusters = find_clusters(pca.whiten(cloud.sample)[:, :CLUSTER_AXES], seed)
     return {

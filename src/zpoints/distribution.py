@@ -40,8 +40,7 @@ class Distribution:
     @classmethod
     def of(cls, moments: Moments) -> Self:
         """Read it out of the moments of at least two vectors; without a core."""
-        covariance = moments.covariance
-        return cls(moments.n, moments.mean, covariance, PCA.of(moments.mean, covariance, moments.n))
+        return cls(moments.n, moments.mean, moments.covariance, PCA.of_moments(moments))
 
     @property
     def dimension(self) -> int:

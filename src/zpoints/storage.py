@@ -22,6 +22,7 @@ __all__ = [
     "ArrayWriter",
     "atomic_path",
     "fingerprint",
+    "json_number",
     "load_npz",
     "open_array",
     "read_json",
@@ -57,6 +58,13 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     text = json.dumps(content, indent=2, allow_nan=False)
     with atomic_path(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def json_number(value: Any) -> int | float | None:
+    """A number as JSON has it: NaN and infinity become None."""
+    if isinstance(value, int | np.integer):
+        return int(value)
+    return float(value) if np.isfinite(value) else None
 
 
 def read_json(path: Path) -> dict[str, Any]:

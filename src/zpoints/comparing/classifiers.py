@@ -6,8 +6,9 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import binomtest, mannwhitneyu
 
-from zpoints.comparing.clouds import PARTS, Cloud, pca_of
+from zpoints.comparing.clouds import PARTS, Cloud
 from zpoints.statistics.moments import Moments
+from zpoints.statistics.pca import PCA
 
 __all__ = ["classifiers", "distances"]
 
@@ -19,7 +20,7 @@ class _Normal:
     """A normal fitted to half a cloud, in as many leading axes as that half can pay for."""
 
     def __init__(self, fitted: Moments) -> None:
-        self.pca = pca_of(fitted)
+        self.pca = PCA.of_moments(fitted)
         self.axes = max(min(self.pca.rank, fitted.n // VECTORS_PER_AXIS), 1)
 
     def squared(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, " m"]:
@@ -58,7 +59,7 @@ def classifiers(a: Cloud, b: Cloud, seed: int) -> list[dict[str, Any]]:
     from threadpoolctl import threadpool_limits
 
     random = np.random.default_rng(seed)
-    pooled, normals = pca_of(a.fitted + b.fitted), (_Normal(a.fitted), _Normal(b.fitted))
+    pooled, normals = PCA.of_moments(a.fitted + b.fitted), (_Normal(a.fitted), _Normal(b.fitted))
     count = min(len(a.held_out), len(b.held_out), CLASSIFIER_VECTORS) // 2 * 2
 
     def features(x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "m f"]:

@@ -14,9 +14,8 @@ from zpoints.measuring.checks import check_moments, refuse_not_finite
 from zpoints.progress import Task
 from zpoints.statistics.location import Lengths
 from zpoints.statistics.moments import Moments
-from zpoints.statistics.pca import PCA
 
-__all__ = ["PARTS", "Cloud", "pca_of"]
+__all__ = ["PARTS", "Cloud"]
 
 PARTS = 8  # random parts of each cloud, of which halves are put together
 LEAST = 10 * PARTS  # vectors that a cloud must have
@@ -93,8 +92,3 @@ class Cloud:
     def held_out(self) -> Float[np.ndarray, "m d"]:
         """Sampled vectors of the other parts."""
         return self.sample[self.part >= PARTS // 2]
-
-
-def pca_of(moments: Moments) -> PCA:
-    """Principal axes of vectors with these moments."""
-    return PCA.of(moments.mean, moments.covariance, moments.n)

@@ -10,9 +10,10 @@ import numpy as np
 from jaxtyping import Float
 from scipy.linalg import hadamard
 
-from zpoints.comparing.clouds import PARTS, Cloud, pca_of
+from zpoints.comparing.clouds import PARTS, Cloud
 from zpoints.statistics.frechet import frechet_distance
 from zpoints.statistics.moments import Moments
+from zpoints.statistics.pca import PCA
 
 __all__ = ["moment_differences", "subspaces"]
 
@@ -58,8 +59,10 @@ def subspaces(a: Cloud, b: Cloud) -> list[dict[str, Any]]:
     smaller than the clouds and their angles larger, so that the comparison is a careful one.
     """
     x, y = a.moments, b.moments
-    axes_a, axes_b = pca_of(x).axes, pca_of(y).axes
-    halves = [[(pca_of(c.some(h)).axes, pca_of(c.some(-h)).axes) for h in HALVINGS] for c in (a, b)]
+    axes_a, axes_b = PCA.of_moments(x).axes, PCA.of_moments(y).axes
+    halves = [
+        [(PCA.of_moments(c.some(h)).axes, PCA.of_moments(c.some(-h)).axes) for h in HALVINGS] for c in (a, b)
+    ]
     rows = []
     for k in _leading(x.dimension, min(x.n, y.n) // 2):
         cosines = _cosines(axes_a, axes_b, k)

@@ -207,7 +207,7 @@ def _whitened(u: Float[np.ndarray, "m k"]) -> Float[np.ndarray, "m r"]:
     spread = u.std(axis=0)
     u = (u - u.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     moments = Moments.of(u)
-    pca = PCA.of(moments.mean, moments.covariance, moments.n)
+    pca = PCA.of_moments(moments)
     rank = max(int((pca.variance > 1e-9).sum()), 1)
     return pca.transform(u)[:, :rank] / np.sqrt(np.maximum(pca.variance[:rank], 1e-9))
 

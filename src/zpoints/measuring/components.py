@@ -17,10 +17,12 @@ from zpoints.statistics.marginals import (
     normal_tail,
     skewness_error,
 )
+from zpoints.statistics.measures import FEWEST
 from zpoints.statistics.modes import count_modes, half_maximum_width
 from zpoints.statistics.moments import Moments
+from zpoints.storage import json_number
 
-__all__ = ["BEYOND", "LIMIT", "component_summary", "component_table"]
+__all__ = ["BEYOND", "LIMIT", "NARROW", "component_summary", "component_table"]
 
 LIMIT = 7.0
 """A component counts as not normal from so many standard errors on: normal samples never came near it."""
@@ -85,7 +87,7 @@ def gaussian_fits(fine: Histograms, moments: Moments) -> GaussianFits:
 
 def _deviation(table: pd.DataFrame, fine: Histograms, n: int) -> np.ndarray:
     """Largest of a component's deviations from a normal sample, in standard errors: skewness, kurtosis, KS, tails."""
-    if n < 20:
+    if n < FEWEST:
         return np.full(len(table), np.nan)
     ks_mean, ks_std = kolmogorov_smirnov_noise(n)
     parts = [
@@ -130,18 +132,11 @@ def component_summary(table: pd.DataFrame) -> dict[str, Any]:
         },
         "normal_tail": {name: normal_tail(level) for name, level in zip(BEYOND, TAIL_LEVELS, strict=True)},
         "standard_error": {
-            "skewness": _number(table["skewness_error"].iloc[0]),
-            "excess_kurtosis": _number(table["excess_kurtosis_error"].iloc[0]),
+            "skewness": json_number(table["skewness_error"].iloc[0]),
+            "excess_kurtosis": json_number(table["excess_kurtosis_error"].iloc[0]),
         },
         "worst": [
-            {name: _number(value) for name, value in zip(shown, row, strict=True)}
+            {name: json_number(value) for name, value in zip(shown, row, strict=True)}
             for row in spoilt.nsmallest(LISTED, "rank")[shown].itertuples(index=False)
         ],
     }
-
-
-def _number(value: Any) -> Any:
-    """A JSON number, or None."""
-    if isinstance(value, int | np.integer):
-        return int(value)
-    return float(value) if np.isfinite(value) else None

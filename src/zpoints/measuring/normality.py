@@ -12,6 +12,7 @@ from zpoints.statistics.directions import Pursuit, pursue, random_directions
 from zpoints.statistics.normality import MardiaTest
 from zpoints.statistics.pca import PCA
 from zpoints.statistics.radii import SHARES, Radii
+from zpoints.storage import json_number
 
 __all__ = ["RANDOM_DIRECTIONS", "SURE_LOG10_P", "Normality", "measure"]
 
@@ -71,10 +72,10 @@ def _mardia(whitened: Whitened) -> dict[str, Any]:
         "axes": third.dimension,
         "skewness": _test(third.skewness_test),
         "kurtosis": _test(third.kurtosis_test),
-        "squared_skewness": _finite(third.squared_skewness),
-        "squared_skewness_error": _finite(third.squared_skewness_error),
-        "scale_variance": _finite(third.scale_variance),
-        "scale_variance_error": _finite(third.scale_variance_error),
+        "squared_skewness": json_number(third.squared_skewness),
+        "squared_skewness_error": json_number(third.squared_skewness_error),
+        "scale_variance": json_number(third.scale_variance),
+        "scale_variance_error": json_number(third.scale_variance_error),
     }
 
 
@@ -86,7 +87,7 @@ def _test(test: MardiaTest) -> dict[str, float | None]:
         "z": test.z,
         "log10_p": test.log10_p,
     }
-    return {name: _finite(value) for name, value in figures.items()}
+    return {name: json_number(value) for name, value in figures.items()}
 
 
 def _radii(radii: Radii) -> dict[str, Any]:
@@ -96,8 +97,8 @@ def _radii(radii: Radii) -> dict[str, Any]:
         "mean": radii.mean,
         "std": radii.std,
         "normal_std": radii.null.std,
-        "scale_variance": _finite(radii.scale_variance),
-        "scale_variance_error": _finite(radii.scale_variance_error),
+        "scale_variance": json_number(radii.scale_variance),
+        "scale_variance_error": json_number(radii.scale_variance_error),
         "scale_spread": radii.scale_spread,
         "ks_distance": radii.distance_to_normal,
         "normal_ks_distance": 0.67 / np.sqrt(radii.n),
@@ -134,7 +135,7 @@ def _spread(values: np.ndarray) -> dict[str, float | None]:
         "median": np.median(values),
         "largest": values.max(),
     }
-    return {name: _finite(value) for name, value in figures.items()}
+    return {name: json_number(value) for name, value in figures.items()}
 
 
 def _pursued(pursuit: Pursuit | None, whitened: Whitened, n: int) -> dict[str, Any]:
@@ -161,7 +162,3 @@ def _pursued(pursuit: Pursuit | None, whitened: Whitened, n: int) -> dict[str, A
             for k in range(len(pursuit.directions))
         ],
     }
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

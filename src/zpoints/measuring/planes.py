@@ -13,6 +13,7 @@ from zpoints.statistics.measures import COVERAGE, FEWEST, MASS_NAMES, Noise, Pla
 from zpoints.statistics.planes import PlaneCounts, PlaneGroup, bins_for, plane_groups
 from zpoints.statistics.ranks import normal_rank_correlation
 from zpoints.statistics.regions import turn_error
+from zpoints.storage import json_number
 
 __all__ = ["LIMIT", "PlaneSummary", "measure_planes", "plane_summary", "rank_disagreements", "readings"]
 
@@ -145,10 +146,10 @@ def plane_summary(planes: pd.DataFrame, noise: Noise | None) -> PlaneSummary:
         "limit": LIMIT,
         "not_normal": len(spoilt),
         "degenerate": int(planes["deviation"].isna().sum()),
-        "largest_deviation": _finite(planes["deviation"].max()),
+        "largest_deviation": json_number(planes["deviation"].max()),
         "figures": figures,
         "worst": [
-            {name: _finite(value) for name, value in zip(shown, row, strict=True)}
+            {name: json_number(value) for name, value in zip(shown, row, strict=True)}
             for row in worst[shown].itertuples(index=False)
         ],
         "spoilers": spoilers(spoilt, planes),
@@ -200,14 +201,7 @@ def _figure(values: pd.Series, noise: Noise, name: str) -> dict[str, float | Non
     """Median over the planes, and mean and spread of a normal sample's planes."""
     mean = 0.0 if name == "mutual_information_excess" else noise.mean[name]
     return {
-        "median": _finite(values.median()),
-        "normal": _finite(mean),
-        "spread": _finite(noise.std[name]),
+        "median": json_number(values.median()),
+        "normal": json_number(mean),
+        "spread": json_number(noise.std[name]),
     }
-
-
-def _finite(value: Any) -> Any:
-    """A JSON number, or None."""
-    if isinstance(value, int | np.integer):
-        return int(value)
-    return float(value) if np.isfinite(value) else None

@@ -94,7 +94,7 @@ def turns(rings: Rings, whole: PCA) -> tuple[list[dict[str, Any]], list[tuple[fl
         left = rings.moments(k)
         if left is None or left.n <= left.dimension:
             break
-        pca = PCA.of(left.mean, left.covariance, left.n)
+        pca = PCA.of_moments(left)
         if pca.rank < leading:
             break
         cuts.append((rings.factors[k], pca))

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr
 
+from zpoints.measuring.components import NARROW
 from zpoints.measuring.normality import SURE_LOG10_P
+from zpoints.statistics.measures import FEWEST
 
 __all__ = ["verdict"]
 
 SURE = 5.0  # standard errors from which on one figure of all vectors together counts as measured
 SURE_KS = 3.0  # in mean distances of a normal sample; 1.5 is the 95 % point
-NARROW_CORE = 1.5  # sigma: below this the density leaves its Gaussian within the body, not in the flanks
 NAMED = 6
 
 Summary = dict[str, Any]
@@ -28,7 +29,7 @@ def verdict(summary: Summary) -> list[str]:
 
 
 def _conclusion(summary: Summary) -> str:
-    if summary["n"] < 20:
+    if summary["n"] < FEWEST:
         return f"{summary['n']} vectors are too few to tell whether they are normally distributed."
     regions = summary["region"]["clusters"]["regions"]
     if regions > 1:
@@ -42,7 +43,7 @@ def _conclusion(summary: Summary) -> str:
             "Not a multivariate normal distribution, though every component alone is a Gaussian within the noise of "
             f"{summary['n']:,} vectors: how the components depend on each other is more than correlation."
         )
-    if reach < NARROW_CORE:
+    if reach < NARROW:
         return f"Not a normal distribution: the median component's density leaves its Gaussian at {reach:g} sigma."
     but = f", but for component{'s' if len(narrow) > 1 else ''} {_named(narrow)}" if narrow else ""
     limit = " (farther out there are too few vectors to tell)" if reach >= visible_sigma(summary["n"]) else ""
@@ -126,7 +127,7 @@ def _planes(summary: Summary) -> str:
 
 def _together(summary: Summary) -> str:
     radii, mardia = summary["normality"]["radii"], summary["normality"]["mardia"]
-    if radii["dimension"] < 2 or summary["n"] < 20:
+    if radii["dimension"] < 2 or summary["n"] < FEWEST:
         return ""
     text = (
         f"All {radii['dimension']} axes together: the squared Mahalanobis distance has standard deviation "

@@ -146,7 +146,7 @@ def _left(
     factors = tuple(row["factor"] for row in analysis.summary["trimming"]["survivors"])
     rings = cut(latents, centre, fwhm, factors, BLOCK, lambda _: None)
     moments = reduce(add, [ring for ring in rings.rings if ring is not None])
-    _, cuts = turns(rings, PCA.of(moments.mean, moments.covariance, moments.n))
+    _, cuts = turns(rings, PCA.of_moments(moments))
     axes = list(plane)
     parts: list[list[np.ndarray]] = [[] for _ in cuts]
     for block in latents.blocks(BLOCK):

@@ -30,15 +30,15 @@ from typing import Self
 import numpy as np
 from jaxtyping import Float
 
+from zpoints.statistics.marginals import kurtosis_error, skewness_error
+
 __all__ = ["Projections", "Pursuit", "moment_errors", "pursue", "random_directions", "scores"]
 
 STARTS = 16  # of each kind: outermost eigenvectors of a matrix, least normal components, random ones
 NARROWINGS = 7  # down to one direction in up to 1,024 components, and two more for it to settle
 KEPT = 2  # start points from each narrowing
-FIRST_STEPS, LAST_STEPS = (
-    8,
-    24,
-)  # of the fixed-point iteration: for all start points, then for the best of each kind
+FIRST_STEPS = 8  # of the fixed-point iteration, for all start points
+LAST_STEPS = 24  # for the best of each kind
 ALIKE = 0.5  # cosine above which two directions count as the same
 
 Directions = Float[np.ndarray, "k d"]
@@ -51,19 +51,8 @@ def random_directions(dimension: int, count: int, seed: int) -> Directions:
 
 
 def moment_errors(n: int) -> tuple[float, float]:
-    r"""Standard errors of skewness and excess kurtosis of n normal values; exact.
-
-    The roots of :math:`6 (n - 2) / ((n + 1)(n + 3))` and :math:`24 n (n - 2)(n - 3) / ((n + 1)^2 (n + 3)(n + 5))`.
-    The means are 0 and :math:`-6 / (n + 1)`.
-
-    References
-    ----------
-    R. Fisher, The moments of the distribution for normal samples of measures of departure from normality,
-    Proceedings of the Royal Society A 130 (1930), https://doi.org/10.1098/rspa.1930.0185
-    """
-    skewness = 6 * max(n - 2, 0) / ((n + 1) * (n + 3))
-    kurtosis = 24 * n * max(n - 2, 0) * max(n - 3, 0) / ((n + 1) ** 2 * (n + 3) * (n + 5))
-    return float(np.sqrt(skewness)), float(np.sqrt(kurtosis))
+    """Standard errors of skewness and excess kurtosis of n normal values (`marginals`)."""
+    return skewness_error(n), kurtosis_error(n)
 
 
 @dataclass(frozen=True, eq=False)

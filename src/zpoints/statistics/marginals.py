@@ -280,7 +280,7 @@ def skewness_error(n: int) -> float:
     R. Fisher, The moments of the distribution for normal samples of measures of departure from normality,
     Proc. R. Soc. Lond. A 130, 16 (1930), https://doi.org/10.1098/rspa.1930.0185
     """
-    return sqrt(6 * (n - 2) / ((n + 1) * (n + 3)))
+    return sqrt(6 * max(n - 2, 0) / ((n + 1) * (n + 3)))
 
 
 def kurtosis_error(n: int) -> float:
@@ -289,7 +289,7 @@ def kurtosis_error(n: int) -> float:
     Exact: :math:`24 n (n - 2) (n - 3) / ((n + 1)^2 (n + 3) (n + 5))` is its variance. Its mean is not quite 0 but
     :math:`-6 / (n + 1)`. Source: as `skewness_error`.
     """
-    return sqrt(24 * n * (n - 2) * (n - 3) / ((n + 1) ** 2 * (n + 3) * (n + 5)))
+    return sqrt(24 * n * max(n - 2, 0) * max(n - 3, 0) / ((n + 1) ** 2 * (n + 3) * (n + 5)))
 
 
 def normal_tail(sigma: float) -> float:

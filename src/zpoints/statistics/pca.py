@@ -69,6 +69,11 @@ class PCA:
         return cls(mean, axes, variance, rank)
 
     @classmethod
+    def of_moments(cls, moments: Moments) -> Self:
+        """Principal axes of the vectors with these moments."""
+        return cls.of(moments.mean, moments.covariance, moments.n)
+
+    @classmethod
     def of_pearson(cls, mean: Float[np.ndarray, " d"], covariance: Float[np.ndarray, "d d"], n: int) -> Self:
         """Principal axes of the Pearson matrix of `n` vectors: every component counts alike, whatever its unit."""
         std = _positive(np.sqrt(np.diagonal(covariance)))
