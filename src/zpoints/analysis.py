@@ -72,7 +72,8 @@ class Analysis:
     trimming : the inner contour of each plane of the leading axes at every factor of the FWHM cut.
     distribution : mean, covariance, principal axes and core: what a sampler needs.
     histograms : the counts behind the number densities, by axes.
-    directions : least normal directions that a projection pursuit found, in the latent components' own units.
+    directions : least normal directions that a projection pursuit found, worst first, in the latent components' own
+        units: ``(z - mean) @ directions.T`` has standard deviation 1.
     """
 
     summary: dict[str, Any]
@@ -84,7 +85,7 @@ class Analysis:
     directions: np.ndarray
 
     def save(self, folder: Path) -> None:
-        """Write analysis.json, three tables (.parquet), distribution.npz, histograms.npz and directions.npy."""
+        """Write analysis.json, three tables (.parquet), distribution.npz and histograms.npz."""
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("components", "planes", "trimming"):
             _save_table(folder / f"{name}.parquet", getattr(self, name))
@@ -236,9 +237,7 @@ class _Measurement:
             trimming=turn_table,
             distribution=distribution,
             histograms={"z": drawn, "pca": drawn_pca},
-            directions=shape.directions @ whole.axes[: whole.rank]
-            if len(shape.directions)
-            else shape.directions,
+            directions=(shape.directions / np.sqrt(whole.variance[: whole.rank])) @ whole.axes[: whole.rank],
         )
 
     def _step(self, label: str, times: int, work: Callable[[Advance], Result]) -> Result:

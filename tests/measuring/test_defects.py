@@ -95,6 +95,20 @@ def test_two_clusters_in_a_random_direction():
     assert first(found.components, "pca")["component"] == 0
 
 
+def test_the_directions_found_are_in_the_latent_components_own_units():
+    x = correlated(N, 12)
+    random = np.random.default_rng(8)
+    mixed, direction = np.linalg.cholesky(np.cov(x.T)), random.normal(size=12)
+    direction /= np.linalg.norm(direction)
+    white = np.linalg.solve(mixed, (x - x.mean(0)).T).T
+    white += np.outer(np.abs(random.normal(size=N)) * 2, direction)
+    x = 5 + white @ mixed.T
+    found = analyse(x)
+    projected = (x - x.mean(0)) @ found.directions.T
+    np.testing.assert_allclose(projected.std(0), 1, rtol=1e-3)
+    assert abs(np.corrcoef(projected[:, 0], white @ direction)[0, 1]) > 0.8
+
+
 def test_far_outliers_in_one_component():
     x = correlated(N, 12).astype(np.float32)
     far = np.random.default_rng(6).random(N) < 0.05
