@@ -27,8 +27,8 @@ from zpoints.measuring.passes import (
     cut,
     first_reading,
     moments_along,
+    moments_of,
     rank_sums,
-    total,
 )
 from zpoints.measuring.planes import measure_planes, plane_summary, rank_disagreements, readings
 from zpoints.measuring.region import region_summary
@@ -304,7 +304,7 @@ class _Measurement:
         numbers = np.sort(np.random.default_rng(0).choice(n, count, replace=False, shuffle=False))
         rows = numbers if self.latents.rows is None else self.latents.rows[numbers]
         part = LatentSet.open(self.latents, rows)
-        return total(Moments.of(block) for block in part.blocks(self.settings.block))
+        return moments_of(part, self.settings.block, lambda _: None)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,6 @@ block are synced first, then the journal notes the block: whatever the moment of
 whole, and what is not noted is done again. `pixels.npy` gets its name last: where it is, all is.
 """
 
-import os
 import shutil
 import time
 from collections import deque
@@ -28,6 +27,7 @@ from zpoints.images.journal import Block, Journal
 from zpoints.images.source import Crop, Opener, Source, UnusableError
 from zpoints.images.sources import open_source
 from zpoints.images.store import DESCRIPTION, INDEX, PIXELS, REJECTED, ImageStore
+from zpoints.parallel import processors
 from zpoints.progress import Progress, Silent
 from zpoints.storage import ArrayWriter, fingerprint, read_json, write_json
 
@@ -206,8 +206,7 @@ def _collect(first: int, futures: list[Future[list[np.ndarray | str]]]) -> tuple
 @contextmanager
 def _workers() -> Iterator[ThreadPoolExecutor]:
     """Open one thread per processor that this process may use; an interrupt drops what has not begun."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    pool = ThreadPoolExecutor(allowed)
+    pool = ThreadPoolExecutor(processors())
     try:
         yield pool
     finally:

@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from zpoints.latents import LatentSet
 from zpoints.measuring.checks import check_moments, refuse_not_finite
 from zpoints.measuring.views import View
+from zpoints.parallel import in_order
 from zpoints.statistics.directions import Projections
 from zpoints.statistics.location import Lengths
 from zpoints.statistics.marginals import Histograms
@@ -36,6 +37,7 @@ __all__ = [
     "first_reading",
     "inner_planes",
     "moments_along",
+    "moments_of",
     "rank_sums",
     "whitened_reading",
 ]
@@ -50,6 +52,11 @@ Sum = TypeVar("Sum")
 def total(parts: Iterable[Sum]) -> Sum:
     """Add up summaries."""
     return reduce(add, parts)
+
+
+def _bytes(latents: LatentSet, size: int) -> int:
+    """Memory of the work on one block: three float64 copies of it at a time."""
+    return 3 * 8 * min(size, latents.n) * latents.dimension
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,15 +88,19 @@ def first_reading(latents: LatentSet, size: int, advance: Advance, seed: int = 0
     moments: Moments | None = None
     lengths: Lengths | None = None
     start = 0
-    for block in latents.blocks(size):
+
+    def measure(block: np.ndarray) -> tuple[np.ndarray, Moments, Lengths]:
         with np.errstate(invalid="ignore", over="ignore"):
-            part = Moments.of(block)
-            if not np.isfinite(part.mean).all():
-                refuse_not_finite(latents, block, start)
+            return block, Moments.of(block), Lengths.of(block)
+
+    for block, part, length in in_order(measure, latents.blocks(size), _bytes(latents, size)):
+        if not np.isfinite(part.mean).all():
+            refuse_not_finite(latents, block, start)
+        with np.errstate(invalid="ignore", over="ignore"):
             moments = part if moments is None else moments + part
-            lengths = Lengths.of(block) if lengths is None else lengths + Lengths.of(block)
-            first, last = np.searchsorted(chosen, (start, start + len(block)))
-            sample[first:last] = block[chosen[first:last] - start]
+            lengths = length if lengths is None else lengths + length
+        first, last = np.searchsorted(chosen, (start, start + len(block)))
+        sample[first:last] = block[chosen[first:last] - start]
         start += len(block)
         advance(len(block))
     assert moments is not None, "LatentSet holds at least two vectors"
@@ -104,13 +115,27 @@ def _chosen(latents: LatentSet, bytes_each: int, seed: int) -> Int[np.ndarray, "
     return np.sort(np.random.default_rng(seed).choice(latents.n, count, replace=False, shuffle=False))
 
 
+def moments_of(latents: LatentSet, size: int, advance: Advance) -> Moments:
+    """Moments of the vectors as they are."""
+
+    def parts() -> Iterable[Moments]:
+        for part in in_order(Moments.of, latents.blocks(size), _bytes(latents, size)):
+            yield part
+            advance(part.n)
+
+    return total(parts())
+
+
 def moments_along(latents: LatentSet, pca: PCA, size: int, advance: Advance) -> Moments:
     """Moments of the coordinates along the leading `rank` principal axes, measured on the vectors themselves."""
 
     def parts() -> Iterable[Moments]:
-        for block in latents.blocks(size):
-            yield Moments.of(pca.transform(block, 0, pca.rank))
-            advance(len(block))
+        def measure(block: np.ndarray) -> Moments:
+            return Moments.of(pca.transform(block, 0, pca.rank))
+
+        for part in in_order(measure, latents.blocks(size), _bytes(latents, size)):
+            yield part
+            advance(part.n)
 
     return total(parts())
 
@@ -153,9 +178,10 @@ def cut(
     """Moments of the vectors between the factors of the FWHM cut."""
 
     def parts() -> Iterable[Rings]:
-        for block in latents.blocks(size):
-            yield Rings.of(block, fwhm_reach(block, centre, fwhm), factors)
-            advance(len(block))
+        reached = ((block, fwhm_reach(block, centre, fwhm)) for block in latents.blocks(size))
+        for part in in_order(lambda found: Rings.of(*found, factors), reached, _bytes(latents, size)):
+            yield part
+            advance(part.n)
 
     return total(parts())
 
@@ -193,9 +219,12 @@ def core_step(latents: LatentSet, pca: PCA, radius: float, size: int, advance: A
     """Moments of the vectors within a Mahalanobis radius."""
 
     def parts() -> Iterable[CoreStep]:
-        for block in latents.blocks(size):
-            yield CoreStep.of(block, pca, radius)
-            advance(len(block))
+        def measure(block: np.ndarray) -> CoreStep:
+            return CoreStep.of(block, pca, radius)
+
+        for part in in_order(measure, latents.blocks(size), _bytes(latents, size)):
+            yield part
+            advance(part.n)
 
     return total(parts())
 
@@ -221,13 +250,17 @@ def whitened_reading(
     third = ThirdMoments.empty(min(pca.rank, MAX_DIMENSION))
     radii: Radii | None = None
     projections: Projections | None = None
-    for block in latents.blocks(size):
+
+    def measure(block: np.ndarray) -> tuple[np.ndarray, Radii, Projections]:
         u = pca.whiten(block)
+        return u, Radii.of(u), Projections.of(u, directions)
+
+    memory = _bytes(latents, size) + 8 * size * len(directions)
+    for u, radius, projection in in_order(measure, latents.blocks(size), memory):
         third.add(u[:, : third.dimension])
-        radius, projection = Radii.of(u), Projections.of(u, directions)
         radii = radius if radii is None else radii + radius
         projections = projection if projections is None else projections + projection
-        advance(len(block))
+        advance(len(u))
     assert radii is not None
     assert projections is not None
     return Whitened(radii, third, projections)

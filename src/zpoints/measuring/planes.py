@@ -40,7 +40,7 @@ def measure_planes(
     ----------
     noise : what a normal sample of the same size gives; None for too few vectors, then nothing is compared.
     size : vectors read at a time.
-    rank_correlation : upper triangle of Spearman's coefficients, where they are known.
+    rank_correlation : Spearman's coefficients, where they are known.
     advance : told how many vectors were counted; every vector is counted once per group of planes.
     """
     groups = plane_groups(view.dimension, bins_for(view.latents.n))

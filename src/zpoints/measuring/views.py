@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from zpoints.latents import LatentSet
+from zpoints.parallel import in_order
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
 from zpoints.statistics.planes import LONGEST_BLOCK, standardise
@@ -74,17 +75,22 @@ class View:
         length = min(LONGEST_BLOCK, max(size, BUFFER_BYTES // (4 * rows)), self.latents.n)
         buffer = np.empty((rows, length), np.float32)
         filled = 0
-        for block in self.latents.blocks(size):
+        for values in self._values(size, first):
             start = 0
-            while start < len(block):
-                stop = min(len(block), start + length - filled)
-                values = self.values(block[start:stop], first)
-                out = buffer[:, filled : filled + len(values)]
-                standardise(values, self.mean[first:], self.std[first:], out)
-                filled += len(values)
+            while start < len(values):
+                stop = min(len(values), start + length - filled)
+                out = buffer[:, filled : filled + stop - start]
+                standardise(values[start:stop], self.mean[first:], self.std[first:], out)
+                filled += stop - start
                 start = stop
                 if filled == length:
                     yield buffer
                     filled = 0
         if filled:
             yield np.ascontiguousarray(buffer[:, :filled])
+
+    def _values(self, size: int, first: int) -> Iterator[np.ndarray]:
+        blocks = self.latents.blocks(size)
+        if self.pca is None:
+            return (block[:, first:] for block in blocks)
+        return in_order(lambda block: self.values(block, first), blocks, 16 * size * self.dimension)

@@ -31,6 +31,7 @@ import numpy as np
 from jaxtyping import Float
 
 from zpoints.statistics.marginals import kurtosis_error, skewness_error
+from zpoints.statistics.moments import power_sums
 
 __all__ = ["Projections", "Pursuit", "moment_errors", "pursue", "random_directions", "scores"]
 
@@ -75,9 +76,7 @@ class Projections:
     def of(cls, block: Float[np.ndarray, "m d"], directions: Directions) -> Self:
         """Project one block of whitened vectors."""
         s = np.asarray(block, np.float64) @ np.asarray(directions, np.float64).T
-        square = s * s
-        sums = (s.sum(axis=0), square.sum(axis=0), np.einsum("mk,mk->k", square, s))
-        return cls(len(block), np.stack([*sums, np.einsum("mk,mk->k", square, square)]))
+        return cls(len(block), power_sums(s))
 
     def __add__(self, other: Self) -> Self:
         """Sums over both sets together."""

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Self
 
+import numba
 import numpy as np
 from jaxtyping import Float, Num
-from scipy.linalg.blas import dsyrk
 
-__all__ = ["Moments"]
+__all__ = ["Moments", "power_sums"]
 
 Vector = Float[np.ndarray, " d"]
 Matrix = Float[np.ndarray, "d d"]
@@ -45,15 +45,10 @@ class Moments:
         rest = x.mean(axis=0)
         x -= rest
         mean += rest
-        scatter = np.ascontiguousarray(_symmetric(dsyrk(1.0, x.T)))
-        square = x * x
-        return cls(
-            n=len(x),
-            mean=mean,
-            scatter=scatter,
-            third=np.einsum("ij,ij->j", square, x),
-            fourth=np.einsum("ij,ij->j", square, square),
-        )
+        _, _, third, fourth = power_sums(x)
+        # NumPy forms one triangle and mirrors it. SciPy's dsyrk would bring threads of its own, which fight those
+        # of NumPy's other products for the processor: measured, four times as slow.
+        return cls(n=len(x), mean=mean, scatter=x.T @ x, third=third, fourth=fourth)
 
     def __add__(self, other: Self) -> Self:
         """Moments of both sets together."""
@@ -118,8 +113,21 @@ class Moments:
         return self.fourth / self.n / variance / variance - 3.0
 
 
-def _symmetric(upper: Matrix) -> Matrix:
-    """Fill the lower triangle of a matrix of which only the upper one is set."""
-    full = upper + upper.T
-    full[np.diag_indices_from(full)] = np.diagonal(upper)
-    return full
+def power_sums(x: Float[np.ndarray, "m k"]) -> Float[np.ndarray, "4 k"]:
+    """Sums of the powers 1 to 4 of each column."""
+    sums = np.zeros((4, x.shape[1]))
+    _add_powers(np.ascontiguousarray(x, np.float64), sums)
+    return sums
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz"}, error_model="numpy")
+def _add_powers(x: np.ndarray, sums: np.ndarray) -> None:
+    first, second, third, fourth = sums[0], sums[1], sums[2], sums[3]
+    for row in range(x.shape[0]):
+        for c in range(x.shape[1]):
+            value = x[row, c]
+            square = value * value
+            first[c] += value
+            second[c] += square
+            third[c] += square * value
+            fourth[c] += square * square

@@ -16,7 +16,6 @@ from typing import Self
 import numba
 import numpy as np
 from jaxtyping import Float, Float32
-from scipy.linalg.blas import dsyrk
 
 from zpoints.statistics.marginals import Histograms
 
@@ -34,7 +33,7 @@ class RankSums:
 
     Attributes
     ----------
-    products : sum over the vectors of rank_i rank_j; upper triangle set.
+    products : sum over the vectors of rank_i rank_j.
     """
 
     n: int
@@ -51,7 +50,7 @@ class RankSums:
         middle = (cumulative - 0.5 * counts) / histograms.n - 0.5
         ranks = np.empty(standardised.shape)
         _look_up(standardised, histograms.start, 1 / histograms.width, middle, ranks)
-        return cls(standardised.shape[1], ranks.sum(axis=1), dsyrk(1.0, ranks.T, trans=1))
+        return cls(standardised.shape[1], ranks.sum(axis=1), ranks @ ranks.T)
 
     def __add__(self, other: Self) -> Self:
         """Sums of both blocks together."""
@@ -59,10 +58,10 @@ class RankSums:
 
     @property
     def rank_correlation(self) -> Float[np.ndarray, "d d"]:
-        """Spearman's coefficients; upper triangle and diagonal."""
+        """Spearman's coefficients of all pairs."""
         scatter = self.products - np.outer(self.total, self.total) / self.n
         scale = np.sqrt(np.diagonal(scatter))
-        return np.triu(scatter / scale / scale[:, None])
+        return scatter / scale / scale[:, None]
 
 
 @numba.njit(parallel=True, cache=True, error_model="numpy")
