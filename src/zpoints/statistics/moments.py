@@ -41,14 +41,18 @@ class Moments:
         x = np.array(block, dtype=np.float64, order="C")
         mean = x.mean(axis=0)
         x -= mean
+        total, square, cube, fourth = power_sums(x)
         # Where the mean is far larger than the spread, its rounding shows only after the subtraction.
-        rest = x.mean(axis=0)
-        x -= rest
-        mean += rest
-        _, _, third, fourth = power_sums(x)
+        n, rest = len(x), total / len(x)
         # NumPy forms one triangle and mirrors it. SciPy's dsyrk would bring threads of its own, which fight those
         # of NumPy's other products for the processor: measured, four times as slow.
-        return cls(n=len(x), mean=mean, scatter=x.T @ x, third=third, fourth=fourth)
+        return cls(
+            n=n,
+            mean=mean + rest,
+            scatter=x.T @ x - n * np.outer(rest, rest),
+            third=cube - 3 * rest * square + 2 * n * rest**3,
+            fourth=fourth - 4 * rest * cube + 6 * rest**2 * square - 3 * n * rest**4,
+        )
 
     def __add__(self, other: Self) -> Self:
         """Moments of both sets together."""
