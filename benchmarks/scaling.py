@@ -13,9 +13,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.planes import BLOCK, correlated_file, moments_of
+from benchmarks.planes import BLOCK, correlated_file
 from zpoints.analysis import analyse
 from zpoints.budget import Meter, anonymous_bytes
+from zpoints.measuring.passes import moments_of
 from zpoints.measuring.planes import measure_planes
 from zpoints.measuring.views import View
 from zpoints.statistics.measures import Noise
@@ -33,7 +34,7 @@ def case(n: int, d: int) -> dict[str, float]:
         z = correlated_file(path, n, d)
         correlated_file(Path(folder) / "small.npy", 3000, 8)
         analyse(Path(folder) / "small.npy")  # compiles, or loads what was compiled
-        moments, noise = moments_of(z), Noise.simulate(n)
+        moments, noise = moments_of(z, BLOCK, lambda _: None), Noise.simulate(n)
         view = View.of_components(z, moments)
         before = anonymous_bytes() or 0
         started = time.perf_counter()
