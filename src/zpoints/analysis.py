@@ -163,7 +163,7 @@ class _Measurement:
     progress: Progress
 
     def analysis(self) -> Analysis:
-        size, n = self.settings.block, self.latents.n
+        size, n = self._size, self.latents.n
         first = self._step("moments", 1, lambda advance: first_reading(self.latents, size, advance))
         moments, whole = first.moments, _axes(_Chosen.of(first.moments), "covariance")
         noise = Noise.simulate(n) if n >= FEWEST else None
@@ -240,6 +240,10 @@ class _Measurement:
             directions=(shape.directions / np.sqrt(whole.variance[: whole.rank])) @ whole.axes[: whole.rank],
         )
 
+    @property
+    def _size(self) -> int:
+        return self.settings.block_of(self.latents.dimension)
+
     def _step(self, label: str, times: int, work: Callable[[Advance], Result]) -> Result:
         """One step that reads all vectors `times` times, with its own line of progress."""
         with self.progress.task(label, times * self.latents.n, "vectors") as task:
@@ -254,7 +258,7 @@ class _Measurement:
             except ValueError as error:
                 raise ArrayError(f'{self.latents.name}: {error}; choose a larger one, or "auto"') from error
         found = self._step(
-            f"{view.axes} axes", 1, lambda advance: count_components(view, bins, self.settings.block, advance)
+            f"{view.axes} axes", 1, lambda advance: count_components(view, bins, self._size, advance)
         )
         fine = found[0]
         return fine, found[1] if len(found) > 1 else fine.merged(fine.chosen_factor())
@@ -263,7 +267,7 @@ class _Measurement:
         return self._step(
             f"{view.axes} planes",
             readings(view),
-            lambda advance: measure_planes(view, noise, self.settings.block, rank_correlation, advance),
+            lambda advance: measure_planes(view, noise, self._size, rank_correlation, advance),
         )
 
     def _principal_axes(self, chosen: "_Chosen") -> tuple[PCA, Moments]:
@@ -276,9 +280,7 @@ class _Measurement:
         return pca, scores
 
     def _along(self, pca: PCA) -> Moments:
-        return self._step(
-            "pca", 1, lambda advance: moments_along(self.latents, pca, self.settings.block, advance)
-        )
+        return self._step("pca", 1, lambda advance: moments_along(self.latents, pca, self._size, advance))
 
     def _chosen(self, first: First, rings: Rings, core: Core | None) -> "_Chosen":
         """The vectors that decide the principal axes."""
@@ -304,7 +306,7 @@ class _Measurement:
         numbers = np.sort(np.random.default_rng(0).choice(n, count, replace=False, shuffle=False))
         rows = numbers if self.latents.rows is None else self.latents.rows[numbers]
         part = LatentSet.open(self.latents, rows)
-        return moments_of(part, self.settings.block, lambda _: None)
+        return moments_of(part, self._size, lambda _: None)
 
 
 @dataclass(frozen=True, eq=False)

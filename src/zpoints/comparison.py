@@ -86,7 +86,7 @@ def compare(
             f"A ({first.name}) has {first.dimension} components and B ({second.name}) {second.dimension}: "
             "only clouds with the same components can be compared"
         )
-    block = (settings or AnalysisSettings()).block
+    block = (settings or AnalysisSettings()).block_of(first.dimension)
     total = first.n + second.n
     with Meter() as meter, (progress or Silent()).task("compare", total, "vectors") as task:
         cloud_a = Cloud.read(first, block, np.random.default_rng([seed, 0]), task)

@@ -105,8 +105,9 @@ class TrainingSettings(Section):
 class AnalysisSettings(Section):
     """How the latent vectors are measured."""
 
-    block: Positive = 4096
-    """Vectors per block; the results do not depend on it."""
+    block: Literal["auto"] | Positive = "auto"
+    """Vectors per block; the results do not depend on it. ``auto`` is about a million numbers: 4,096 vectors of 256
+    components, and never fewer than 256 vectors or more than 65,536."""
     bin_width: Literal["auto"] | Width = "auto"
     """Width of the histograms' bins in the latent components' own units (the articles: 0.25); ``auto`` is Freedman
     and Diaconis' rule. Fits and verdicts do not depend on it: they use bins of 1/64 sigma."""
@@ -124,6 +125,10 @@ class AnalysisSettings(Section):
     factor times its FWHM."""
     trim_factor: Width = 1.7
     """The one that `pca_of = "trimmed"` uses; one of `trim_factors`."""
+
+    def block_of(self, dimension: int) -> int:
+        """Vectors of `dimension` components per block."""
+        return min(max((1 << 20) // dimension, 256), 1 << 16) if self.block == "auto" else self.block
 
     @model_validator(mode="after")
     def _factors_rise(self) -> Self:

@@ -11,6 +11,7 @@ from support import correlated, line
 from zpoints.analysis import Analysis, analyse
 from zpoints.config import AnalysisSettings
 from zpoints.errors import ArrayError
+from zpoints.measuring.planes import limit_for
 from zpoints.samplers import Normal
 
 
@@ -48,8 +49,14 @@ def test_a_component_twice():
     assert twice["r"] == pytest.approx(1)
     assert twice["rank"] == 15, "it has no figures, and comes last"
     assert found.summary["planes"]["z"]["degenerate"] == 1
-    assert "copies" in " ".join(found.summary["verdict"]) or "twice" in " ".join(found.summary["verdict"])
-    assert not found.summary["verdict"][0].startswith("A multivariate normal")
+    assert "1 plane holds one component twice" in " ".join(found.summary["verdict"])
+    # Normal all the same: in one dimension fewer.
+    assert found.summary["verdict"][0].startswith("A multivariate normal")
+
+
+def test_so_many_planes_that_chance_alone_finds_odd_ones():
+    assert limit_for(32_640) == 7.0
+    assert limit_for(4096 * 4095 // 2) > 8.5
 
 
 def test_a_constant_component():

@@ -62,7 +62,7 @@ def visible_sigma(n: int) -> float:
 def within_noise(summary: Summary) -> bool:
     """Whether no figure differs from those of a normal sample of the same size."""
     tables = [*summary["components"].values(), *summary["planes"].values()]
-    if any(table.get("not_normal", 0) or table.get("degenerate", 0) for table in tables):
+    if any(table.get("not_normal", 0) for table in tables):
         return False
     normality = summary["normality"]
     mardia = (normality["mardia"]["skewness"]["z"], normality["mardia"]["kurtosis"]["z"])
@@ -106,7 +106,8 @@ def _planes(summary: Summary) -> str:
         return ""
     agreement, outer = planes["figures"]["agreement"], planes["figures"]["coverage_3"]
     inner = planes["figures"]["coverage_1"]
-    copies = f" {planes['degenerate']} planes hold one component twice." if planes["degenerate"] else ""
+    alike = planes["degenerate"]
+    copies = f" {alike:,} plane{'s hold' if alike > 1 else ' holds'} one component twice." if alike else ""
     if not planes["not_normal"]:
         return (
             f"Planes: none of {planes['planes']:,} differs from a normal pair by more than noise; contours agree "
