@@ -17,6 +17,7 @@ from zpoints.analysis import Analysis, analyse
 from zpoints.config import AnalysisSettings
 from zpoints.errors import ArrayError
 from zpoints.latents import LatentSet
+from zpoints.statistics.margins import Margins
 from zpoints.statistics.measures import COVERAGE
 
 LEVELS = (1, 2, 2.5, 3)
@@ -245,9 +246,9 @@ def test_what_was_saved_is_loaded(analysis, tmp_path):
     assert_same(loaded, analysis, 0)
     with np.load(folder / "distribution.npz") as arrays:
         np.testing.assert_array_equal(arrays["mean"], analysis.distribution.mean)
-        core = {name for name in arrays.files if name.startswith("core_")}
-        assert set(arrays.files) - core == {"n", "mean", "covariance", "axes", "variance", "rank", "scale"}
-        assert len(core) == 8
+        more = {name for name in arrays.files if name.startswith(("core_", "margin_"))}
+        assert set(arrays.files) - more == {"n", "mean", "covariance", "axes", "variance", "rank", "scale"}
+        assert len(more) == 8 + len(Margins.names())
 
 
 @pytest.mark.parametrize(
@@ -407,7 +408,7 @@ def test_a_component_twice(tmp_path, sign):
     assert planes.loc[twice, "half_axis_minor"].max() < 1e-6
     assert planes.loc[~twice, list(COVERAGE)].notna().all(axis=None)
     assert found.summary["rank"] == 3
-    assert in_axes(found.planes, "pca").drop(columns="rank_correlation").notna().all(axis=None)
+    assert in_axes(found.planes, "pca").notna().all(axis=None)
     assert len(in_axes(found.planes, "pca")) == 3
 
 

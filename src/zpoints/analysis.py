@@ -5,10 +5,9 @@ components; the cuts, which need the fits; the principal axes; every plane of bo
 needs whitened vectors: distances, third moments, projections.
 """
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -19,17 +18,8 @@ from zpoints.distribution import Distribution
 from zpoints.errors import ArrayError
 from zpoints.latents import LatentSet
 from zpoints.measuring import normality, trimming
-from zpoints.measuring.components import component_summary, component_table, gaussian_fits
-from zpoints.measuring.passes import (
-    Advance,
-    First,
-    count_components,
-    cut,
-    first_reading,
-    moments_along,
-    moments_of,
-    rank_sums,
-)
+from zpoints.measuring.components import component_summary, component_table
+from zpoints.measuring.foundation import Measurement
 from zpoints.measuring.planes import measure_planes, plane_summary, rank_disagreements, readings
 from zpoints.measuring.region import region_summary
 from zpoints.measuring.verdict import verdict
@@ -37,19 +27,15 @@ from zpoints.measuring.views import View
 from zpoints.progress import Progress, Silent
 from zpoints.statistics.correlation import largest_off_diagonal, strongest_pairs
 from zpoints.statistics.ellipses import LEVELS, normal_coverage
-from zpoints.statistics.marginals import Histograms, fine_bins, fixed_bins
+from zpoints.statistics.marginals import Histograms
 from zpoints.statistics.measures import COVERAGE, FEWEST, Noise
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
-from zpoints.statistics.trimming import Core, Rings
 from zpoints.storage import atomic_path, load_npz, read_json, write_json, write_npz
 
-__all__ = ["Analysis", "analyse"]
+__all__ = ["Analysis", "analyse", "measure_distribution"]
 
 SHARES = (0.80, 0.90, 0.95)
-ALIGNED = 1e-12  # correlations after the transform; above, the axes are refined by what was measured
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +60,7 @@ class Analysis:
     histograms : the counts behind the number densities, by axes.
     directions : least normal directions that a projection pursuit found, worst first, in the latent components' own
         units: ``(z - mean) @ directions.T`` has standard deviation 1.
+    latents : where the vectors are, for samplers that need them; None after `load`.
     """
 
     summary: dict[str, Any]
@@ -83,6 +70,7 @@ class Analysis:
     distribution: Distribution
     histograms: dict[str, Histograms]
     directions: np.ndarray
+    latents: LatentSet | None = None
 
     def save(self, folder: Path) -> None:
         """Write analysis.json, three tables (.parquet), distribution.npz and histograms.npz."""
@@ -149,182 +137,94 @@ def analyse(
     """
     latents = LatentSet.open(source, rows)
     with Meter() as meter:
-        found = _Measurement(latents, settings or AnalysisSettings(), progress or Silent()).analysis()
+        found = _analysis(Measurement(latents, settings or AnalysisSettings(), progress or Silent()))
     found.summary.update(asdict(meter.cost))
     return found
 
 
-@dataclass(frozen=True, eq=False)
-class _Measurement:
-    """One analysis under way: what all its steps share."""
+def measure_distribution(source: Any, progress: Progress | None = None) -> Distribution:
+    """Only what samplers learn from: mean, covariance, principal axes, core and margins; no planes, no tests.
 
-    latents: LatentSet
-    settings: AnalysisSettings
-    progress: Progress
-
-    def analysis(self) -> Analysis:
-        size, n = self._size, self.latents.n
-        first = self._step("moments", 1, lambda advance: first_reading(self.latents, size, advance))
-        moments, whole = first.moments, _axes(_Chosen.of(first.moments), "covariance")
-        noise = Noise.simulate(n) if n >= FEWEST else None
-
-        view = View.of_components(self.latents, moments)
-        fine, drawn = self._histograms(view, self.settings.bin_width)
-        fits = gaussian_fits(fine, moments)
-        rings, ranks = self._step(
-            "cuts",
-            2,
-            lambda advance: (
-                cut(self.latents, fits.centre, fits.fwhm, self.settings.trim_factors, size, advance),
-                rank_sums(view, fine, size, advance),
-            ),
-        )
-        core = self._step(
-            "core",
-            trimming.CORE_STEPS,
-            lambda advance: trimming.find_core(self.latents, first.sample, size, advance),
-        )
-        chosen = self._chosen(first, rings, core.core)
-        pca, scores = self._principal_axes(chosen)
-        along = View.of_principal_axes(self.latents, pca, scores)
-        distribution = Distribution(chosen.n, chosen.mean, chosen.covariance, pca, core.core)
-
-        fine_pca, drawn_pca = self._histograms(along, self.settings.pca_bin_width)
-        spread = moments.std**2
-        components = [
-            component_table("z", moments, fine, spread / spread.sum()),
-            component_table("pca", scores, fine_pca, pca.explained_variance_ratio[: pca.rank]),
-        ]
-        planes = [
-            self._planes(view, noise, ranks.rank_correlation),
-            self._planes(along, noise, None),
-        ]
-        turned, cuts = trimming.turns(rings, whole)
-        turn_table = self._step(
-            "turns", 1, lambda advance: trimming.turn_table(self.latents, fits, cuts, size, advance)
-        )
-        shape = self._step(
-            "normality",
-            1,
-            lambda advance: normality.measure(self.latents, whole, first.sample, size, advance),
-        )
-        summary = {
-            **_overview(moments, pca, scores, whole),
-            "components": {table["axes"].iloc[0]: component_summary(table) for table in components},
-            "coverage": {
-                axes: _coverage_summary(table)
-                for axes, table in zip(("z", "pca"), planes, strict=True)
-                if moments.dimension > 1
-            },
-            "planes": {
-                axes: plane_summary(table, noise) for axes, table in zip(("z", "pca"), planes, strict=True)
-            },
-            "rank_disagreements": rank_disagreements(planes[0], n) if moments.dimension > 1 else [],
-            "trimming": {
-                "survivors": trimming.survivors(rings, moments, fits),
-                "turns": turned,
-                "core": trimming.core_summary(core, whole),
-            },
-            "normality": shape.summary,
-            "region": region_summary(whole, first.lengths, first.sample, shape.confirmed),
-            "pca": {"matrix": self.settings.pca, "of": self.settings.pca_of, "vectors": chosen.n},
-        }
-        summary["verdict"] = verdict(summary)
-        return Analysis(
-            summary=summary,
-            components=pd.concat(components, ignore_index=True),
-            planes=pd.concat([t for t in planes if len(t)] or planes[:1], ignore_index=True),
-            trimming=turn_table,
-            distribution=distribution,
-            histograms={"z": drawn, "pca": drawn_pca},
-            directions=(shape.directions / np.sqrt(whole.variance[: whole.rank])) @ whole.axes[: whole.rank],
-        )
-
-    @property
-    def _size(self) -> int:
-        return self.settings.block_of(self.latents.dimension)
-
-    def _step(self, label: str, times: int, work: Callable[[Advance], Result]) -> Result:
-        """One step that reads all vectors `times` times, with its own line of progress."""
-        with self.progress.task(label, times * self.latents.n, "vectors") as task:
-            return work(lambda amount: task.advance(amount))
-
-    def _histograms(self, view: View, width: float | str) -> tuple[Histograms, Histograms]:
-        """Fine histograms, and those to draw, of the width that was set or that the data choose."""
-        bins = [fine_bins(view.dimension)]
-        if isinstance(width, float):
-            try:
-                bins.append(fixed_bins(view.mean, view.std, width))
-            except ValueError as error:
-                raise ArrayError(f'{self.latents.name}: {error}; choose a larger one, or "auto"') from error
-        found = self._step(
-            f"{view.axes} axes", 1, lambda advance: count_components(view, bins, self._size, advance)
-        )
-        fine = found[0]
-        return fine, found[1] if len(found) > 1 else fine.merged(fine.chosen_factor())
-
-    def _planes(self, view: View, noise: Noise | None, rank_correlation: np.ndarray | None) -> pd.DataFrame:
-        return self._step(
-            f"{view.axes} planes",
-            readings(view),
-            lambda advance: measure_planes(view, noise, self._size, rank_correlation, advance),
-        )
-
-    def _principal_axes(self, chosen: "_Chosen") -> tuple[PCA, Moments]:
-        """The axes, and the moments along them, measured on the vectors."""
-        pca = _axes(chosen, self.settings.pca)
-        scores = self._along(pca)
-        if self.settings.pca_of == "all" and largest_off_diagonal(scores.pearson) > ALIGNED:
-            pca = pca.refined(scores)
-            scores = self._along(pca)
-        return pca, scores
-
-    def _along(self, pca: PCA) -> Moments:
-        return self._step("pca", 1, lambda advance: moments_along(self.latents, pca, self._size, advance))
-
-    def _chosen(self, first: First, rings: Rings, core: Core | None) -> "_Chosen":
-        """The vectors that decide the principal axes."""
-        of, name = self.settings.pca_of, self.latents.name
-        if of == "trimmed":
-            left = rings.moments(self.settings.trim_factors.index(self.settings.trim_factor))
-            if left is None:
-                raise ArrayError(
-                    f"{name}: the cut at factor {self.settings.trim_factor:g} leaves no vectors for the principal "
-                    "axes; choose a larger factor"
-                )
-            return _Chosen.of(left)
-        if of == "core":
-            if core is None:
-                raise ArrayError(f'{name}: no robust core was found; set analysis.pca_of to "all"')
-            return _Chosen(core.kept, core.mean, core.covariance)
-        if of == "sample" and self.settings.pca_sample < self.latents.n:
-            return _Chosen.of(self._sampled())
-        return _Chosen.of(first.moments)
-
-    def _sampled(self) -> Moments:
-        count, n = self.settings.pca_sample, self.latents.n
-        numbers = np.sort(np.random.default_rng(0).choice(n, count, replace=False, shuffle=False))
-        rows = numbers if self.latents.rows is None else self.latents.rows[numbers]
-        part = LatentSet.open(self.latents, rows)
-        return moments_of(part, self._size, lambda _: None)
+    Equal to `analyse(source).distribution`, in a fraction of the time. Parameters and errors as there.
+    """
+    latents = LatentSet.open(source)
+    return Measurement(latents, AnalysisSettings(), progress or Silent()).foundation().distribution
 
 
-@dataclass(frozen=True, eq=False)
-class _Chosen:
-    """What the principal axes are made of."""
+def _analysis(measurement: Measurement) -> Analysis:
+    """Everything, step by step."""
+    latents, settings, size = measurement.latents, measurement.settings, measurement.size
+    n, f = latents.n, measurement.foundation()
+    first, view, along, fits, rings = f.first, f.view, f.along, f.fits, f.rings
+    moments, whole = first.moments, f.whole
+    pca, scores, core = f.distribution.pca, f.scores, f.core
+    noise = Noise.simulate(n) if n >= FEWEST else None
+    spread = moments.std**2
+    components = [
+        component_table("z", moments, f.fine, spread / spread.sum()),
+        component_table("pca", scores, f.fine_pca, pca.explained_variance_ratio[: pca.rank]),
+    ]
+    margins = f.distribution.margins
+    assert margins is not None, "the foundation has them"
+    planes = [
+        _planes(measurement, view, noise, measurement.ranks(view, f.fine)),
+        _planes(measurement, along, noise, margins.axes_rank_correlation),
+    ]
+    turned, cuts = trimming.turns(rings, whole)
+    turn_table = measurement.step(
+        "turns", 1, lambda advance: trimming.turn_table(latents, fits, cuts, size, advance)
+    )
+    shape = measurement.step(
+        "normality",
+        1,
+        lambda advance: normality.measure(latents, whole, first.sample, size, advance),
+    )
+    summary = {
+        **_overview(moments, pca, scores, whole),
+        "components": {table["axes"].iloc[0]: component_summary(table) for table in components},
+        "coverage": {
+            axes: _coverage_summary(table)
+            for axes, table in zip(("z", "pca"), planes, strict=True)
+            if moments.dimension > 1
+        },
+        "planes": {
+            axes: plane_summary(table, noise) for axes, table in zip(("z", "pca"), planes, strict=True)
+        },
+        "rank_disagreements": rank_disagreements(planes[0], n) if moments.dimension > 1 else [],
+        "trimming": {
+            "survivors": trimming.survivors(rings, moments, fits),
+            "turns": turned,
+            "core": trimming.core_summary(core, whole),
+        },
+        "normality": shape.summary,
+        "region": region_summary(whole, first.lengths, first.sample, shape.confirmed),
+        "pca": {
+            "matrix": settings.pca,
+            "of": settings.pca_of,
+            "vectors": f.distribution.n,
+        },
+    }
+    summary["verdict"] = verdict(summary)
+    return Analysis(
+        summary=summary,
+        components=pd.concat(components, ignore_index=True),
+        planes=pd.concat([t for t in planes if len(t)] or planes[:1], ignore_index=True),
+        trimming=turn_table,
+        distribution=f.distribution,
+        histograms={"z": f.drawn, "pca": f.drawn_pca},
+        directions=(shape.directions / np.sqrt(whole.variance[: whole.rank])) @ whole.axes[: whole.rank],
+        latents=latents,
+    )
 
-    n: int
-    mean: np.ndarray
-    covariance: np.ndarray
 
-    @classmethod
-    def of(cls, moments: Moments) -> Self:
-        return cls(moments.n, moments.mean, moments.covariance)
-
-
-def _axes(of: _Chosen, matrix: str) -> PCA:
-    axes = PCA.of if matrix == "covariance" else PCA.of_pearson
-    return axes(of.mean, of.covariance, of.n)
+def _planes(
+    measurement: Measurement, view: View, noise: Noise | None, rank_correlation: np.ndarray | None
+) -> pd.DataFrame:
+    return measurement.step(
+        f"{view.axes} planes",
+        readings(view),
+        lambda advance: measure_planes(view, noise, measurement.size, rank_correlation, advance),
+    )
 
 
 def _overview(moments: Moments, pca: PCA, scores: Moments, whole: PCA) -> dict[str, Any]:

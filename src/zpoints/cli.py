@@ -189,22 +189,44 @@ def sample(
         Path, typer.Argument(help="A folder that `zpoints analyse` made, or its distribution.npz.")
     ],
     out: Annotated[Path, typer.Argument(help="Folder for z.npy.")],
-    method: Annotated[str, typer.Option(help="normal, ellipse or independent.")] = "normal",
+    method: Annotated[
+        str,
+        typer.Option(
+            help="uniform, interval, independent, normal, core, ellipse, ellipse-pairs, mixture, kernel, copula, "
+            "elliptical or resample."
+        ),
+    ] = "normal",
     count: Annotated[int, typer.Option(help="Number of vectors.", min=1)] = 64,
-    sigma: Annotated[float, typer.Option(help="Level of the ellipses, for `ellipse`.")] = 3.0,
+    sigma: Annotated[
+        float, typer.Option(help="Level of the ellipses, for `ellipse` and `ellipse-pairs`.")
+    ] = 3.0,
+    temperature: Annotated[float, typer.Option(help="Below 1 nearer to where vectors are dense.")] = 1.0,
+    latents: Annotated[
+        Path | None, typer.Option(help="The vectors themselves, for mixture, kernel and resample.")
+    ] = None,
+    index: Annotated[
+        Path | None, typer.Option(help="index.parquet of their pictures, to choose a split.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="With --index: train, val or test.")] = "train",
     seed: Annotated[int, typer.Option(help="The same seed gives the same vectors.", min=0)] = 0,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Draw new latent vectors."""
     from zpoints.config import Settings
+    from zpoints.images.index import rows_of_split
+    from zpoints.latents import LatentSet
     from zpoints.pipeline import sample_to_folder
+    from zpoints.samplers import by_name
+    from zpoints.samplers.points import Points
 
-    checked = Settings.of(
-        {"samples": {"methods": [method], "count": count, "sigma": sigma}}, "sample"
-    ).samples
-    distribution = source / "distribution.npz" if source.is_dir() else source
-    sample_to_folder(distribution, out, checked.methods[0], count, sigma, seed)
+    chosen = {"methods": [method], "count": count, "sigma": sigma, "temperature": temperature}
+    Settings.of({"samples": chosen}, "sample")
+    vectors = None
+    if latents is not None:
+        vectors = LatentSet.open(latents, rows_of_split(index, split) if index else None)
+    points = Points.of(source / "distribution.npz" if source.is_dir() else source, vectors)
+    sample_to_folder(points, out, by_name(method, sigma, temperature), count, seed)
     _done(quiet, f"{count:,} vectors in {out / 'z.npy'}")
 
 

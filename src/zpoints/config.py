@@ -30,7 +30,20 @@ __all__ = [
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Width = Annotated[float, Field(gt=0)]
-SamplerName = Literal["normal", "ellipse", "independent"]
+SamplerName = Literal[
+    "uniform",
+    "interval",
+    "independent",
+    "normal",
+    "core",
+    "ellipse",
+    "ellipse-pairs",
+    "mixture",
+    "kernel",
+    "copula",
+    "elliptical",
+    "resample",
+]
 
 
 class Section(BaseModel):
@@ -144,11 +157,13 @@ class AnalysisSettings(Section):
 class SampleSettings(Section):
     """New latent vectors."""
 
-    methods: tuple[SamplerName, ...] = ("normal", "ellipse", "independent")
+    methods: tuple[SamplerName, ...] = ("normal", "ellipse", "mixture", "independent")
     count: Positive = 256
     """Vectors (and pictures) per method."""
     sigma: Annotated[float, Field(gt=0)] = 3.0
-    """Level k of the confidence ellipses that `ellipse` stays inside."""
+    """Level k of the confidence ellipses that `ellipse` and `ellipse-pairs` stay inside."""
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    """Below 1 nearer to where latent vectors are dense, above 1 farther out."""
 
 
 class ReportSettings(Section):

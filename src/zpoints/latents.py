@@ -107,6 +107,17 @@ class LatentSet:
                 f"{self.name}: cannot be read to its end ({_first_line(error)}); write the file anew"
             ) from error
 
+    def some(self, count: int, seed: int) -> Self:
+        """At most `count` of the vectors, drawn at random without repetition, in their order."""
+        if count >= self.n:
+            return self
+        numbers = np.sort(np.random.default_rng(seed).choice(self.n, count, replace=False, shuffle=False))
+        return type(self)(self.name, self.reader, numbers if self.rows is None else self.rows[numbers])
+
+    def array(self) -> Float[np.ndarray, "n d"]:
+        """All vectors, float64, in memory."""
+        return np.concatenate([np.asarray(block, np.float64) for block in self.blocks(4096)])
+
     def columns(self, chosen: list[int], size: int = 16384) -> Float[np.ndarray, "n c"]:
         """The values of a few components of all vectors, float64, in memory."""
         return np.concatenate([np.asarray(block[:, chosen], np.float64) for block in self.blocks(size)])

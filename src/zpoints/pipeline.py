@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from zpoints.errors import StageError
 from zpoints.latents import LatentSet
 from zpoints.progress import Progress, Silent
 from zpoints.storage import fingerprint, read_json, write_json
+
+if TYPE_CHECKING:
+    from zpoints.samplers import Sampler
 
 __all__ = ["STAGES", "Run", "decode_to_folder", "run_stages", "sample_to_folder", "train_to_folder"]
 
@@ -165,11 +168,17 @@ def _analyse(run: Run, key: str, progress: Progress) -> dict[str, Any]:
 
 
 def _sample(run: Run, key: str, progress: Progress) -> dict[str, Any]:
+    from zpoints.images.store import ImageStore
+    from zpoints.samplers import by_name
+    from zpoints.samplers.points import Points
+
     s = run.settings.samples
+    vectors = LatentSet.open(run.latents, ImageStore.open(run.images).rows("train"))
+    points = Points.of(run.analysis / "distribution.npz", vectors)
     with progress.task("sample", len(s.methods) * s.count, "vectors") as task:
         for method in s.methods:
-            distribution = run.analysis / "distribution.npz"
-            sample_to_folder(distribution, run.samples(method), method, s.count, s.sigma, run.settings.seed)
+            sampler = by_name(method, s.sigma, s.temperature)
+            sample_to_folder(points, run.samples(method), sampler, s.count, run.settings.seed)
             task.advance(s.count, method)
     return {"vectors": len(s.methods) * s.count}
 
@@ -232,14 +241,12 @@ def train_to_folder(settings: Settings, images: Path, out: Path, progress: Progr
     save_sheet(out / "reconstructions.png", in_turn(originals, rebuilt, SHEET_COLUMNS), SHEET_COLUMNS)
 
 
-def sample_to_folder(
-    source: Any, out: Path, method: SamplerName, count: int, sigma: float, seed: int
-) -> None:
-    """Fit one sampler on an analysis, a distribution.npz or vectors, and write ``z.npy`` (count, d) float32."""
-    from zpoints.samplers import by_name
+def sample_to_folder(source: Any, out: Path, sampler: "Sampler", count: int, seed: int) -> None:
+    """Fit a sampler; write ``sampler.npz``, and ``z.npy`` (count, d) float32. For `source` see `Sampler.fit`."""
     from zpoints.storage import write_npy
 
-    write_npy(out / "z.npy", by_name(method, sigma).fit(source).sample(count, seed))
+    sampler.fit(source).save(out / "sampler.npz")
+    write_npy(out / "z.npy", sampler.sample(count, seed))
 
 
 def decode_to_folder(

@@ -169,3 +169,41 @@ def test_a_level_that_makes_no_sense_is_refused(sigma):
     with pytest.raises(UsageError) as refused:
         Ellipse(sigma=sigma)
     assert "positive" in line(refused.value)
+
+
+def standardised(sampler: Ellipse, n: int) -> np.ndarray:
+    z = sampler.sample(n, seed=1).astype(float)
+    return sampler.distribution_.pca.whiten(z)
+
+
+def test_the_articles_scheme_depends_on_the_order():
+    """Reference figures of the sequential scheme with uniform draws, d = 256 (METHOD.md, section 3)."""
+    d = 256
+    whole = Distribution.of(Moments.of(correlated(600, d)))
+    u = standardised(Ellipse(3.0, order="variance", draws="uniform").fit(whole), 20_000)
+    std = u.std(axis=0)
+    np.testing.assert_allclose(std[:3], [3 / np.sqrt(3), np.sqrt(2), 1.27], rtol=0.02)
+    assert std[-1] == pytest.approx(1.04, abs=0.02)
+    assert np.linalg.norm(u, axis=1).mean() / np.sqrt(d) == pytest.approx(1.03, abs=0.01)
+    assert within_all(u[:50], 3 * (1 + 1e-5)).all()
+    narrow = standardised(Ellipse(2.0, order="variance", draws="uniform").fit(whole), 4000)
+    assert np.linalg.norm(narrow, axis=1).mean() / np.sqrt(d) == pytest.approx(0.69, abs=0.01)
+    mixed = standardised(Ellipse(3.0, order="random", draws="uniform").fit(whole), 20_000).std(axis=0)
+    assert np.ptp(mixed) < 0.05 * mixed.mean()
+
+
+def test_truncated_normal_draws_one_after_the_other():
+    whole = Distribution.of(Moments.of(correlated(600, 3)))
+    u = standardised(Ellipse(2.0, order="variance").fit(whole), 50_000)
+    truncated = scipy.stats.truncnorm(-2, 2)
+    assert scipy.stats.kstest(u[:, 0], truncated.cdf).statistic < 0.008
+    assert u[:, 1].std() < u[:, 0].std()
+
+
+@pytest.mark.parametrize(
+    "settings", [{"order": "best"}, {"draws": "cubic"}, {"order": "exact", "draws": "uniform"}]
+)
+def test_impossible_schemes_are_refused(settings):
+    with pytest.raises(UsageError) as refused:
+        Ellipse(**settings)
+    assert "Ellipse:" in line(refused.value)

@@ -126,18 +126,26 @@ def moments_of(latents: LatentSet, size: int, advance: Advance) -> Moments:
     return total(parts())
 
 
-def moments_along(latents: LatentSet, pca: PCA, size: int, advance: Advance) -> Moments:
-    """Moments of the coordinates along the leading `rank` principal axes, measured on the vectors themselves."""
+def moments_along(latents: LatentSet, pca: PCA, size: int, advance: Advance) -> tuple[Moments, Radii]:
+    """Moments of the coordinates along the leading `rank` principal axes, and Mahalanobis distances in them.
 
-    def parts() -> Iterable[Moments]:
-        def measure(block: np.ndarray) -> Moments:
-            return Moments.of(pca.transform(block, 0, pca.rank))
+    Measured on the vectors themselves.
+    """
+    sigma = np.sqrt(pca.variance[: pca.rank])
 
-        for part in in_order(measure, latents.blocks(size), _bytes(latents, size)):
-            yield part
-            advance(part.n)
+    def measure(block: np.ndarray) -> tuple[Moments, Radii]:
+        along = pca.transform(block, 0, pca.rank)
+        return Moments.of(along), Radii.of(along / sigma)
 
-    return total(parts())
+    moments: Moments | None = None
+    radii: Radii | None = None
+    for part, distances in in_order(measure, latents.blocks(size), _bytes(latents, size)):
+        moments = part if moments is None else moments + part
+        radii = distances if radii is None else radii + distances
+        advance(part.n)
+    assert moments is not None
+    assert radii is not None
+    return moments, radii
 
 
 def count_components(

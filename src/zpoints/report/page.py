@@ -28,11 +28,21 @@ __all__ = ["write_report"]
 AGAINST = 8  # planes of the first principal axis
 
 SAMPLER_TEXTS: dict[SamplerName, str] = {
-    "normal": "Drawn from the multivariate normal distribution with the measured mean and full covariance.",
-    "ellipse": "The same normal law, given that the vector lies inside the {sigma:g} sigma ellipses of all pairs of "
-    "PCA axes at once: drawn exactly, without rejection and without an order of the components.",
+    "uniform": "Every component uniform in the same box around the origin, as one would draw without a look.",
+    "interval": "Every component uniform in an interval of its own, read off its number density; no correlations.",
     "independent": "Every component from its own Gaussian, correlations ignored: each density is right, and the "
     "vectors still miss the region that the Decoder knows. This is what goes wrong.",
+    "normal": "Drawn from the multivariate normal distribution with the measured mean and full covariance.",
+    "core": "The inner half of the normal distribution of the robust core: outliers and flanks left out.",
+    "ellipse": "The normal law, given that the vector lies inside the {sigma:g} sigma ellipses of all pairs of "
+    "PCA axes at once: drawn exactly, without rejection and without an order of the components.",
+    "ellipse-pairs": "Inside the {sigma:g} sigma ellipses of all pairs of latent components, without a PCA: all that "
+    "one knows who looks at planes only.",
+    "mixture": "A mixture of normal distributions with full covariances, as many as describe held-out vectors best.",
+    "kernel": "A training vector, drawn towards the mean, with normal noise around it; near copies if that is small.",
+    "copula": "The measured density along every principal axis, joined by a normal copula.",
+    "elliptical": "The normal law's directions, and the measured law of the distances from the centre.",
+    "resample": "Training vectors themselves, decoded: no generator, the floor that the others are compared with.",
 }
 
 

@@ -1,23 +1,60 @@
 """Samplers: draw new latent vectors where the z-points lie.
 
 All follow scikit-learn's conventions: constructor arguments are settings, ``fit`` learns and returns self, learnt
-attributes end in an underscore, ``sample(n, seed)`` draws.
+attributes end in an underscore, ``sample(n, seed)`` draws, ``score_samples`` is the log density.
 """
 
-from zpoints.config import SamplerName
 from zpoints.samplers.base import Sampler
+from zpoints.samplers.boxes import Interval, Uniform
 from zpoints.samplers.ellipse import Ellipse
+from zpoints.samplers.ellipse_pairs import EllipsePairs
 from zpoints.samplers.independent import Independent
-from zpoints.samplers.normal import Normal
+from zpoints.samplers.kernel import Kernel, Resample
+from zpoints.samplers.margins import Copula, Elliptical
+from zpoints.samplers.mixture import Mixture
+from zpoints.samplers.normal import Core, Normal
 
-__all__ = ["Ellipse", "Independent", "Normal", "Sampler", "by_name"]
+__all__ = [
+    "SAMPLERS",
+    "Copula",
+    "Core",
+    "Ellipse",
+    "EllipsePairs",
+    "Elliptical",
+    "Independent",
+    "Interval",
+    "Kernel",
+    "Mixture",
+    "Normal",
+    "Resample",
+    "Sampler",
+    "Uniform",
+    "by_name",
+]
+
+SAMPLERS: dict[str, type[Sampler]] = {
+    sampler.name: sampler
+    for sampler in (
+        Uniform,
+        Interval,
+        Independent,
+        Normal,
+        Core,
+        Ellipse,
+        EllipsePairs,
+        Mixture,
+        Kernel,
+        Copula,
+        Elliptical,
+        Resample,
+    )
+}
+"""All samplers by name."""
 
 
-def by_name(name: SamplerName, sigma: float) -> Sampler:
+def by_name(name: str, sigma: float = 3.0, temperature: float = 1.0) -> Sampler:
     """The sampler that the settings call `name`; `sigma` is the level of the ellipses."""
-    samplers: dict[SamplerName, Sampler] = {
-        "normal": Normal(),
-        "ellipse": Ellipse(sigma=sigma),
-        "independent": Independent(),
-    }
-    return samplers[name]
+    kind = SAMPLERS[name]
+    if issubclass(kind, Ellipse | EllipsePairs):
+        return kind(sigma=sigma, temperature=temperature)
+    return kind(temperature=temperature)

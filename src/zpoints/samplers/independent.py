@@ -15,12 +15,13 @@ class Independent(Sampler):
     ignored, so nearly every vector lies outside of the region that the Decoder knows.
     """
 
-    def score_samples(self, z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
-        """Logarithm of the product of the components' normal densities at each vector."""
-        std = self._learnt().std
-        u = (np.asarray(z, np.float64) - self.distribution_.mean) / std
-        return -0.5 * (u**2).sum(axis=1) - np.log(std).sum() - 0.5 * u.shape[1] * np.log(2 * np.pi)
+    name = "independent"
 
     def _draw(self, n: int, random: np.random.Generator) -> Float[np.ndarray, "n d"]:
-        d = self.distribution_.dimension
-        return self.distribution_.mean + self.distribution_.std * random.standard_normal((n, d))
+        std = self.distribution_.std * self.temperature
+        return self.distribution_.mean + std * random.standard_normal((n, len(std)))
+
+    def _log_density(self, z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
+        std = self.distribution_.std * self.temperature
+        u = (z - self.distribution_.mean) / std
+        return -0.5 * (u**2).sum(axis=1) - np.log(std).sum() - 0.5 * u.shape[1] * np.log(2 * np.pi)

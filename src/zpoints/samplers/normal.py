@@ -1,15 +1,19 @@
-"""The multivariate normal distribution with the z-points' mean and full covariance."""
+"""The multivariate normal distribution with the z-points' mean and full covariance, whole or cut at a radius."""
 
 import numpy as np
 from jaxtyping import Float
+from scipy.special import gammainc, gammaincinv
 
+from zpoints.errors import UsageError
 from zpoints.samplers.base import Sampler
+from zpoints.samplers.points import Points
+from zpoints.statistics.pca import PCA
 
-__all__ = ["Normal"]
+__all__ = ["Core", "Normal"]
 
 
 class Normal(Sampler):
-    r"""Draws :math:`z \sim N(\mu, \Sigma)`, with the measured mean and covariance.
+    r"""Draws :math:`z \sim N(\mu, T^2 \Sigma)`, with the measured mean and covariance, and the temperature T.
 
     References
     ----------
@@ -17,9 +21,55 @@ class Normal(Sampler):
     (ICLR 2020), https://arxiv.org/abs/1903.12436: density estimation after training, with one normal.
     """
 
-    def score_samples(self, z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
-        """Logarithm of the normal density at each vector."""
-        return self._whitened(z)[1]
+    name = "normal"
 
     def _draw(self, n: int, random: np.random.Generator) -> Float[np.ndarray, "n d"]:
         return self._unwhitened(random.standard_normal((n, self.distribution_.pca.rank)))
+
+    def _log_density(self, z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
+        return self._whitened(z)[1]
+
+
+class Core(Sampler):
+    r"""Draws from the normal distribution inside the Mahalanobis radius D. Exact, without rejection.
+
+    A uniform direction, and the squared radius from the chi-square law cut at :math:`D^2`, by its inverse
+    distribution function. Mean and covariance are those of the robust core, where one was found: outliers and heavy
+    flanks do not widen it.
+
+    Parameters
+    ----------
+    share : the share of the normal distribution inside D, in (0, 1].
+    temperature : multiplies distances from the centre, so that D grows with it.
+
+    Attributes
+    ----------
+    radius_ : D at temperature 1.
+    """
+
+    name = "core"
+
+    def __init__(self, share: float = 0.5, *, temperature: float = 1.0) -> None:
+        super().__init__(temperature=temperature)
+        if not 0 < share <= 1:
+            raise UsageError(f"Core: share={share}; it must lie in (0, 1]")
+        self.share = share
+
+    def _learn(self, points: Points) -> None:
+        core = self.distribution_.core
+        self._pca: PCA = self.distribution_.pca if core is None else core.pca
+        self.radius_ = float(np.sqrt(2 * gammaincinv(self._pca.rank / 2, self.share)))
+
+    def _draw(self, n: int, random: np.random.Generator) -> Float[np.ndarray, "n d"]:
+        half = self._pca.rank / 2
+        direction = random.standard_normal((n, self._pca.rank))
+        square = 2 * gammaincinv(half, gammainc(half, self.radius_**2 / 2) * random.random(n))
+        direction *= (np.sqrt(square) / np.linalg.norm(direction, axis=1))[:, None]
+        return self._unwhitened(direction, self._pca)
+
+    def _log_density(self, z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
+        u, log_normal = self._whitened(z, self._pca)
+        inside = (u**2).sum(axis=1) <= self.radius_**2
+        return np.where(
+            inside, log_normal - np.log(gammainc(self._pca.rank / 2, self.radius_**2 / 2)), -np.inf
+        )

@@ -1,0 +1,136 @@
+"""Close to the training vectors: the smoothed bootstrap, and the vectors themselves."""
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import logsumexp
+
+from zpoints.errors import UsageError
+from zpoints.samplers.base import Sampler, log_volume
+from zpoints.samplers.points import Points
+
+__all__ = ["Kernel", "Resample"]
+
+WIDTHS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+JUDGES = 1000  # held-out vectors that choose among them
+PART = 1024  # vectors whose distances to all others are in memory at a time
+
+
+class _FromVectors(Sampler):
+    """Keeps whitened vectors `points_`, at most `most` of them, drawn at random."""
+
+    needs_vectors = True
+
+    def __init__(self, most: int = 20_000, seed: int = 0, *, temperature: float = 1.0) -> None:
+        super().__init__(temperature=temperature)
+        if most < 2:
+            raise UsageError(f"{type(self).__name__}: most={most}; it must keep at least 2 vectors")
+        self.most, self.seed = most, seed
+
+    def _learn(self, points: Points) -> None:
+        assert points.vectors is not None, "fit has seen to it"
+        kept = points.vectors.some(self.most, self.seed).array()
+        self.points_ = self.distribution_.pca.whiten(kept).astype(np.float32)
+
+    def _state(self) -> dict[str, np.ndarray]:
+        return super()._state() | {"points": self.points_}
+
+    def _restore(self, arrays: dict[str, np.ndarray]) -> None:
+        self._restore_distribution(arrays)
+        self.points_ = arrays["points"]
+
+
+class Kernel(_FromVectors):
+    r"""The smoothed bootstrap: a training vector, drawn towards the mean, and normal noise around it.
+
+    .. math:: z = \mu + \sqrt{1 - h^2} (z_i - \mu) + h \Sigma^{1/2} e, \qquad e \sim N(0, I)
+
+    The factor in front keeps the covariance, which the noise alone would widen. A small h copies; h = 1 is the
+    normal distribution.
+
+    Parameters
+    ----------
+    width : h in (0, 1], or ``"auto"``: the one that describes held-out vectors best.
+    most : so many vectors are kept, drawn at random.
+    seed : of that draw.
+    temperature : multiplies the distances from the mean.
+
+    References
+    ----------
+    B. Silverman, G. Young, The bootstrap: to smooth or not to smooth? Biometrika 74 (1987),
+    https://doi.org/10.1093/biomet/74.3.469
+    M. West, Approximating posterior distributions by mixtures, Journal of the Royal Statistical Society B 55
+    (1993), https://doi.org/10.1111/j.2517-6161.1993.tb01911.x: the shrinkage.
+    """
+
+    name = "kernel"
+
+    def __init__(
+        self, width: float | str = "auto", most: int = 20_000, seed: int = 0, *, temperature: float = 1.0
+    ) -> None:
+        super().__init__(most, seed, temperature=temperature)
+        if width != "auto" and not (isinstance(width, int | float) and 0 < width <= 1):
+            raise UsageError(f'Kernel: width={width!r}; it must lie in (0, 1], or be "auto"')
+        self.width = width
+
+    def _learn(self, points: Points) -> None:
+        super()._learn(points)
+        self.width_ = self._best_width() if self.width == "auto" else float(self.width)
+
+    def _best_width(self) -> float:
+        held = min(JUDGES, len(self.points_) // 4)
+        if held < 1:
+            return 1.0
+        judges, fitted = self.points_[:held], self.points_[held:]
+        scores = [_log_kernel(judges, fitted, width).mean() for width in WIDTHS]
+        return WIDTHS[int(np.argmax(scores))]
+
+    def _draw(self, n: int, random: np.random.Generator) -> Float[np.ndarray, "n d"]:
+        chosen = self.points_[random.integers(len(self.points_), size=n)]
+        noise = random.standard_normal(chosen.shape)
+        return self._unwhitened(np.sqrt(1 - self.width_**2) * chosen + self.width_ * noise)
+
+    def _log_density(self, z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
+        u = self._spanned(z) / self.temperature
+        volume = log_volume(self.distribution_.pca) + u.shape[1] * np.log(self.temperature)
+        return _log_kernel(u, self.points_, self.width_) - volume
+
+    def _state(self) -> dict[str, np.ndarray]:
+        return super()._state() | {"width": np.asarray(self.width_)}
+
+    def _restore(self, arrays: dict[str, np.ndarray]) -> None:
+        super()._restore(arrays)
+        self.width_ = float(arrays["width"])
+
+
+class Resample(_FromVectors):
+    """Draws the training vectors themselves: no generator, but the floor that the others are compared with.
+
+    Parameters
+    ----------
+    most : so many vectors are kept, drawn at random.
+    seed : of that draw.
+    temperature : multiplies the distances from the mean.
+    """
+
+    name = "resample"
+
+    def _draw(self, n: int, random: np.random.Generator) -> Float[np.ndarray, "n d"]:
+        return self._unwhitened(self.points_[random.integers(len(self.points_), size=n)].astype(np.float64))
+
+    def _log_density(self, z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
+        raise UsageError("Resample: single vectors have no density")
+
+
+def _log_kernel(
+    u: Float[np.ndarray, "n r"], points: Float[np.ndarray, "m r"], width: float
+) -> Float[np.ndarray, " n"]:
+    """Logarithm of the mean of normal kernels around the points, drawn towards the origin."""
+    r = u.shape[1]
+    centres = np.sqrt(1 - width * width) * points.astype(np.float64)
+    lengths = (centres**2).sum(axis=1)
+    found = np.empty(len(u))
+    for start in range(0, len(u), PART):
+        part = np.asarray(u[start : start + PART], np.float64)
+        square = (part**2).sum(axis=1)[:, None] - 2 * part @ centres.T + lengths
+        found[start : start + PART] = logsumexp(-0.5 * np.maximum(square, 0) / width**2, axis=1)
+    return found - np.log(len(points)) - r * np.log(width) - 0.5 * r * np.log(2 * np.pi)

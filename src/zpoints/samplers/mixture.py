@@ -1,0 +1,180 @@
+"""A mixture of multivariate normal distributions: what RAE fits to a trained autoencoder's latent vectors."""
+
+from collections.abc import Callable
+from functools import reduce
+from operator import add
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from zpoints.errors import UsageError
+from zpoints.parallel import in_order
+from zpoints.samplers.base import Sampler, log_volume
+from zpoints.samplers.points import Points
+from zpoints.statistics.mixtures import Mixture as Law
+from zpoints.statistics.mixtures import MixtureSums
+
+__all__ = ["Mixture"]
+
+CANDIDATES = (1, 2, 5, 10, 20, 40)
+PRIORS = (0.001, 0.05, 0.3, 1.0)  # times the number of dimensions
+TRIAL = 20_000  # vectors on which the number of components and the prior are chosen
+HELD_OUT = 0.1  # of them, on which they are judged
+SETTLED = 1e-4  # gain of an iteration in nats a vector, from which on it goes no further
+BLOCK = 4096
+TRIAL_ITERATIONS = 25
+
+
+class Mixture(Sampler):
+    r"""Draws from a mixture of k normal distributions with full covariances, fitted by EM.
+
+    Fitted in whitened principal axes, where a prior of :math:`\nu` vectors' worth of the unit covariance shrinks
+    each component towards the whole cloud. Their number and the prior are those that describe held-out vectors best.
+    Reads the vectors block by block, on all cores; memory does not grow with their number.
+
+    Parameters
+    ----------
+    components : k, or ``"auto"``.
+    prior : :math:`\nu` over the number of dimensions, or ``"auto"``.
+    iterations : at most so many passes.
+    seed : of the start and of the vectors held out.
+    temperature : multiplies the distances from each component's mean.
+
+    Attributes
+    ----------
+    mixture_ : weights, means and covariances in whitened principal axes.
+    log_likelihood_ : mean logarithm of the density of the vectors of the fit, there.
+
+    References
+    ----------
+    P. Ghosh, M. Sajjadi, A. Vergari, M. Black, B. Schoelkopf, From Variational to Deterministic Autoencoders
+    (ICLR 2020), https://arxiv.org/abs/1903.12436
+    """
+
+    name = "mixture"
+    needs_vectors = True
+
+    def __init__(
+        self,
+        components: int | str = "auto",
+        prior: float | str = "auto",
+        iterations: int = 100,
+        seed: int = 0,
+        *,
+        temperature: float = 1.0,
+    ) -> None:
+        super().__init__(temperature=temperature)
+        if components != "auto" and not (isinstance(components, int) and components >= 1):
+            raise UsageError(f'Mixture: components={components!r}; a whole number from 1 on, or "auto"')
+        if prior != "auto" and not (isinstance(prior, int | float) and prior > 0):
+            raise UsageError(f'Mixture: prior={prior!r}; it must be positive, or "auto"')
+        self.components, self.prior, self.iterations, self.seed = components, prior, iterations, seed
+
+    def _learn(self, points: Points) -> None:
+        assert points.vectors is not None, "fit has seen to it"
+        pca, latents = self.distribution_.pca, points.vectors
+        trial = pca.whiten(latents.some(TRIAL, self.seed).array())
+        std = np.sqrt(pca.variance[: pca.rank])
+        k, prior = self._choose(trial, std)
+        memory = 8 * BLOCK * (3 * latents.dimension + k * pca.rank)
+
+        def one_pass(law: Law) -> MixtureSums:
+            work = in_order(lambda b: MixtureSums.of(pca.whiten(b), law), latents.blocks(BLOCK), memory)
+            return reduce(add, work)
+
+        start = _start(trial, std, k, prior, self.seed)
+        self.mixture_, self.log_likelihood_ = _climb(one_pass, start, prior, self.iterations)
+
+    def _choose(self, trial: Float[np.ndarray, "m r"], std: Float[np.ndarray, " r"]) -> tuple[int, float]:
+        """The number of components and the prior that describe held-out vectors best."""
+        r = trial.shape[1]
+        held = max(1, int(HELD_OUT * len(trial)))
+        order = np.random.default_rng(self.seed).permutation(len(trial))
+        judge, fit = trial[order[:held]], trial[order[held:]]
+        numbers = (
+            [k for k in CANDIDATES if k == 1 or k * 10 <= len(fit)]
+            if self.components == "auto"
+            else [int(self.components)]
+        )
+        priors = [p * r for p in PRIORS] if self.prior == "auto" else [float(self.prior) * r]
+        if len(numbers) == len(priors) == 1:
+            return numbers[0], priors[0]
+        best: np.ndarray | None = None
+        found = numbers[0], priors[-1]
+        for k in numbers:
+            laws = [
+                _climb(_passes(fit), _start(fit, std, k, p, self.seed), p, TRIAL_ITERATIONS)[0]
+                for p in priors
+            ]
+            scores = [law.log_density(judge) for law in laws]
+            prior = int(np.argmax([score.mean() for score in scores]))
+            # Paired: what both describe badly does not blur the comparison.
+            gain = None if best is None else scores[prior] - best
+            if gain is not None and not gain.mean() > gain.std() / np.sqrt(held):
+                break
+            best, found = scores[prior], (k, priors[prior])
+        return found
+
+    def _draw(self, n: int, random: np.random.Generator) -> Float[np.ndarray, "n d"]:
+        u = self.mixture_.draw(n, random, self.temperature)
+        pca = self.distribution_.pca
+        return pca.mean + (u * np.sqrt(pca.variance[: pca.rank])) @ (pca.axes[: pca.rank] * pca.scale)
+
+    def _log_density(self, z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
+        t = self.temperature
+        law = Law(self.mixture_.weights, self.mixture_.means, self.mixture_.covariances * t * t)
+        return law.log_density(self._spanned(z)) - log_volume(self.distribution_.pca)
+
+    def _state(self) -> dict[str, Any]:
+        law = self.mixture_
+        return super()._state() | {
+            "mixture_weights": law.weights,
+            "mixture_means": law.means,
+            "mixture_covariances": law.covariances,
+            "mixture_log_likelihood": np.asarray(self.log_likelihood_),
+        }
+
+    def _restore(self, arrays: dict[str, np.ndarray]) -> None:
+        self._restore_distribution(arrays)
+        self.mixture_ = Law(*(arrays[f"mixture_{name}"] for name in ("weights", "means", "covariances")))
+        self.log_likelihood_ = float(arrays["mixture_log_likelihood"])
+
+
+def _passes(x: Float[np.ndarray, "m r"]) -> Callable[[Law], MixtureSums]:
+    """Passes over vectors in memory."""
+    parts = [x[start : start + BLOCK] for start in range(0, len(x), BLOCK)]
+    return lambda law: reduce(add, in_order(lambda part: MixtureSums.of(part, law), parts))
+
+
+def _climb(
+    one_pass: Callable[[Law], MixtureSums], law: Law, prior: float, iterations: int
+) -> tuple[Law, float]:
+    """Expectation and maximisation in turn until little is gained; also the last mean log-likelihood."""
+    last = -np.inf
+    for _ in range(iterations):
+        sums = one_pass(law)
+        gain, last = sums.mean_log_likelihood - last, sums.mean_log_likelihood
+        law = sums.mixture(prior)
+        if gain < SETTLED:
+            break
+    return law, last
+
+
+def _start(x: Float[np.ndarray, "m r"], std: Float[np.ndarray, " r"], k: int, prior: float, seed: int) -> Law:
+    """One component per cluster of k-means; in the vectors' own units, where clusters lie apart."""
+    from sklearn.cluster import KMeans
+
+    if k == 1:
+        label = np.zeros(len(x), np.int64)
+    else:
+        label = KMeans(k, n_init=1, max_iter=20, random_state=seed).fit_predict(x * std)
+    members = [x[label == c] for c in range(k)]
+    sums = MixtureSums(
+        len(x),
+        0.0,
+        np.array([len(m) for m in members], np.float64),
+        np.stack([m.sum(axis=0) for m in members]),
+        np.stack([m.T @ m for m in members]),
+    )
+    return sums.mixture(prior)
