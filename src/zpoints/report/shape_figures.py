@@ -50,6 +50,8 @@ def _quantiles(panel: Axes, radii: dict[str, Any]) -> None:
             axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axis.set_minor_locator(NullLocator())
+        if normal.max() < 10 * normal.min():  # too narrow for decades
+            panel.xaxis.set_major_locator(MaxNLocator(4))
     else:
         panel.xaxis.set_major_locator(MaxNLocator(5))
         panel.yaxis.set_major_locator(MaxNLocator(5))
@@ -74,6 +76,11 @@ def _directions(panel: Axes, normality: dict[str, Any], name: str) -> None:
     near = max(abs(spread["least"]), abs(spread["largest"]), 2 * (error or 0.0))
     if len(values) and np.abs(values).max() > FAR * near:
         panel.set_xscale("symlog", linthresh=near, linscale=0.7)
+        farthest = np.floor(np.log10(np.abs(values).max()))
+        decades = 10.0 ** np.arange(np.ceil(np.log10(2 * near)), farthest + 1)
+        panel.set_xticks([*-decades[::-1], 0.0, *decades])
+        panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        panel.xaxis.set_minor_locator(NullLocator())
         panel.axvline(-near, color=PALE, lw=0.6, ls=":")
         panel.axvline(near, color=PALE, lw=0.6, ls=":")
     if not len(values):

@@ -24,7 +24,7 @@ from zpoints.statistics.trimming import fwhm_reach
 __all__ = ["most_turned_plane", "survivors_figure", "trimming_figure"]
 
 INNER = normal_coverage(1)
-ROUND = 0.9  # minor over major axis: of rounder ellipses a turn means nothing
+ROUND = 0.8  # minor over major axis: of rounder ellipses a turn means nothing
 BLOCK = 16384
 VIEW = 2.1  # sigma of the larger axis, to either side
 
