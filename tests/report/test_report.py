@@ -8,7 +8,7 @@ from PIL import Image
 from support import correlated
 from zpoints.analysis import Analysis, analyse
 from zpoints.latents import LatentSet
-from zpoints.report import figures
+from zpoints.report import figures, trimming_figures
 from zpoints.report.sheets import GAP, contact_sheet, in_turn, save_sheet
 from zpoints.statistics.ellipses import LEVELS
 from zpoints.statistics.measures import COVERAGE
@@ -139,7 +139,7 @@ def test_the_trimming_sequence_shows_every_cut(cloud: np.ndarray, analysis: Anal
     assert titles[0] == f"no cut\nturn {chosen.iloc[0]['turn']:+.1f}°"
     assert len(titles) == len(chosen)
     rows = analysis.trimming[np.isinf(analysis.trimming["factor"])]
-    elongated = rows[rows["ellipse_ratio"] < 0.9]
+    elongated = rows[rows["ellipse_ratio"] < trimming_figures.ROUND]
     assert chosen.iloc[0]["turn"] == elongated.loc[elongated["turn"].abs().idxmax(), "turn"]
     measured = figures.survivors_figure(analysis.summary).axes[0].get_lines()[2].get_ydata()
     np.testing.assert_allclose(measured, [row["share"] for row in analysis.summary["trimming"]["survivors"]])
