@@ -17,6 +17,7 @@ __all__ = [
     "AnalysisSettings",
     "AutoencoderSettings",
     "ImageSettings",
+    "JudgeSettings",
     "ReportSettings",
     "SampleSettings",
     "Settings",
@@ -166,6 +167,17 @@ class SampleSettings(Section):
     """Below 1 nearer to where latent vectors are dense, above 1 farther out."""
 
 
+class JudgeSettings(Section):
+    """How samplers are compared, by held-out pictures."""
+
+    features: Literal["efficientnet-lite0", "pixels"] = "efficientnet-lite0"
+    """What pictures are compared by; the network's weights come once from the package index."""
+    count: Annotated[int, Field(ge=20)] = 10_000
+    """Pictures per sampler; as many as are held out, if these are fewer."""
+    axes: Positive = 64
+    """Leading principal axes of the features in which the Fréchet distance is taken."""
+
+
 class ReportSettings(Section):
     """What the report shows."""
 
@@ -189,6 +201,7 @@ class Settings(Section):
     training: TrainingSettings = TrainingSettings()
     analysis: AnalysisSettings = AnalysisSettings()
     samples: SampleSettings = SampleSettings()
+    judge: JudgeSettings = JudgeSettings()
     report: ReportSettings = ReportSettings()
 
     @classmethod

