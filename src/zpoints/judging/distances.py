@@ -71,8 +71,8 @@ def frechet_bootstrap(
 def kernel_distance(a: FeatureSet, b: FeatureSet) -> tuple[float, float]:
     r"""Kernel distance (KID): the unbiased squared maximum mean discrepancy, and its standard error.
 
-    Kernel :math:`(x \cdot y / f + 1)^3`. The error comes from 10 disjoint parts of both sets; it is not a number
-    for fewer than 20 pictures.
+    Kernel :math:`(x \cdot y / f + 1)^3`. The error comes from 10 disjoint parts of both sets: a careful
+    one, up to three times too large where the two laws are the same. It is not a number for fewer than 20 pictures.
 
     References
     ----------

@@ -1,0 +1,57 @@
+"""Nearest vectors, violated planes and distances against brute force and closed forms."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from support import correlated
+from zpoints.judging import region
+from zpoints.judging.region import Nearest, mahalanobis_summary, violated_planes
+from zpoints.latents import LatentSet
+from zpoints.statistics.moments import Moments
+from zpoints.statistics.pca import PCA
+
+
+def test_the_nearest_vector_is_that_of_brute_force(monkeypatch):
+    monkeypatch.setattr(region, "BLOCK", 37)
+    training, z = correlated(400, 6).astype(np.float32), correlated(50, 6, 1)
+    found = Nearest.of(z, LatentSet.open(training))
+    distance = np.linalg.norm(z[:, None] - training[None].astype(float), axis=2)
+    np.testing.assert_allclose(found.distance, distance.min(axis=1), rtol=1e-6)
+    np.testing.assert_array_equal(found.number, distance.argmin(axis=1))
+
+
+def test_a_copy_is_at_distance_zero():
+    training = correlated(300, 5)
+    found = Nearest.of(training[[7, 100]], LatentSet.open(training))
+    np.testing.assert_array_equal(found.number, [7, 100])
+    assert found.distance.max() < 1e-5
+
+
+def test_violated_planes_by_their_definition():
+    x = correlated(500, 7)
+    pca = PCA.of_moments(Moments.of(x))
+    z = 1.6 * x[:60]
+    u = pca.whiten(z)
+    outside = [u[:, i] ** 2 + u[:, j] ** 2 > 9 for i, j in combinations(range(7), 2)]
+    assert violated_planes(z, pca) == pytest.approx(np.mean(outside))
+
+
+def test_normal_vectors_violate_the_exact_share_of_planes():
+    x = np.random.default_rng(0).normal(size=(20_000, 12))
+    assert violated_planes(x, PCA.of_moments(Moments.of(x))) == pytest.approx(np.exp(-4.5), rel=0.03)
+
+
+def test_mahalanobis_distances_beside_held_out_ones():
+    x = np.random.default_rng(1).normal(size=(8000, 9))
+    pca = PCA.of_moments(Moments.of(x))
+    same, wide = (
+        mahalanobis_summary(x[:3000], x[5000:], pca),
+        mahalanobis_summary(2 * x[:3000], x[5000:], pca),
+    )
+    assert same["median"] == pytest.approx(np.sqrt(8.34), rel=0.02)
+    assert same["ks_distance"] < 0.05
+    assert wide["median"] == pytest.approx(2 * same["median"], rel=1e-3)
+    assert wide["ks_distance"] > 0.8
+    assert same["low"] < same["median"] < same["high"]
