@@ -465,7 +465,7 @@ def test_all_planes_of_170000_vectors_in_seconds():
         started = time.perf_counter()
         found = analyse(z)
         seconds.append(time.perf_counter() - started)
-    assert min(seconds) < 10  # under 5 on two quiet cores
+    assert min(seconds) < 90  # everything that there is, both sets of axes: under 45 on two quiet cores
     exact = np.array([1 - np.exp(-k * k / 2) for k in LEVELS])
     error = np.abs(found.planes[list(COVERAGE)].to_numpy() - exact)
     assert len(error) == 2 * 32_640

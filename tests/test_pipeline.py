@@ -18,7 +18,7 @@ from zpoints.config import Settings
 from zpoints.errors import SourceError, ZPointsError
 from zpoints.pipeline import STAGES, Run, run_stages
 
-STAGE_NAMES = ["prepare", "train", "encode", "analyse", "sample", "decode", "report"]
+STAGE_NAMES = ["prepare", "train", "encode", "analyse", "sample", "decode", "judge", "report"]
 
 # What a run leaves that depends on nothing but its settings: not the times, not the memory.
 FIXED = (
@@ -34,6 +34,8 @@ FIXED = (
     "samples/normal/z.npy",
     "samples/ellipse/z.npy",
     "samples/independent/z.npy",
+    "samples/mixture/z.npy",
+    "samples/mixture/sampler.npz",
     "samples/normal/grid.png",
     "samples/ellipse/pictures.npy",
     "samples/independent/grid.png",
@@ -50,6 +52,7 @@ def settings_for(folder: Path, **changes: object) -> Settings:
         "autoencoder": {"channels": [6, 8], "latent": 6},
         "training": {"epochs": 3, "batch": 64},
         "samples": {"count": 40},
+        "judge": {"features": "pixels"},
         "report": {"sheet": 24},
     }
     return Settings.of(tree | changes, "test")
@@ -112,8 +115,8 @@ def test_a_changed_setting_makes_stale_what_depends_on_it(finished: Run, place: 
     folder = finished.folder
     changes = {
         "report": ({"report": {"sheet": 24, "planes": 2}}, ["report"]),
-        "samples": ({"samples": {"count": 40, "sigma": 2.5}}, ["sample", "decode", "report"]),
-        "analysis": ({"analysis": {"pca": "pearson"}}, ["analyse", "sample", "decode", "report"]),
+        "samples": ({"samples": {"count": 40, "sigma": 2.5}}, ["sample", "decode", "judge", "report"]),
+        "analysis": ({"analysis": {"pca": "pearson"}}, ["analyse", "sample", "decode", "judge", "report"]),
     }
     for change, expected in changes.values():
         assert run_stages(Run(folder, settings_for(place, **change))) == expected
@@ -158,6 +161,7 @@ DEATHS = {
     "analyse, while saving": ("zpoints.distribution:Distribution.save", 1),
     "sample": ("zpoints.pipeline:sample_to_folder", 2),
     "decode": ("zpoints.autoencoder.coding:Coder.decode", 2),
+    "judge": ("zpoints.judging.scores:_by_pictures", 3),
     "report": ("zpoints.report.page:_content", 1),
 }
 

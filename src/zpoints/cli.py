@@ -193,7 +193,7 @@ def sample(
         str,
         typer.Option(
             help="uniform, interval, independent, normal, core, ellipse, ellipse-pairs, mixture, kernel, copula, "
-            "elliptical or resample."
+            "elliptical, flow-matching or resample."
         ),
     ] = "normal",
     count: Annotated[int, typer.Option(help="Number of vectors.", min=1)] = 64,
@@ -202,7 +202,8 @@ def sample(
     ] = 3.0,
     temperature: Annotated[float, typer.Option(help="Below 1 nearer to where vectors are dense.")] = 1.0,
     latents: Annotated[
-        Path | None, typer.Option(help="The vectors themselves, for mixture, kernel and resample.")
+        Path | None,
+        typer.Option(help="The vectors themselves, for mixture, kernel, flow-matching and resample."),
     ] = None,
     index: Annotated[
         Path | None, typer.Option(help="index.parquet of their pictures, to choose a split.")
@@ -251,6 +252,26 @@ def decode(
     key = f"{model_key(model)} {file_mark(latents)}"
     decode_to_folder(coder, latents, out, settings.report.sheet, _progress(quiet), key)
     _done(quiet, f"pictures in {out / 'pictures.npy'}, contact sheet in {out / 'grid.png'}")
+
+
+@app.command(epilog=example("zpoints judge runs/faces --set judge.count=2000"))
+def judge(
+    folder: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    changes: Changes = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Compare a run's samplers by pictures that no stage has seen, and say which one to use."""
+    from zpoints.config import load_settings, with_changes
+    from zpoints.pipeline import Run, judge_run
+    from zpoints.report.closing import scores_lines
+
+    if not (folder / "config.toml").is_file():
+        raise UsageError(f"{folder}: not the folder of a run (no config.toml); make one with `zpoints run`")
+    this = Run(folder, with_changes(load_settings(folder / "config.toml"), changes or []))
+    scores = judge_run(this, _progress(quiet))
+    _done(quiet, "\n".join(scores_lines(scores)))
+    _done(quiet, f"scores in {this.judging / 'scores.json'}")
 
 
 @app.command(epilog=example("zpoints report runs/faces"))

@@ -43,6 +43,7 @@ SamplerName = Literal[
     "kernel",
     "copula",
     "elliptical",
+    "flow-matching",
     "resample",
 ]
 

@@ -1,4 +1,4 @@
-"""The stages in order: prepare, train, encode, analyse, sample, decode, report. What is done is not done again.
+"""The stages in order: prepare, train, encode, analyse, sample, decode, judge, report. What is done stays done.
 
 Each stage reads files of the stages before and writes its own folder. A stage counts as done when ``run.json``
 records it under the fingerprint that it would have now: its own settings, and the fingerprint of the stage
@@ -18,7 +18,7 @@ import numpy as np
 from zpoints.analysis import analyse
 from zpoints.budget import Meter, processor_name
 from zpoints.config import SamplerName, Settings, save_settings
-from zpoints.errors import StageError
+from zpoints.errors import SourceError, StageError
 from zpoints.latents import LatentSet
 from zpoints.progress import Progress, Silent
 from zpoints.storage import fingerprint, read_json, write_json
@@ -26,7 +26,15 @@ from zpoints.storage import fingerprint, read_json, write_json
 if TYPE_CHECKING:
     from zpoints.samplers import Sampler
 
-__all__ = ["STAGES", "Run", "decode_to_folder", "run_stages", "sample_to_folder", "train_to_folder"]
+__all__ = [
+    "STAGES",
+    "Run",
+    "decode_to_folder",
+    "judge_run",
+    "run_stages",
+    "sample_to_folder",
+    "train_to_folder",
+]
 
 SHEET_COLUMNS = 12
 PACKAGES = ("zpoints", "torch", "numpy", "scipy", "numba", "scikit-learn", "pillow", "lightning-fabric")
@@ -62,6 +70,11 @@ class Run:
     def samples(self, method: SamplerName) -> Path:
         """z.npy, pictures.npy and grid.png of one sampler."""
         return self.folder / "samples" / method
+
+    @property
+    def judging(self) -> Path:
+        """scores.json, and the nearest training pictures of each sampler's."""
+        return self.folder / "judging"
 
     @property
     def report(self) -> Path:
@@ -129,8 +142,9 @@ def _keys(settings: Settings) -> Iterator[tuple[str, str]]:
     analysis = fingerprint("analyse", encode, s.analysis.model_dump(exclude={"block"}))
     sample = fingerprint("sample", analysis, s.samples.model_dump())
     decode = fingerprint("decode", sample, s.report.sheet)
-    report = fingerprint("report", decode, s.report.model_dump(), s.name)
-    found = (prepare, train, encode, analysis, sample, decode, report)
+    judging = fingerprint("judge", sample, s.judge.model_dump())
+    report = fingerprint("report", decode, judging, s.report.model_dump(), s.name)
+    found = (prepare, train, encode, analysis, sample, decode, judging, report)
     yield from zip(STAGES, found, strict=True)
 
 
@@ -196,6 +210,41 @@ def _decode(run: Run, key: str, progress: Progress) -> dict[str, Any]:
     return {"images": len(run.settings.samples.methods) * run.settings.samples.count}
 
 
+def _judge(run: Run, key: str, progress: Progress) -> dict[str, Any]:
+    try:
+        return {"held_out": judge_run(run, progress)["n"]}
+    except SourceError as error:
+        # Everything else is there, and one command makes up for it.
+        why = f"{error}; later: zpoints judge {run.folder}"
+        progress.say(f"judge: {why}")
+        write_json(run.judging / "scores.json", {"n": 0, "skipped": why})
+        return {"held_out": 0}
+
+
+def judge_run(run: Run, progress: Progress) -> dict[str, Any]:
+    """Compare a run's samplers by its held-out pictures; see `judging.scores.judge`."""
+    from zpoints.distribution import Distribution
+    from zpoints.judging.scores import Candidate, judge
+    from zpoints.samplers import Sampler
+
+    candidates = []
+    for method in run.settings.samples.methods:
+        path = run.samples(method) / "sampler.npz"
+        seconds = read_json(run.samples(method) / "cost.json")["fit_seconds"]
+        candidates.append(Candidate(Sampler.load(path), path, seconds))
+    return judge(
+        run.images,
+        run.model,
+        run.latents,
+        Distribution.load(run.analysis / "distribution.npz"),
+        candidates,
+        run.judging,
+        run.settings.judge,
+        run.settings.seed,
+        progress,
+    )
+
+
 def _report(run: Run, key: str, progress: Progress) -> dict[str, Any]:
     from zpoints.report.page import write_report
 
@@ -221,6 +270,7 @@ STAGES: dict[str, tuple[Work, Outputs]] = {
         _decode,
         lambda run: [run.samples(method) / "grid.png" for method in run.settings.samples.methods],
     ),
+    "judge": (_judge, lambda run: [run.judging / "scores.json"]),
     "report": (_report, lambda run: [run.report]),
 }
 
@@ -242,10 +292,16 @@ def train_to_folder(settings: Settings, images: Path, out: Path, progress: Progr
 
 
 def sample_to_folder(source: Any, out: Path, sampler: "Sampler", count: int, seed: int) -> None:
-    """Fit a sampler; write ``sampler.npz``, and ``z.npy`` (count, d) float32. For `source` see `Sampler.fit`."""
+    """Fit a sampler; write ``sampler.npz``, ``cost.json``, and ``z.npy`` (count, d) float32.
+
+    For `source` see `Sampler.fit`.
+    """
     from zpoints.storage import write_npy
 
-    sampler.fit(source).save(out / "sampler.npz")
+    started = time.perf_counter()
+    sampler.fit(source)
+    write_json(out / "cost.json", {"fit_seconds": time.perf_counter() - started})
+    sampler.save(out / "sampler.npz")
     write_npy(out / "z.npy", sampler.sample(count, seed))
 
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from zpoints.config import JudgeSettings
 from zpoints.distribution import Distribution
-from zpoints.errors import StageError
 from zpoints.images.store import ImageStore
 from zpoints.judging.distances import Axes, DensityCoverage, frechet_bootstrap, kernel_distance
 from zpoints.judging.features import Features, features_by_name
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Candidate", "judge"]
 
 BATCH = 128
+FEWEST = 20  # held-out pictures
 SUSPICIOUS = 12  # samples with the nearest training vectors, shown beside these
 COPIES = 0.9
 """Samplers whose vectors lie nearer to training vectors than so many times the held-out ones' distance copy."""
@@ -86,17 +86,21 @@ def judge(
 
     Raises
     ------
-    StageError : fewer than 20 held-out pictures, or latent vectors of other pictures.
+    SourceError : the network's weights are not in the cache and cannot be downloaded.
+
+    With fewer than 20 held-out pictures nothing is judged, and ``scores.json`` says so.
     """
     from zpoints.autoencoder.coding import Coder
 
     progress = progress or Silent()
     store, training = ImageStore.open(images), ImageStore.open(images).rows("train")
-    held = store.rows("test") if len(store.rows("test")) >= 20 else store.rows("val")
-    if len(held) < 20:
-        raise StageError(
-            f"{images}: {len(held)} held-out pictures; the judge needs at least 20: raise images.test"
-        )
+    held = store.rows("test") if len(store.rows("test")) >= FEWEST else store.rows("val")
+    if len(held) < FEWEST:
+        why = f"{len(held)} held-out pictures; the judge needs at least {FEWEST}: raise images.test"
+        progress.say(f"judge: {why}")
+        scores = {"n": len(held), "skipped": why}
+        write_json(out / "scores.json", scores)
+        return scores
     n = min(settings.count, len(held))
     coder = Coder.load(model)
     features = features_by_name(settings.features, store.shape[2], progress)

@@ -7,7 +7,7 @@ from zpoints.storage import read_json
 if TYPE_CHECKING:
     from zpoints.pipeline import Run
 
-__all__ = ["analysis_lines", "closing_table"]
+__all__ = ["analysis_lines", "closing_table", "scores_lines"]
 
 
 def analysis_lines(summary: dict[str, Any]) -> list[str]:
@@ -38,5 +38,21 @@ def closing_table(run: "Run") -> str:
     for name, entry in record["stages"].items():
         peak = f"{entry['peak_ram_mib']:,.0f} MiB" if entry["peak_ram_mib"] else "?"
         lines.append(f"{name:<10}{entry['seconds']:>9.1f}{peak:>12}")
-    lines += ["", *analysis_lines(read_json(run.analysis / "analysis.json")), "", f"report: {run.report}"]
+    lines += ["", *analysis_lines(read_json(run.analysis / "analysis.json"))]
+    lines += ["", *scores_lines(read_json(run.judging / "scores.json")), "", f"report: {run.report}"]
     return "\n".join(lines)
+
+
+def scores_lines(scores: dict[str, Any]) -> list[str]:
+    """The judge's table and its sentence."""
+    if "skipped" in scores:
+        return [f"not judged: {scores['skipped']}"]
+    lines = [f"{'':<20}{'Fréchet':>10}{'+/-':>7}{'density':>9}{'coverage':>10}{'nearest':>9}"]
+    rows = {**scores["floors"], **dict(sorted(scores["samplers"].items(), key=lambda row: row[1]["frechet"]))}
+    for name, row in rows.items():
+        nearest = f"{row['nearest_ratio']:>9.2f}" if "nearest_ratio" in row else ""
+        lines.append(
+            f"{name:<20}{row['frechet']:>10.4g}{row['frechet_error']:>7.2g}{row['density']:>9.2f}"
+            f"{row['coverage']:>10.2f}{nearest}"
+        )
+    return [*lines, *scores["warnings"], scores["sentence"]]

@@ -42,6 +42,7 @@ SAMPLER_TEXTS: dict[SamplerName, str] = {
     "kernel": "A training vector, drawn towards the mean, with normal noise around it; near copies if that is small.",
     "copula": "The measured density along every principal axis, joined by a normal copula.",
     "elliptical": "The normal law's directions, and the measured law of the distances from the centre.",
+    "flow-matching": "A small network that has learnt to carry normal noise to where the z-points lie.",
     "resample": "Training vectors themselves, decoded: no generator, the floor that the others are compared with.",
 }
 
@@ -81,6 +82,7 @@ def _content(run: "Run") -> dict[str, Any]:
         "model": model,
         "settings": run.settings,
         "record": record,
+        "scores": _scores(run),
         "summary": analysis.summary,
         "verdict": analysis.summary["verdict"],
         "last": last,
@@ -174,6 +176,19 @@ def _sample(run: "Run", method: SamplerName, analysis: Analysis) -> dict[str, An
         "mahalanobis": _median_mahalanobis(z, analysis),
         "folder": str(run.samples(method).relative_to(run.folder)),
     }
+
+
+def _scores(run: "Run") -> dict[str, Any] | None:
+    """The judge's table, best sampler first; None where nothing was judged."""
+    path = run.judging / "scores.json"
+    scores = read_json(path) if path.is_file() else None
+    if scores is None or "skipped" in scores:
+        return None
+    rows = sorted(scores["samplers"].items(), key=lambda row: row[1]["frechet"])
+    copies = {name: run.judging / f"nearest-{name}.png" for name, _ in rows[:1]}
+    if scores["best"]:
+        copies = {scores["best"]: run.judging / f"nearest-{scores['best']}.png"}
+    return scores | {"rows": rows, "nearest": {name: _embed_file(file) for name, file in copies.items()}}
 
 
 def _median_mahalanobis(latents: LatentSet, analysis: Analysis) -> float:

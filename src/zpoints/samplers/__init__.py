@@ -8,6 +8,7 @@ from zpoints.samplers.base import Sampler
 from zpoints.samplers.boxes import Interval, Uniform
 from zpoints.samplers.ellipse import Ellipse
 from zpoints.samplers.ellipse_pairs import EllipsePairs
+from zpoints.samplers.flow_matching import FlowMatching
 from zpoints.samplers.independent import Independent
 from zpoints.samplers.kernel import Kernel, Resample
 from zpoints.samplers.margins import Copula, Elliptical
@@ -21,6 +22,7 @@ __all__ = [
     "Ellipse",
     "EllipsePairs",
     "Elliptical",
+    "FlowMatching",
     "Independent",
     "Interval",
     "Kernel",
@@ -46,6 +48,7 @@ SAMPLERS: dict[str, type[Sampler]] = {
         Kernel,
         Copula,
         Elliptical,
+        FlowMatching,
         Resample,
     )
 }

@@ -1,0 +1,60 @@
+"""Flow matching finds laws that no normal distribution has, and stops before it learns its vectors by heart."""
+
+import numpy as np
+import pytest
+
+from support import correlated, line
+from zpoints.errors import UsageError
+from zpoints.samplers import FlowMatching
+
+QUICK = {"steps": 600, "width": 96, "blocks": 2, "batch": 256}
+
+
+def ring(n: int = 6000) -> np.ndarray:
+    random = np.random.default_rng(0)
+    angle = random.uniform(0, 2 * np.pi, n)
+    radius = 5 + 0.3 * random.normal(size=n)
+    return np.stack([radius * np.cos(angle) + 2, radius * np.sin(angle) - 1], axis=1)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> FlowMatching:
+    return FlowMatching(**QUICK).fit(ring())
+
+
+def test_a_ring_stays_a_ring(fitted):
+    z = fitted.sample(4000).astype(float) - [2, -1]
+    radius = np.linalg.norm(z, axis=1)
+    assert np.median(radius) == pytest.approx(5, abs=0.3)
+    assert (radius < 3).mean() < 0.06
+    assert np.abs(z.mean(axis=0)).max() < 0.5
+
+
+def test_mean_and_covariance_of_a_normal_cloud():
+    x = correlated(4000, 4)
+    z = FlowMatching(**QUICK).fit(x).sample(20_000)
+    std = x.std(axis=0)
+    np.testing.assert_allclose(z.mean(axis=0), x.mean(axis=0), atol=0.15 * std.max())
+    np.testing.assert_allclose(z.std(axis=0), std, rtol=0.12)
+    np.testing.assert_allclose(np.corrcoef(z.T), np.corrcoef(x.T), atol=0.12)
+
+
+def test_held_out_vectors_decide_where_it_stops(fitted):
+    assert 200 <= fitted.best_step_ <= 600
+    assert 0 < fitted.held_out_loss_ < 2
+    # Of 40 vectors much can be learnt by heart, and nothing more.
+    x = np.random.default_rng(1).normal(size=(40, 3))
+    short = FlowMatching(steps=4000, width=128, blocks=2, batch=64, dropout=0.0).fit(x)
+    assert short.best_step_ < 2000
+
+
+def test_no_more_than_so_many_vectors_are_learnt_from():
+    few = FlowMatching(**(QUICK | {"steps": 20}), most=500).fit(ring())
+    assert np.isfinite(few.sample(10)).all()
+
+
+@pytest.mark.parametrize("settings", [{"steps": 0}, {"rate": 0.0}, {"dropout": 1.0}, {"most": 1}])
+def test_impossible_settings_are_refused(settings):
+    with pytest.raises(UsageError) as refused:
+        FlowMatching(**settings)
+    assert "FlowMatching" in line(refused.value)
