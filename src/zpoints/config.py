@@ -159,7 +159,7 @@ class AnalysisSettings(Section):
 class SampleSettings(Section):
     """New latent vectors."""
 
-    methods: tuple[SamplerName, ...] = ("normal", "ellipse", "mixture", "independent")
+    methods: tuple[SamplerName, ...] = ("normal", "ellipse", "elliptical", "independent")
     count: Positive = 256
     """Vectors (and pictures) per method."""
     sigma: Annotated[float, Field(gt=0)] = 3.0
