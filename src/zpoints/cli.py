@@ -209,16 +209,23 @@ def sample(
         Path | None, typer.Option(help="index.parquet of their pictures, to choose a split.")
     ] = None,
     split: Annotated[str, typer.Option(help="With --index: train, val or test.")] = "train",
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="With --latents and --index: only pictures like these, as Smiling=1; several times."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same vectors.", min=0)] = 0,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Draw new latent vectors."""
     from zpoints.config import Settings
-    from zpoints.images.index import rows_of_split
+    from zpoints.images.index import rows_of_split, rows_where
     from zpoints.latents import LatentSet
     from zpoints.pipeline import sample_to_folder
     from zpoints.samplers import by_name
+    from zpoints.samplers.conditional import conditioned
     from zpoints.samplers.points import Points
 
     chosen = {"methods": [method], "count": count, "sigma": sigma, "temperature": temperature}
@@ -227,6 +234,10 @@ def sample(
     if latents is not None:
         vectors = LatentSet.open(latents, rows_of_split(index, split) if index else None)
     points = Points.of(source / "distribution.npz" if source.is_dir() else source, vectors)
+    if where:
+        if index is None:
+            raise UsageError("--where: needs --index, the index.parquet of the pictures")
+        points = conditioned(points, rows_where(index, split, where))
     sample_to_folder(points, out, by_name(method, sigma, temperature), count, seed)
     _done(quiet, f"{count:,} vectors in {out / 'z.npy'}")
 

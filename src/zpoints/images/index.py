@@ -81,6 +81,27 @@ def rows_of_split(path: Path, split: str) -> np.ndarray:
     return rows
 
 
+def rows_where(path: Path, split: str, conditions: Iterable[str]) -> np.ndarray:
+    """Row numbers of the pictures of a split that fulfil conditions such as ``Smiling=1``, ascending.
+
+    Raises
+    ------
+    ArrayError : as `rows_of_split`, an unknown column, or a condition of another form.
+    """
+    rows = rows_of_split(path, split)
+    index = pd.read_parquet(path)
+    for condition in conditions:
+        name, equals, value = condition.partition("=")
+        if not equals or name not in index.columns:
+            columns = ", ".join(index.columns)
+            raise ArrayError(
+                f"{path}: '{condition}' is no condition NAME=VALUE with a column; there are {columns}"
+            )
+        column = index[name].iloc[rows]
+        rows = rows[(column.astype(str) == value.strip()).to_numpy()]
+    return rows
+
+
 def write_rejected(path: Path, rejected: Iterable[tuple[str, str]]) -> None:
     """Write (source, reason) pairs as CSV. Every field is quoted: a file's name may hold a newline."""
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
