@@ -12,7 +12,7 @@ from support import correlated, line
 from zpoints.distribution import Distribution
 from zpoints.errors import ArrayError, UsageError
 from zpoints.latents import LatentSet
-from zpoints.walks import along_axis, attribute_direction, farthest, in_plane, interpolate
+from zpoints.walks import along_axis, attribute_direction, between_rows, farthest, in_plane, interpolate
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +66,17 @@ def test_what_each_way_keeps(distribution):
     np.testing.assert_allclose(lengths, np.linspace(np.linalg.norm(a), np.linalg.norm(b), 9), rtol=1e-9)
     straight = interpolate(distribution, a, b, 9, "straight")
     assert straight.distance[4] < turned.distance[4]
+
+
+def test_between_two_rows_of_a_file(distribution):
+    x = correlated(1500, 6)
+    for first, last in ((3, 40), (40, 3)):
+        path = between_rows(distribution, LatentSet.open(x), first, last, 5)
+        np.testing.assert_allclose(path.vectors[[0, -1]], x[[first, last]], atol=1e-9)
+    for first, last in ((3, 3), (3, 1500)):
+        with pytest.raises((UsageError, ArrayError)) as refused:
+            between_rows(distribution, LatentSet.open(x), first, last)
+        assert "row" in line(refused.value)
 
 
 def test_the_same_vector_and_opposite_ones(distribution):

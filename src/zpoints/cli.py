@@ -265,6 +265,51 @@ def decode(
     _done(quiet, f"pictures in {out / 'pictures.npy'}, contact sheet in {out / 'grid.png'}")
 
 
+@app.command(epilog=example("zpoints walk model/ analysis/ walks/first --axis 0"))
+def walk(
+    model: Annotated[Path, typer.Argument(help="A folder that `zpoints train` made.")],
+    source: Annotated[Path, typer.Argument(help="A folder that `zpoints analyse` made.")],
+    out: Annotated[Path, typer.Argument(help="Folder for z.npy, walk.png, walk.webp and walk.gif.")],
+    axis: Annotated[int | None, typer.Option(help="Through the centre along this principal axis.")] = None,
+    plane: Annotated[
+        tuple[int, int] | None, typer.Option(help="Through the centre in the plane of two components.")
+    ] = None,
+    angle: Annotated[float, typer.Option(help="With --plane: degrees from the first to the second.")] = 45.0,
+    between: Annotated[
+        tuple[int, int] | None, typer.Option(help="From one picture to another: their rows in --latents.")
+    ] = None,
+    latents: Annotated[Path | None, typer.Option(help="With --between: the latent vectors.")] = None,
+    kind: Annotated[
+        str, typer.Option(help="With --between: straight, spherical or mahalanobis.")
+    ] = "mahalanobis",
+    sigma: Annotated[float, typer.Option(help="The path ends so many sigma from the centre.")] = 5.0,
+    mark: Annotated[float, typer.Option(help="Pictures outside of this many sigma get a frame.")] = 3.0,
+    steps: Annotated[int, typer.Option(help="Pictures on the way.")] = 24,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Move through latent space on a path, and look at what the Decoder makes of it."""
+    from zpoints.autoencoder.coding import Coder
+    from zpoints.distribution import Distribution
+    from zpoints.latents import LatentSet
+    from zpoints.pipeline import walk_to_folder
+    from zpoints.walks import along_axis, between_rows, in_plane
+
+    if [axis, plane, between].count(None) != 2:
+        raise UsageError("walk: choose one of --axis, --plane and --between")
+    distribution = Distribution.load(source / "distribution.npz")
+    if axis is not None:
+        path = along_axis(distribution, axis, sigma, steps)
+    elif plane is not None:
+        path = in_plane(distribution, *plane, angle, sigma, steps)
+    else:
+        if latents is None or between is None:
+            raise UsageError("walk: --between needs --latents, the vectors of the pictures")
+        path = between_rows(distribution, LatentSet.open(latents), *between, steps, kind)
+    walk_to_folder(Coder.load(model), path, out, mark)
+    _done(quiet, f"{steps} pictures in {out / 'walk.png'}, moving ones in {out / 'walk.webp'}")
+
+
 @app.command(epilog=example("zpoints judge runs/faces --set judge.count=2000"))
 def judge(
     folder: Annotated[Path, typer.Argument(help="The folder of a run.")],

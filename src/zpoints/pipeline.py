@@ -25,6 +25,7 @@ from zpoints.storage import fingerprint, read_json, write_json
 
 if TYPE_CHECKING:
     from zpoints.samplers import Sampler
+    from zpoints.walks import Path as WalkPath
 
 __all__ = [
     "STAGES",
@@ -315,6 +316,18 @@ def decode_to_folder(
 
     decode(coder, LatentSet.open(latents), out / "pictures.npy", progress, key)
     save_sheet(out / "grid.png", np.asarray(open_array(out / "pictures.npy")[:sheet]), SHEET_COLUMNS)
+
+
+def walk_to_folder(coder: Any, path: "WalkPath", out: Path, sigma: float) -> None:
+    """Decode a path: ``z.npy``, ``walk.png`` (pictures beyond `sigma` framed), ``walk.webp`` and ``walk.gif``."""
+    from zpoints.report.sheets import framed, save_animation, save_sheet
+    from zpoints.storage import write_npy
+
+    write_npy(out / "z.npy", path.vectors.astype(np.float32))
+    pictures = coder.decode(path.vectors)
+    save_sheet(out / "walk.png", framed(pictures, np.abs(path.steps) > sigma), SHEET_COLUMNS)
+    for kind in ("webp", "gif"):
+        save_animation(out / f"walk.{kind}", pictures)
 
 
 def _version(package: str) -> str | None:

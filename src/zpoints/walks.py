@@ -122,6 +122,21 @@ def interpolate(
     return _path(distribution, vectors, amounts)
 
 
+def between_rows(
+    distribution: Distribution,
+    latents: LatentSet,
+    first: int,
+    last: int,
+    steps: int = 9,
+    kind: str = "mahalanobis",
+) -> Path:
+    """From one vector of a file to another, by their row numbers; see `interpolate`."""
+    if first == last:
+        raise UsageError(f"rows {first} and {last}: a way leads from one picture to another")
+    a, b = LatentSet.open(latents, np.array(sorted((first, last)))).array()
+    return interpolate(distribution, *((a, b) if first < last else (b, a)), steps, kind)
+
+
 def attribute_direction(
     latents: LatentSet, chosen: Int[np.ndarray, " n"], others: Int[np.ndarray, " m"]
 ) -> Vector:

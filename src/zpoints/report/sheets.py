@@ -3,14 +3,15 @@
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 from PIL import Image
 
 from zpoints.storage import atomic_path
 
-__all__ = ["contact_sheet", "in_turn", "save_sheet"]
+__all__ = ["contact_sheet", "framed", "in_turn", "save_animation", "save_sheet"]
 
 GAP, PAPER = 2, 255
+FRAME = (217, 72, 15)
 
 
 def contact_sheet(pictures: UInt8[np.ndarray, "n h w c"], columns: int) -> Image.Image:
@@ -40,3 +41,31 @@ def save_sheet(path: Path, pictures: UInt8[np.ndarray, "n h w c"], columns: int)
     """Write a contact sheet as PNG, atomically."""
     with atomic_path(path) as temporary:
         contact_sheet(pictures, columns).save(temporary, "PNG", optimize=True)
+
+
+def framed(
+    pictures: UInt8[np.ndarray, "n h w c"], marked: Bool[np.ndarray, " n"]
+) -> UInt8[np.ndarray, "n h w c"]:
+    """A copy of the pictures in which the marked ones have a frame: orange, or white on grey ones."""
+    colour = np.array(FRAME if pictures.shape[3] == 3 else (PAPER,), np.uint8)
+    found = pictures.copy()
+    for edge in (np.s_[marked, :GAP], np.s_[marked, -GAP:], np.s_[marked, :, :GAP], np.s_[marked, :, -GAP:]):
+        found[edge] = colour
+    return found
+
+
+def save_animation(path: Path, pictures: UInt8[np.ndarray, "n h w c"], milliseconds: int = 120) -> None:
+    """Write pictures one after the other, there and back, as an endless GIF or WebP (by the name's ending)."""
+    frames = [Image.fromarray(picture[:, :, 0] if picture.shape[2] == 1 else picture) for picture in pictures]
+    frames += frames[-2:0:-1]
+    kind = path.suffix.removeprefix(".").upper()
+    with atomic_path(path) as temporary:
+        frames[0].save(
+            temporary,
+            kind,
+            save_all=True,
+            append_images=frames[1:],
+            duration=milliseconds,
+            loop=0,
+            lossless=True,
+        )

@@ -1,0 +1,39 @@
+"""Frames and animations of a walk."""
+
+import numpy as np
+import pytest
+from PIL import Image, ImageSequence
+
+from zpoints.report.sheets import FRAME, GAP, framed, save_animation
+
+
+def pictures(colours: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 200, (5, 12, 10, colours), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("colours", [1, 3])
+def test_only_marked_pictures_get_a_frame(colours):
+    given = pictures(colours)
+    before, marked = given.copy(), np.array([True, False, True, False, False])
+    found = framed(given, marked)
+    np.testing.assert_array_equal(given, before)
+    np.testing.assert_array_equal(found[~marked], given[~marked])
+    inner = np.s_[:, GAP:-GAP, GAP:-GAP]
+    np.testing.assert_array_equal(found[inner], given[inner])
+    expected = FRAME if colours == 3 else (255,)
+    for edge in (found[marked, 0], found[marked, -1], found[marked, :, 0], found[marked, :, -1]):
+        assert (edge == expected).all()
+
+
+@pytest.mark.parametrize("colours", [1, 3])
+@pytest.mark.parametrize("kind", ["webp", "gif"])
+def test_there_and_back(colours, kind, tmp_path):
+    given = pictures(colours)
+    save_animation(tmp_path / f"walk.{kind}", given)
+    with Image.open(tmp_path / f"walk.{kind}") as moving:
+        frames = [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(moving)]
+        assert moving.info.get("loop") == 0
+    assert len(frames) == 8  # 0 1 2 3 4 3 2 1
+    np.testing.assert_array_equal(frames[3], frames[5])
+    if kind == "webp":
+        np.testing.assert_array_equal(frames[2], np.broadcast_to(given[2], (12, 10, 3)))
