@@ -113,13 +113,14 @@ def test_the_mathematics_is_pure(path):
 
 
 FLOORS = [
-    "errors storage config progress budget packages",
+    "errors storage config progress budget packages parallel",
     "statistics latents",
     "distribution measuring",
     "comparing",
     "analysis comparison",
-    "samplers",
+    "samplers walks",
 ]
+NEURAL = {"flow_matching.py", "velocity.py"}  # samplers that may ask for torch
 
 
 @pytest.mark.parametrize("floor", range(len(FLOORS)))
@@ -131,4 +132,6 @@ def test_no_import_runs_upwards(floor):
         for path in [module] if module.exists() else below(name):
             used = {module.split(".")[1] for module in imported(path) if module.startswith("zpoints.")}
             assert not used & above, path
-            assert "torch" not in {module.partition(".")[0] for module in imported(path)}, path
+            assert path.name in NEURAL or "torch" not in {
+                module.partition(".")[0] for module in imported(path)
+            }, path
