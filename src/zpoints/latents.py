@@ -107,6 +107,13 @@ class LatentSet:
                 f"{self.name}: cannot be read to its end ({_first_line(error)}); write the file anew"
             ) from error
 
+    def numbered_blocks(self, size: int) -> Iterator[tuple[int, Num[np.ndarray, "m d"]]]:
+        """The same as `blocks`, each with the number of its first vector."""
+        start = 0
+        for block in self.blocks(size):
+            yield start, block
+            start += len(block)
+
     def some(self, count: int, seed: int) -> Self:
         """At most `count` of the vectors, drawn at random without repetition, in their order."""
         if count >= self.n:

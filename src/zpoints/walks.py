@@ -21,6 +21,7 @@ __all__ = [
     "Path",
     "along_axis",
     "attribute_direction",
+    "between_rows",
     "farthest",
     "in_plane",
     "interpolate",
@@ -114,10 +115,11 @@ def interpolate(
         vectors = _turned(a, b, amounts)
     else:
         pca = distribution.pca
-        first, last = pca.whiten(np.stack([a, b]))
+        ends = np.stack([a, b])
+        first, last = whitened = pca.whiten(ends)
         # What the whitened axes do not hold, for vectors outside of their span, goes straight.
-        rest = [z - pca.mean - _back(distribution, u) for z, u in ((a, first), (b, last))]
-        vectors = pca.mean + _back(distribution, _turned(first, last, amounts))
+        rest = ends - pca.unwhiten(whitened)
+        vectors = pca.unwhiten(_turned(first, last, amounts))
         vectors += rest[0] + amounts[:, None] * (rest[1] - rest[0])
     return _path(distribution, vectors, amounts)
 
@@ -186,11 +188,6 @@ def _turned(a: Vector, b: Vector, amounts: Float[np.ndarray, " s"]) -> Float[np.
         return a + amounts[:, None] * (b - a)
     parts = np.sin((1 - amounts) * angle)[:, None] * unit_a + np.sin(amounts * angle)[:, None] * unit_b
     return lengths[:, None] * parts / np.sin(angle)
-
-
-def _back(distribution: Distribution, u: np.ndarray) -> np.ndarray:
-    pca = distribution.pca
-    return (u * np.sqrt(pca.variance[: pca.rank])) @ (pca.axes[: pca.rank] * pca.scale)
 
 
 def _path(distribution: Distribution, vectors: np.ndarray, amounts: np.ndarray) -> Path:

@@ -1,6 +1,5 @@
 """Encode and decode any number of pictures or vectors, block by block, straight to disk."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -111,7 +110,7 @@ def decode(
         # Vectors are quickly read over again, pictures are not quickly made again.
         skip = writer.rows
         with (progress or Silent()).task("decode", latents.n, "images", skip) as task:
-            for number, (start, block) in enumerate(_numbered(latents), 1):
+            for number, (start, block) in enumerate(latents.numbered_blocks(BATCH), 1):
                 if start + len(block) <= skip:
                     continue
                 if not np.isfinite(block).all():
@@ -122,10 +121,3 @@ def decode(
                     writer.sync()
                 task.advance(len(block))
         writer.finish()
-
-
-def _numbered(latents: LatentSet) -> Iterator[tuple[int, np.ndarray]]:
-    start = 0
-    for block in latents.blocks(BATCH):
-        yield start, block
-        start += len(block)

@@ -5,11 +5,12 @@ All take pictures as (n, H, W, C) uint8 and answer with float32 vectors, a batch
 
 import io
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from zpoints.config import FeatureName
 from zpoints.errors import UsageError
 from zpoints.packages import EFFICIENTNET_LITE0
 from zpoints.progress import Progress, Silent
@@ -17,9 +18,7 @@ from zpoints.progress import Progress, Silent
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["FeatureName", "Features", "features_by_name"]
-
-FeatureName = Literal["efficientnet-lite0", "pixels"]
+__all__ = ["Features", "features_by_name"]
 
 Pictures = UInt8[np.ndarray, "n h w c"]
 

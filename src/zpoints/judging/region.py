@@ -1,6 +1,5 @@
 """Do a sampler's vectors lie where the z-points lie, and do they copy? Judged without any picture."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,17 +40,10 @@ class Nearest:
 
         least, number = np.full(len(z), np.inf), np.zeros(len(z), np.int64)
         memory = 8 * BLOCK * (training.dimension + 2 * len(z))
-        for square, place in in_order(nearest, _numbered(training), memory):
+        for square, place in in_order(nearest, training.numbered_blocks(BLOCK), memory):
             nearer = square < least
             least, number = np.where(nearer, square, least), np.where(nearer, place, number)
         return cls(np.sqrt(np.maximum(least + own, 0.0)), number)
-
-
-def _numbered(latents: LatentSet) -> Iterator[tuple[int, np.ndarray]]:
-    start = 0
-    for block in latents.blocks(BLOCK):
-        yield start, block
-        start += len(block)
 
 
 def mahalanobis_summary(

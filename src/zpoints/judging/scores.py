@@ -93,7 +93,8 @@ def judge(
     from zpoints.autoencoder.coding import Coder
 
     progress = progress or Silent()
-    store, training = ImageStore.open(images), ImageStore.open(images).rows("train")
+    store = ImageStore.open(images)
+    training = store.rows("train")
     held = store.rows("test") if len(store.rows("test")) >= FEWEST else store.rows("val")
     if len(held) < FEWEST:
         why = f"{len(held)} held-out pictures; the judge needs at least {FEWEST}: raise images.test"
@@ -185,9 +186,8 @@ def _sampler(court: _Court, candidate: Candidate, task: Task) -> tuple[dict[str,
         "bytes": candidate.path.stat().st_size,
     }
     suspects = np.argsort(nearest.distance)[:SUSPICIOUS]
-    theirs = np.asarray(court.store.pixels[np.sort(court.rows[nearest.number[suspects]])])
-    order = np.argsort(np.argsort(court.rows[nearest.number[suspects]], kind="stable"), kind="stable")
-    sheet = in_turn(court.coder.decode(z[suspects]), theirs[order], SUSPICIOUS)
+    theirs = np.asarray(court.store.pixels[court.rows[nearest.number[suspects]]])
+    sheet = in_turn(court.coder.decode(z[suspects]), theirs, SUSPICIOUS)
     save_sheet(court.out / f"nearest-{candidate.sampler.name}.png", sheet, SUSPICIOUS)
     return row, drawn
 

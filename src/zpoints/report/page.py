@@ -185,10 +185,9 @@ def _scores(run: "Run") -> dict[str, Any] | None:
     if scores is None or "skipped" in scores:
         return None
     rows = sorted(scores["samplers"].items(), key=lambda row: row[1]["frechet"])
-    copies = {name: run.judging / f"nearest-{name}.png" for name, _ in rows[:1]}
-    if scores["best"]:
-        copies = {scores["best"]: run.judging / f"nearest-{scores['best']}.png"}
-    return scores | {"rows": rows, "nearest": {name: _embed_file(file) for name, file in copies.items()}}
+    shown = [scores["best"]] if scores["best"] else [name for name, _ in rows[:1]]
+    nearest = {name: _embed_file(run.judging / f"nearest-{name}.png") for name in shown}
+    return scores | {"rows": rows, "nearest": nearest}
 
 
 def _median_mahalanobis(latents: LatentSet, analysis: Analysis) -> float:

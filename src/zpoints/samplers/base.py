@@ -173,9 +173,7 @@ class Sampler(ABC):
 
     def _unwhitened(self, u: Float[np.ndarray, "n r"], pca: PCA | None = None) -> Float[np.ndarray, "n d"]:
         """From units of sigma times temperature along the leading `rank` principal axes to latent vectors."""
-        pca = pca or self.distribution_.pca
-        scale = np.sqrt(pca.variance[: pca.rank]) * self.temperature
-        return pca.mean + (u * scale) @ (pca.axes[: pca.rank] * pca.scale)
+        return (pca or self.distribution_.pca).unwhiten(self.temperature * u)
 
     def _margins(self) -> Margins:
         """Measured margins, for the samplers that need them."""

@@ -97,8 +97,7 @@ class FlowMatching(Sampler):
 
         pca = self.distribution_.pca
         start = self.temperature * random.standard_normal((n, pca.rank))
-        u = flow(self.network_, start, self.integration)
-        return pca.mean + (u * np.sqrt(pca.variance[: pca.rank])) @ (pca.axes[: pca.rank] * pca.scale)
+        return pca.unwhiten(flow(self.network_, start, self.integration))
 
     def _log_density(self, z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
         raise UsageError(

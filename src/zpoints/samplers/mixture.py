@@ -117,9 +117,7 @@ class Mixture(Sampler):
         return found
 
     def _draw(self, n: int, random: np.random.Generator) -> Float[np.ndarray, "n d"]:
-        u = self.mixture_.draw(n, random, self.temperature)
-        pca = self.distribution_.pca
-        return pca.mean + (u * np.sqrt(pca.variance[: pca.rank])) @ (pca.axes[: pca.rank] * pca.scale)
+        return self.distribution_.pca.unwhiten(self.mixture_.draw(n, random, self.temperature))
 
     def _log_density(self, z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
         t = self.temperature

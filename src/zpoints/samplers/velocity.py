@@ -1,7 +1,6 @@
 """The network of the flow-matching sampler, and its training; the only part of the samplers that needs PyTorch."""
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -59,7 +58,6 @@ def train(
     batch: int,
     rate: float,
     seed: int,
-    advance: Callable[[float], None] = lambda _: None,
 ) -> tuple[int, float]:
     """Train in place; the network ends with the averaged weights that describe held-out vectors best.
 
@@ -87,7 +85,6 @@ def train(
         keep = min(AVERAGE, step / (step + 10))
         for name, value in network.state_dict().items():
             average[name].lerp_(value, 1 - keep)
-        advance(1)
         if step % JUDGED_EVERY == 0 or step == steps:
             found = _held_out_loss(network, average, judge)
             if found < best:

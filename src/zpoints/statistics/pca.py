@@ -119,6 +119,11 @@ class PCA:
         sigma = np.sqrt(self.variance[: self.rank])
         return (block - self.mean) @ (self.axes[: self.rank] / self.scale / sigma[:, None]).T
 
+    def unwhiten(self, u: Float[np.ndarray, "m r"]) -> Float[np.ndarray, "m d"]:
+        """Back from `whiten` to the original components."""
+        r = self.rank
+        return self.mean + (u * np.sqrt(self.variance[:r])) @ (self.axes[:r] * self.scale)
+
     def inverse_transform(self, scores: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "m d"]:
         """Back to the original components."""
         return self.mean + scores @ (self.axes * self.scale)
