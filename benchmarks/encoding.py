@@ -61,9 +61,9 @@ def bare() -> Callable[[], float]:
 
 def _coder():
     from zpoints.autoencoder.coding import Coder
-    from zpoints.autoencoder.device import Device
     from zpoints.autoencoder.network import Architecture, Autoencoder
     from zpoints.config import AutoencoderSettings, TrainingSettings
+    from zpoints.device import Device
 
     network = Autoencoder(Architecture.of((SIDE, SIDE, 3), AutoencoderSettings()))
     return Coder(network, Device.of(TrainingSettings()))

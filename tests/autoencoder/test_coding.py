@@ -9,9 +9,9 @@ import torch
 from support import line
 from zpoints.autoencoder import coding
 from zpoints.autoencoder.coding import Coder, decode, encode
-from zpoints.autoencoder.device import Device
 from zpoints.autoencoder.network import Architecture, Autoencoder
 from zpoints.config import AutoencoderSettings
+from zpoints.device import Device
 from zpoints.errors import ArrayError, StageError
 from zpoints.images.store import ImageStore
 from zpoints.latents import LatentSet

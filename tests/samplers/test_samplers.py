@@ -11,10 +11,12 @@ from zpoints.errors import ArrayError, UsageError
 from zpoints.samplers import SAMPLERS, Ellipse, EllipsePairs, Sampler, by_name
 from zpoints.statistics.moments import Moments
 
+NEURAL = {"flow", "flow-matching"}
 WITHOUT_DENSITY = {"ellipse-pairs", "resample", "flow-matching"}
-QUICK = {
-    "flow-matching": {"steps": 40, "width": 32, "blocks": 1, "batch": 64}
-}  # trained for seconds, not minutes
+QUICK = {  # trained for seconds, not minutes
+    "flow": {"steps": 40, "width": 32, "transforms": 2, "batch": 64},
+    "flow-matching": {"steps": 40, "width": 32, "blocks": 1, "batch": 64},
+}
 KEEP_THE_COVARIANCE = {"normal", "mixture", "kernel", "copula", "elliptical", "resample"}
 IGNORE_THE_SPAN = {"uniform", "interval", "independent", "ellipse-pairs"}
 NEED_MARGINS = {"uniform", "interval", "copula", "elliptical"}
@@ -87,8 +89,8 @@ def test_all_sources_give_the_same(name, cloud, tmp_path):
 
 @every
 def test_moments_of_a_large_sample_are_those_of_the_law(name):
-    if name == "flow-matching":
-        pytest.skip("its own file: this takes a longer training")
+    if name in NEURAL:
+        pytest.skip("their own files: this takes a longer training")
     x, n = correlated(4000, 6), 60_000
     z = made(name).fit(x).sample(n, seed=2).astype(float)
     mean, covariance = x.mean(axis=0), np.cov(x.T)
@@ -177,7 +179,7 @@ def test_a_damaged_file_is_refused(name, analysis, tmp_path):
 
 @every
 def test_temperature_scales_what_is_drawn(name, analysis):
-    if name == "flow-matching":  # the noise, not what becomes of it
+    if name in NEURAL:  # the noise, not what becomes of it
         cold = made(name, temperature=0.1).fit(analysis).sample(2000)
         assert (cold.std(axis=0) < 0.7 * made(name).fit(analysis).sample(2000).std(axis=0)).all()
         return

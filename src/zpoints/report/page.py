@@ -42,6 +42,7 @@ SAMPLER_TEXTS: dict[SamplerName, str] = {
     "kernel": "A training vector, drawn towards the mean, with normal noise around it; near copies if that is small.",
     "copula": "The measured density along every principal axis, joined by a normal copula.",
     "elliptical": "The normal law's directions, and the measured law of the distances from the centre.",
+    "flow": "Normal noise, sent through couplings that were fitted by maximum likelihood.",
     "flow-matching": "A small network that has learnt to carry normal noise to where the z-points lie.",
     "resample": "Training vectors themselves, decoded: no generator, the floor that the others are compared with.",
 }
@@ -187,7 +188,7 @@ def _scores(run: "Run") -> dict[str, Any] | None:
     rows = sorted(scores["samplers"].items(), key=lambda row: row[1]["frechet"])
     shown = [scores["best"]] if scores["best"] else [name for name, _ in rows[:1]]
     nearest = {name: _embed_file(run.judging / f"nearest-{name}.png") for name in shown}
-    return scores | {"rows": rows, "nearest": nearest}
+    return scores | {"rows": rows, "nearest": nearest, "sheet": _embed_file(run.judging / "samplers.png")}
 
 
 def _median_mahalanobis(latents: LatentSet, analysis: Analysis) -> float:

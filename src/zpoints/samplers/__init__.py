@@ -8,6 +8,7 @@ from zpoints.samplers.base import Sampler
 from zpoints.samplers.boxes import Interval, Uniform
 from zpoints.samplers.ellipse import Ellipse
 from zpoints.samplers.ellipse_pairs import EllipsePairs
+from zpoints.samplers.flow import Flow
 from zpoints.samplers.flow_matching import FlowMatching
 from zpoints.samplers.independent import Independent
 from zpoints.samplers.kernel import Kernel, Resample
@@ -22,6 +23,7 @@ __all__ = [
     "Ellipse",
     "EllipsePairs",
     "Elliptical",
+    "Flow",
     "FlowMatching",
     "Independent",
     "Interval",
@@ -48,6 +50,7 @@ SAMPLERS: dict[str, type[Sampler]] = {
         Kernel,
         Copula,
         Elliptical,
+        Flow,
         FlowMatching,
         Resample,
     )

@@ -1,0 +1,125 @@
+"""A normalising flow: an invertible map from normal noise to the z-points, whose density is known."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from jaxtyping import Float
+
+from zpoints.errors import UsageError
+from zpoints.samplers.base import log_volume
+from zpoints.samplers.neural import Neural
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Flow"]
+
+PART = 4096  # vectors that pass through the network at a time
+
+
+class Flow(Neural):
+    r"""Draws by affine couplings (RealNVP), fitted by maximum likelihood in whitened principal axes.
+
+    Each coupling scales and shifts one half of the axes, chosen at random, by what a small network makes of the
+    other half. So :math:`u = f(e)` with :math:`e \sim N(0, I)` can be followed both ways in one pass, and
+
+    .. math:: \log p(u) = \log \phi(f^{-1}(u)) + \log |\det \partial f^{-1} / \partial u|.
+
+    Dropout, weight decay and held-out vectors, which decide where the training stops, keep it from learning its
+    vectors by heart. Needs PyTorch and zuko.
+
+    Parameters
+    ----------
+    transforms : number of couplings.
+    width : of the two hidden layers in each; for few components it shrinks to 16 for each.
+    steps : at most so many of the optimiser.
+    batch, rate, dropout : vectors per step, peak learning rate, share of the inner activations left out.
+    most : at most so many vectors, drawn at random, are learnt from.
+    seed : of the weights, the axes of each coupling, and the vectors held out.
+    device : ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``mps``.
+    temperature : multiplies the noise that the flow starts from.
+
+    Attributes
+    ----------
+    network_ : the couplings. best_step_, held_out_loss_ : the step whose weights were kept, and their negative mean
+        log density of held-out vectors in whitened axes.
+
+    References
+    ----------
+    L. Dinh, J. Sohl-Dickstein, S. Bengio, Density estimation using Real NVP (ICLR 2017),
+    https://arxiv.org/abs/1605.08803
+    F. Rozet et al., Zuko: Normalizing flows in PyTorch (2022), https://doi.org/10.5281/zenodo.7625672
+    """
+
+    name = "flow"
+    packages: ClassVar[dict[str, str]] = {"torch": "pip install torch", "zuko": "pip install 'zpoints[flow]'"}
+
+    def __init__(
+        self,
+        transforms: int = 6,
+        width: int = 384,
+        steps: int = 1000,
+        batch: int = 512,
+        rate: float = 1e-3,
+        dropout: float = 0.2,
+        most: int = 200_000,
+        seed: int = 0,
+        device: str = "auto",
+        *,
+        temperature: float = 1.0,
+    ) -> None:
+        super().__init__(steps, batch, rate, most, seed, device, temperature)
+        if min(transforms, width) < 1 or not 0 <= dropout < 1:
+            raise UsageError(
+                f"Flow: transforms={transforms}, width={width}, dropout={dropout}; the first two must be at least "
+                "1, dropout from 0 to below 1"
+            )
+        self.transforms, self.width, self.dropout = transforms, width, dropout
+
+    def _network(self, rank: int) -> "torch.nn.Module":
+        from torch import nn
+        from zuko.flows import RealNVP
+
+        width, dropout = min(self.width, max(32, 16 * rank)), self.dropout
+        network = RealNVP(
+            rank,
+            transforms=self.transforms,
+            randmask=True,
+            hidden_features=(width, width),
+            activation=lambda: nn.Sequential(nn.SiLU(), nn.Dropout(dropout)),
+        )
+        # It starts as the identity: whitened vectors have a normal's mean and covariance already.
+        for transform in network.transform.transforms:
+            last = transform.hyper[-1] if hasattr(transform, "hyper") else transform
+            for parameter in last.parameters():
+                nn.init.zeros_(parameter)
+        return network
+
+    def _loss(
+        self, network: "torch.nn.Module", vectors: "torch.Tensor", random: "torch.Generator"
+    ) -> "torch.Tensor":
+        return -network().log_prob(vectors).mean()
+
+    def _draw(self, n: int, random: np.random.Generator) -> Float[np.ndarray, "n d"]:
+        import torch
+
+        pca = self.distribution_.pca
+        noise = self.temperature * random.standard_normal((n, pca.rank))
+        with torch.inference_mode():
+            start = torch.from_numpy(noise.astype(np.float32))
+            u = self.network_().transform.inv(start)
+        return pca.unwhiten(u.numpy().astype(np.float64))
+
+    def _log_density(self, z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
+        import torch
+
+        u, t = self._spanned(z).astype(np.float32), self.temperature
+        found = np.empty(len(u))
+        with torch.inference_mode():
+            for start in range(0, len(u), PART):
+                part = torch.from_numpy(u[start : start + PART])
+                noise, volume = self.network_().transform.call_and_ladj(part)
+                squares = (noise.double() ** 2).sum(dim=1) / (t * t)
+                found[start : start + PART] = (volume.double() - 0.5 * squares).numpy()
+        normal = 0.5 * u.shape[1] * np.log(2 * np.pi * t * t)
+        return found - normal - log_volume(self.distribution_.pca)

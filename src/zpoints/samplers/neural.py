@@ -1,0 +1,108 @@
+"""What the samplers that train a network share: vectors to learn from, vectors held out, and the network's file.
+
+PyTorch is asked for when such a sampler is fitted, drawn from or loaded, and not before.
+"""
+
+from abc import abstractmethod
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from zpoints.errors import UsageError
+from zpoints.samplers.base import Sampler
+from zpoints.samplers.points import Points
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Neural"]
+
+HELD_OUT = 0.05
+
+
+class Neural(Sampler):
+    """A network that learns from whitened vectors, and keeps the weights that describe held-out ones best.
+
+    Attributes
+    ----------
+    network_ : the trained network, on the CPU.
+    best_step_, held_out_loss_ : the step whose weights were kept, and their loss on held-out vectors.
+    """
+
+    needs_vectors = True
+    packages: ClassVar[dict[str, str]]
+    """What must be installed, and the words that install it."""
+
+    def __init__(
+        self, steps: int, batch: int, rate: float, most: int, seed: int, device: str, temperature: float
+    ) -> None:
+        super().__init__(temperature=temperature)
+        if min(steps, batch) < 1 or rate <= 0 or most < 2:
+            raise UsageError(
+                f"{type(self).__name__}: steps={steps}, batch={batch}, rate={rate}, most={most}; steps and batch "
+                "must be at least 1, rate positive, most at least 2"
+            )
+        self.steps, self.batch, self.rate, self.most = steps, batch, rate, most
+        self.seed, self.device = seed, device
+
+    @abstractmethod
+    def _network(self, rank: int) -> "torch.nn.Module":
+        """An untrained network for so many principal axes."""
+
+    @abstractmethod
+    def _loss(
+        self, network: "torch.nn.Module", vectors: "torch.Tensor", random: "torch.Generator"
+    ) -> "torch.Tensor":
+        """Mean loss of whitened vectors."""
+
+    def _learn(self, points: Points) -> None:
+        self._ask_for_packages()
+        import torch
+
+        from zpoints.samplers.learning import Lesson, learn
+
+        assert points.vectors is not None, "fit has seen to it"
+        whiten, chosen = self.distribution_.pca.whiten, points.vectors.some(self.most, self.seed)
+        u = np.concatenate([whiten(block).astype(np.float32) for block in chosen.blocks(4096)])
+        order = np.random.default_rng(self.seed).permutation(len(u))
+        held = max(1, int(HELD_OUT * len(u)))
+        lesson = Lesson(self.steps, self.batch, self.rate, self.seed, self.device)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            self.network_, self.best_step_, self.held_out_loss_ = learn(
+                self._network(u.shape[1]), self._loss, u[order[held:]], u[order[:held]], lesson
+            )
+
+    def _ask_for_packages(self) -> None:
+        for package, how in self.packages.items():
+            if find_spec(package) is None:
+                raise UsageError(f"{type(self).__name__}: needs {package}, which is not installed: {how}")
+
+    def _state(self) -> dict[str, Any]:
+        weights = {f"network.{name}": value.numpy() for name, value in self.network_.state_dict().items()}
+        progress = {
+            "best_step": np.asarray(self.best_step_),
+            "held_out_loss": np.asarray(self.held_out_loss_),
+        }
+        return super()._state() | weights | progress
+
+    def _restore(self, arrays: dict[str, np.ndarray]) -> None:
+        self._ask_for_packages()
+        import torch
+
+        self._restore_distribution(arrays)
+        with torch.random.fork_rng(devices=[]):
+            network = self._network(self.distribution_.pca.rank)
+        weights = {
+            name.removeprefix("network."): torch.from_numpy(np.array(value))
+            for name, value in arrays.items()
+            if name.startswith("network.")
+        }
+        try:
+            network.load_state_dict(weights)
+        except RuntimeError as error:
+            raise ValueError(str(error).partition("\n")[0]) from error
+        self.network_ = network.eval()
+        self.best_step_ = int(arrays["best_step"])
+        self.held_out_loss_ = float(arrays["held_out_loss"])
