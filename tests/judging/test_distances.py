@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.linalg
 
 from zpoints.judging import distances
 from zpoints.judging.distances import Axes, DensityCoverage, frechet_bootstrap, kernel_distance
@@ -75,3 +76,13 @@ def test_axes_are_never_more_than_the_pictures_can_tell():
     a, _ = two(n=50)
     assert Axes.of(a, 64).count == 5
     assert Axes.of(two(n=300)[0], 3).count == 3
+
+
+def test_whole_frechet_distances_are_taken_in_the_features_as_they_are():
+    a, b = two(f=9)
+    axes = Axes.all_of(9)
+    found = frechet_bootstrap(axes.project(a.astype(np.float32)), axes.project(b.astype(np.float32)), 0)[0]
+    offset, p, q = a.mean(axis=0) - b.mean(axis=0), np.cov(a.T), np.cov(b.T)
+    expected = offset @ offset + np.trace(p + q - 2 * scipy.linalg.sqrtm(p @ q).real)
+    assert axes.count == 9
+    assert found == pytest.approx(expected, rel=1e-5)

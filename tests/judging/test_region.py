@@ -7,7 +7,7 @@ import pytest
 
 from support import correlated
 from zpoints.judging import region
-from zpoints.judging.region import Nearest, mahalanobis_summary, violated_planes
+from zpoints.judging.region import Nearest, mahalanobis_summary, two_sample_test, violated_planes
 from zpoints.latents import LatentSet
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
@@ -55,3 +55,19 @@ def test_mahalanobis_distances_beside_held_out_ones():
     assert wide["median"] == pytest.approx(2 * same["median"], rel=1e-3)
     assert wide["ks_distance"] > 0.8
     assert same["low"] < same["median"] < same["high"]
+
+
+def test_two_samples_of_one_law_cannot_be_told_apart_and_others_can():
+    x, held, others, more = np.split(correlated(7500, 5), [3000, 4500, 6000])
+    pca = PCA.of_moments(Moments.of(x))
+    same = two_sample_test(others, held, pca, 0)
+    assert abs(same["accuracy"] - 0.5) < 4 * same["error"]
+    assert same["p"] > 1e-4
+    assert same["n"] == 1500  # half of both
+    # The same mean and covariance, in one vector of two of half the length: only the length tells.
+    random = np.random.default_rng(3)
+    scale = np.where(random.random(1500) < 0.5, 0.5, np.sqrt(2 - 0.25))[:, None]
+    other = x.mean(axis=0) + scale * (more - x.mean(axis=0))
+    found = two_sample_test(other, held, pca, 0)
+    assert found["accuracy"] > 0.65
+    assert found["p"] < 1e-12

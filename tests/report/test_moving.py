@@ -1,10 +1,10 @@
-"""Frames and animations of a walk."""
+"""Frames and animations of a walk, and rows of pictures behind their names."""
 
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from zpoints.report.sheets import FRAME, GAP, framed, save_animation
+from zpoints.report.sheets import FRAME, GAP, LEAST_ROW, Row, framed, save_animation, save_rows
 
 
 def pictures(colours: int) -> np.ndarray:
@@ -37,3 +37,27 @@ def test_there_and_back(colours, kind, tmp_path):
     np.testing.assert_array_equal(frames[3], frames[5])
     if kind == "webp":
         np.testing.assert_array_equal(frames[2], np.broadcast_to(given[2], (12, 10, 3)))
+
+
+@pytest.mark.parametrize("side", [8, 64])
+def test_rows_keep_their_pictures_and_hold_their_texts(side, tmp_path):
+    random = np.random.default_rng(1)
+    given = [random.integers(0, 200, (3, side, side, c), dtype=np.uint8) for c in (3, 1)]
+    titles = ("short", "a title that is longer than all pictures together")
+    rows = [Row(title, "note", part) for title, part in zip(titles, given, strict=True)]
+    save_rows(tmp_path / "rows.png", rows)
+    with Image.open(tmp_path / "rows.png") as sheet:
+        found = np.asarray(sheet.convert("RGB"))
+    strip = 3 * (side + GAP) + GAP
+    height = max(side + 2 * GAP, LEAST_ROW)
+    assert found.shape[0] == 2 * height
+    left = found.shape[1] - strip
+    for number, part in enumerate(given):
+        top = number * height
+        np.testing.assert_array_equal(
+            found[top + GAP : top + GAP + side, left + GAP : left + GAP + side],
+            np.broadcast_to(part[0], (side, side, 3)),
+        )
+        text = found[top : top + height, :left]
+        assert (text < 128).any()
+        assert (text[:, -4:] == 255).all(), "texts end before the pictures begin"

@@ -1,5 +1,6 @@
 """Vector by vector: distances from a cloud's centre, and classifiers that try to tell the clouds apart."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from zpoints.comparing.clouds import PARTS, Cloud
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
 
-__all__ = ["classifiers", "distances"]
+__all__ = ["CLASSIFIER_AXES", "classifiers", "distances", "tell_apart"]
 
 VECTORS_PER_AXIS = 5  # a fitted normal uses so few axes that it has at least so many vectors for each
 CLASSIFIER_AXES, CLASSIFIER_VECTORS = 50, 10_000
@@ -45,10 +46,31 @@ def distances(a: Cloud, b: Cloud) -> dict[str, Any]:
 
 
 def classifiers(a: Cloud, b: Cloud, seed: int) -> list[dict[str, Any]]:
-    """Classifier two-sample tests: held-out accuracy of telling A's vectors from B's; 0.5 is guessing.
+    """Classifiers that try to tell A's vectors from B's, the best one first; see `tell_apart`.
 
     Axes and normals come from other vectors than those that train and test: a vector lies nearer to a normal
     that it helped to fit, and would give itself away.
+    """
+    pooled, normals = PCA.of_moments(a.fitted + b.fitted), (_Normal(a.fitted), _Normal(b.fitted))
+
+    def features(x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "m f"]:
+        return np.column_stack(
+            [pooled.whiten(x)[:, :CLASSIFIER_AXES], *(normal.squared(x) for normal in normals)]
+        )
+
+    return tell_apart(a.held_out, b.held_out, features, seed)
+
+
+Features = Callable[[Float[np.ndarray, "m d"]], Float[np.ndarray, "m f"]]
+
+
+def tell_apart(
+    a: Float[np.ndarray, "n d"], b: Float[np.ndarray, "m d"], features: Features, seed: int
+) -> list[dict[str, Any]]:
+    """Classifier two-sample tests: held-out accuracy of telling A's vectors from B's; 0.5 is guessing.
+
+    Half of at most 10,000 vectors of each train, the other half test. Each row has the classifier's name, its
+    accuracy, the standard error of that, the p value of so many right answers by guessing, and their number n.
 
     D. Lopez-Paz, M. Oquab, Revisiting classifier two-sample tests (2017), https://arxiv.org/abs/1610.06545
     """
@@ -59,16 +81,8 @@ def classifiers(a: Cloud, b: Cloud, seed: int) -> list[dict[str, Any]]:
     from threadpoolctl import threadpool_limits
 
     random = np.random.default_rng(seed)
-    pooled, normals = PCA.of_moments(a.fitted + b.fitted), (_Normal(a.fitted), _Normal(b.fitted))
-    count = min(len(a.held_out), len(b.held_out), CLASSIFIER_VECTORS) // 2 * 2
-
-    def features(x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "m f"]:
-        x = random.permutation(x)[:count]
-        return np.column_stack(
-            [pooled.whiten(x)[:, :CLASSIFIER_AXES], *(normal.squared(x) for normal in normals)]
-        )
-
-    first, second = features(a.held_out), features(b.held_out)
+    count = min(len(a), len(b), CLASSIFIER_VECTORS) // 2 * 2
+    first, second = (features(random.permutation(x)[:count]) for x in (a, b))
     half = count // 2
     train, test = np.concatenate([first[:half], second[:half]]), np.concatenate([first[half:], second[half:]])
     label = np.repeat([0, 1], half)

@@ -13,7 +13,7 @@ from zpoints.statistics.pca import PCA
 
 __all__ = ["Axes", "DensityCoverage", "frechet_bootstrap", "kernel_distance"]
 
-BOOTSTRAPS = 100
+BOOTSTRAPS, BOOTSTRAPS_OF_MANY, MANY = 100, 20, 256  # fewer in many dimensions: each takes seconds there
 PARTS = 10  # disjoint parts of both sets, whose kernel distances tell the error
 NEIGHBOURS = 5
 BLOCK = 1024  # pictures whose distances to all others are in memory at a time
@@ -26,9 +26,13 @@ class Axes:
     """Leading principal axes of real pictures' features, in which Fréchet distances are taken.
 
     In all 1280 dimensions a few thousand pictures would measure their own number more than anything else.
+
+    Attributes
+    ----------
+    pca, count : the axes, and how many of them; without a PCA all dimensions, as they are.
     """
 
-    pca: PCA
+    pca: PCA | None
     count: int
 
     @classmethod
@@ -37,8 +41,15 @@ class Axes:
         pca = PCA.of_moments(Moments.of(real))
         return cls(pca, max(1, min(most, pca.rank, len(real) // 10)))
 
+    @classmethod
+    def all_of(cls, dimension: int) -> Self:
+        """All dimensions, as published Fréchet distances have it."""
+        return cls(None, dimension)
+
     def project(self, features: FeatureSet) -> Float[np.ndarray, "n a"]:
         """Coordinates along the axes."""
+        if self.pca is None:
+            return np.asarray(features, np.float64)
         return self.pca.transform(features, 0, self.count)
 
 
@@ -47,8 +58,9 @@ def frechet_bootstrap(
 ) -> tuple[float, Float[np.ndarray, " b"]]:
     r"""Squared Fréchet distance of two sets, and of 100 pairs of sets drawn from them with repetition.
 
-    The draws from `b` depend on seed and length alone: so two sets compared with the same `b` are compared pair by
-    pair. Drawn sets lie farther apart than the sets themselves; their spread is what counts, not their mean.
+    In more than 256 dimensions there are 20 pairs. The draws from `b` depend on seed and length alone: so two sets
+    compared with the same `b` are compared pair by pair. Drawn sets lie farther apart than the sets themselves;
+    their spread is what counts, not their mean.
 
     References
     ----------
@@ -63,7 +75,7 @@ def frechet_bootstrap(
     from_a, from_b = np.random.default_rng([seed, 1]), np.random.default_rng([seed, 2])
     drawn = [
         distance(a[from_a.integers(len(a), size=len(a))], b[from_b.integers(len(b), size=len(b))])
-        for _ in range(BOOTSTRAPS)
+        for _ in range(BOOTSTRAPS if a.shape[1] <= MANY else BOOTSTRAPS_OF_MANY)
     ]
     return distance(a, b), np.array(drawn)
 

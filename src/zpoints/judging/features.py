@@ -18,7 +18,7 @@ from zpoints.progress import Progress, Silent
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Features", "features_by_name"]
+__all__ = ["Features", "Pictures", "features_by_name"]
 
 Pictures = UInt8[np.ndarray, "n h w c"]
 
@@ -39,10 +39,12 @@ class Features(ABC):
     ----------
     name : as settings and tables call it.
     dimension : length of the vectors.
+    whole : whether Fréchet distances are taken in all dimensions, as papers do, unless the settings say otherwise.
     """
 
     name: FeatureName
     dimension: int
+    whole: bool = False
 
     def of(self, pictures: Pictures) -> Float32[np.ndarray, "n f"]:
         """Features of pictures."""
@@ -184,8 +186,11 @@ def _sized(x: "torch.Tensor") -> "torch.Tensor":
 
 def features_by_name(name: FeatureName, channels: int, progress: Progress | None = None) -> Features:
     """The features that the settings call `name`, for pictures of so many channels."""
+    from zpoints.judging.downloaded import DinoV2, Inception
+
     if name == "pixels":
         return Pixels(channels)
-    if name == "efficientnet-lite0":
-        return EfficientNetLite0(progress or Silent())
-    raise UsageError(f"judge: no features '{name}'; there are {', '.join(get_args(FeatureName))}")
+    kinds = {"efficientnet-lite0": EfficientNetLite0, "inception": Inception, "dinov2": DinoV2}
+    if name not in kinds:
+        raise UsageError(f"judge: no features '{name}'; there are {', '.join(get_args(FeatureName))}")
+    return kinds[name](progress or Silent())

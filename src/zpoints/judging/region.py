@@ -7,11 +7,12 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import ks_2samp
 
+from zpoints.comparing.classifiers import CLASSIFIER_AXES, tell_apart
 from zpoints.latents import LatentSet
 from zpoints.parallel import in_order
 from zpoints.statistics.pca import PCA
 
-__all__ = ["Nearest", "mahalanobis_summary", "violated_planes"]
+__all__ = ["Nearest", "mahalanobis_summary", "two_sample_test", "violated_planes"]
 
 BLOCK = 4096
 LEVEL = 3.0
@@ -61,6 +62,22 @@ def mahalanobis_summary(
         "high": float(high),
         "ks_distance": float(ks_2samp(ours, theirs).statistic),
     }
+
+
+def two_sample_test(
+    vectors: Float[np.ndarray, "m d"], held_out: Float[np.ndarray, "h d"], pca: PCA, seed: int
+) -> dict[str, Any]:
+    """The better of two classifiers at telling vectors from held-out ones: accuracy 0.5 is guessing, 1 is certain.
+
+    They see the 50 leading whitened axes and the squared Mahalanobis distance, and are tested on other vectors than
+    they were trained on; see `comparing.classifiers.tell_apart`.
+    """
+
+    def features(x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "m f"]:
+        u = pca.whiten(x)
+        return np.column_stack([u[:, :CLASSIFIER_AXES], (u**2).sum(axis=1)])
+
+    return tell_apart(vectors, held_out, features, seed)[0]
 
 
 def violated_planes(vectors: Float[np.ndarray, "m d"], pca: PCA) -> float:

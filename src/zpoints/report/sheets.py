@@ -1,16 +1,19 @@
 """Contact sheets: many pictures in one."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, UInt8
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from zpoints.storage import atomic_path
 
-__all__ = ["contact_sheet", "framed", "in_turn", "save_animation", "save_sheet"]
+__all__ = ["Row", "contact_sheet", "framed", "in_turn", "save_animation", "save_rows", "save_sheet"]
 
-GAP, PAPER = 2, 255
+GAP, PAPER, INK, SOFT_INK = 2, 255, 20, 110
+TITLE, NOTE = 15, 12  # pixels of a row's texts
+LEAST_ROW = TITLE + NOTE + 10
 FRAME = (217, 72, 15)
 
 
@@ -41,6 +44,34 @@ def save_sheet(path: Path, pictures: UInt8[np.ndarray, "n h w c"], columns: int)
     """Write a contact sheet as PNG, atomically."""
     with atomic_path(path) as temporary:
         contact_sheet(pictures, columns).save(temporary, "PNG", optimize=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """Pictures in a row, with a title and a note on their left."""
+
+    title: str
+    note: str
+    pictures: UInt8[np.ndarray, "n h w c"]
+
+
+def save_rows(path: Path, rows: list[Row]) -> None:
+    """Write rows of pictures, each behind its texts, as one PNG, atomically."""
+    large, small = ImageFont.load_default(TITLE), ImageFont.load_default(NOTE)
+    strips = [contact_sheet(row.pictures, len(row.pictures)) for row in rows]
+    margin = 12 + round(max(max(large.getlength(row.title), small.getlength(row.note)) for row in rows))
+    heights = [max(strip.height, LEAST_ROW) for strip in strips]
+    width = margin + max(strip.width for strip in strips)
+    sheet = Image.new("RGB", (width, sum(heights)), (PAPER,) * 3)
+    draw, top = ImageDraw.Draw(sheet), 0
+    for row, strip, height in zip(rows, strips, heights, strict=True):
+        text = top + (height - TITLE - NOTE - 4) // 2
+        draw.text((6, text), row.title, fill=(INK,) * 3, font=large)
+        draw.text((6, text + TITLE + 4), row.note, fill=(SOFT_INK,) * 3, font=small)
+        sheet.paste(strip, (margin, top))
+        top += height
+    with atomic_path(path) as temporary:
+        sheet.save(temporary, "PNG", optimize=True)
 
 
 def framed(
