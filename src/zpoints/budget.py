@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Cost", "Meter", "anonymous_bytes", "kept_memory", "processor_name"]
+__all__ = ["MIB", "Cost", "Meter", "anonymous_bytes", "kept_memory", "processor_name"]
 
 MIB = 1 << 20
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h

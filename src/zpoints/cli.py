@@ -25,9 +25,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+RETRIES = 3  # what --retry means
+
 Config = Annotated[Path | None, typer.Option("--config", help="A TOML file of settings.")]
 Changes = Annotated[
     list[str] | None, typer.Option("--set", help="Change one setting: NAME=VALUE, as in training.epochs=20.")
+]
+Retry = Annotated[
+    bool, typer.Option("--retry", help="If the loss is no longer a number, go back and on at a lower rate.")
 ]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
@@ -45,6 +50,7 @@ def run(
     ] = None,
     source: Annotated[str | None, typer.Option(help="Pictures: faces, orl, or a path.")] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; without it, runs/NAME.")] = None,
+    retry: Retry = False,
     changes: Changes = None,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -53,7 +59,7 @@ def run(
     from zpoints.pipeline import Run, run_stages
     from zpoints.report.closing import closing_table
 
-    settings = _settings(config, changes, source, named=True)
+    settings = _settings(config, changes, source, named=True, retry=retry)
     this = Run(out or Path("runs") / settings.name, settings)
     run_stages(this, _progress(quiet))
     if not quiet:
@@ -83,6 +89,7 @@ def prepare(
 def train(
     images: Annotated[Path, typer.Argument(help="A folder that `zpoints prepare` made.")],
     out: Annotated[Path, typer.Argument(help="Folder for weights, history and checkpoints.")],
+    retry: Retry = False,
     config: Config = None,
     changes: Changes = None,
     quiet: Quiet = False,
@@ -91,7 +98,7 @@ def train(
     """Train the autoencoder; started again, it goes on after the last finished epoch."""
     from zpoints.pipeline import train_to_folder
 
-    train_to_folder(_settings(config, changes), images, out, _progress(quiet))
+    train_to_folder(_settings(config, changes, retry=retry), images, out, _progress(quiet))
     _done(quiet, f"weights in {out / 'weights.safetensors'}, history in {out / 'history.csv'}")
 
 
@@ -194,7 +201,7 @@ def sample(
         str,
         typer.Option(
             help="uniform, interval, independent, normal, core, ellipse, ellipse-pairs, mixture, kernel, copula, "
-            "elliptical, flow-matching or resample."
+            "elliptical, flow, flow-matching or resample."
         ),
     ] = "normal",
     count: Annotated[int, typer.Option(help="Number of vectors.", min=1)] = 64,
@@ -204,7 +211,7 @@ def sample(
     temperature: Annotated[float, typer.Option(help="Below 1 nearer to where vectors are dense.")] = 1.0,
     latents: Annotated[
         Path | None,
-        typer.Option(help="The vectors themselves, for mixture, kernel, flow-matching and resample."),
+        typer.Option(help="The vectors themselves, for mixture, kernel, flow, flow-matching and resample."),
     ] = None,
     index: Annotated[
         Path | None, typer.Option(help="index.parquet of their pictures, to choose a split.")
@@ -352,13 +359,18 @@ def version() -> None:
 
 def main() -> None:
     """Run a command; an error is one line, and the exit status 2 for wrong usage, 1 for anything else."""
+    from zpoints.stopping import StoppedError, terminable
+
     debug = "--debug" in sys.argv
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        with terminable():
+            sys.exit(app(standalone_mode=False) or 0)
     except ZPointsError as error:
         if debug:
             raise
         _fail(str(error), error.exit_status)
+    except StoppedError as error:
+        _fail(f"{error}; start the same command again to go on", 130)
     except KeyboardInterrupt:
         _fail("interrupted; start the same command again to go on", 130)
     except OSError as error:
@@ -385,7 +397,11 @@ def _fail(message: str, status: int) -> None:
 
 
 def _settings(
-    config: Path | None, changes: list[str] | None, source: str | None = None, named: bool = False
+    config: Path | None,
+    changes: list[str] | None,
+    source: str | None = None,
+    named: bool = False,
+    retry: bool = False,
 ) -> "Settings":
     from zpoints.config import Settings, load_settings, with_changes, with_values
 
@@ -393,6 +409,8 @@ def _settings(
     if source:
         name = {"name": _name_of(source)} if named else {}
         settings = with_values(settings, {"images.source": source, **name}, f"source {source}")
+    if retry:
+        settings = with_values(settings, {"training.retries": RETRIES}, "--retry")
     return with_changes(settings, changes or [])
 
 

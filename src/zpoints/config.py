@@ -31,7 +31,7 @@ __all__ = [
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Width = Annotated[float, Field(gt=0)]
-FeatureName = Literal["efficientnet-lite0", "pixels"]
+FeatureName = Literal["efficientnet-lite0", "inception", "dinov2", "pixels"]
 SamplerName = Literal[
     "uniform",
     "interval",
@@ -44,6 +44,7 @@ SamplerName = Literal[
     "kernel",
     "copula",
     "elliptical",
+    "flow",
     "flow-matching",
     "resample",
 ]
@@ -112,6 +113,9 @@ class TrainingSettings(Section):
     """Longer gradients are cut to this length, so that one bad batch cannot undo the training; 0 is off."""
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     loss: Literal["mse", "l1", "binary_cross_entropy"] = "mse"
+    retries: Annotated[int, Field(ge=0, le=10)] = 0
+    """When the loss is no longer a number: so many times in a row the training goes back to its last good
+    checkpoint, and on at half the learning rate. ``--retry`` is 3."""
     device: str = "auto"
     """``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``mps``."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -173,11 +177,13 @@ class JudgeSettings(Section):
     """How samplers are compared, by held-out pictures."""
 
     features: FeatureName = "efficientnet-lite0"
-    """What pictures are compared by; the network's weights come once from the package index."""
+    """What pictures are compared by: a network whose weights come once from the package index; ``inception`` (the
+    published FID) and ``dinov2``, whose weights come from their makers; or the pixels."""
     count: Annotated[int, Field(ge=20)] = 10_000
     """Pictures per sampler; as many as are held out, if these are fewer."""
-    axes: Positive = 64
-    """Leading principal axes of the features in which the Fréchet distance is taken."""
+    axes: Literal["auto"] | Positive = "auto"
+    """Leading principal axes of the features in which the Fréchet distance is taken; ``auto`` is 64, and for
+    ``inception`` and ``dinov2`` all, as papers do."""
 
 
 class ReportSettings(Section):

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zpoints.analysis import analyse
-from zpoints.budget import Meter, processor_name
+from zpoints.budget import MIB, Meter, processor_name
 from zpoints.config import SamplerName, Settings, save_settings
 from zpoints.errors import SourceError, StageError
 from zpoints.latents import LatentSet
+from zpoints.limits import ram_limit
+from zpoints.lock import locked
 from zpoints.progress import Progress, Silent
 from zpoints.storage import fingerprint, read_json, write_json
 
@@ -91,12 +93,15 @@ class Run:
     def write_record(self, stage: str, entry: dict[str, Any]) -> None:
         """Note in run.json that a stage is done."""
         stages = self.record["stages"] | {stage: entry}
+        limit = ram_limit()
         content = {
             "name": self.settings.name,
             "seed": self.settings.seed,
             "python": platform.python_version(),
             "system": platform.platform(),
             "processor": processor_name(),
+            "ram_limit_mib": round(limit.size / MIB, 1) if limit else None,
+            "ram_limit_of": limit.where if limit else None,
             "versions": {name: found for name in PACKAGES if (found := _version(name))},
             "stages": {name: stages[name] for name in STAGES if name in stages},
         }
@@ -110,7 +115,11 @@ def run_stages(run: Run, progress: Progress | None = None) -> list[str]:
     ------
     ZPointsError : what a stage could not do; everything finished before stays, and the next call goes on there.
     """
-    progress = progress or Silent()
+    with locked(run.folder):
+        return _run_stages(run, progress or Silent())
+
+
+def _run_stages(run: Run, progress: Progress) -> list[str]:
     keys = dict(_keys(run.settings))
     ran: list[str] = []
     for name, (work, outputs) in STAGES.items():
@@ -136,7 +145,7 @@ def _keys(settings: Settings) -> Iterator[tuple[str, str]]:
     """The fingerprint of each stage: its settings on top of the fingerprint of what it reads."""
     s = settings
     prepare = fingerprint("prepare", s.images.model_dump(), s.seed)
-    training = s.training.model_dump(exclude={"device"})
+    training = s.training.model_dump(exclude={"device", "retries"})
     train = fingerprint("train", prepare, s.autoencoder.model_dump(), training)
     encode = fingerprint("encode", train)
     # The length of a block changes no result.
@@ -225,6 +234,7 @@ def _judge(run: Run, key: str, progress: Progress) -> dict[str, Any]:
 def judge_run(run: Run, progress: Progress) -> dict[str, Any]:
     """Compare a run's samplers by its held-out pictures; see `judging.scores.judge`."""
     from zpoints.distribution import Distribution
+    from zpoints.judging.court import Witnesses
     from zpoints.judging.scores import Candidate, judge
     from zpoints.samplers import Sampler
 
@@ -234,9 +244,7 @@ def judge_run(run: Run, progress: Progress) -> dict[str, Any]:
         seconds = read_json(run.samples(method) / "cost.json")["fit_seconds"]
         candidates.append(Candidate(Sampler.load(path), path, seconds))
     return judge(
-        run.images,
-        run.model,
-        run.latents,
+        Witnesses(run.images, run.model, run.latents, run.settings.training),
         Distribution.load(run.analysis / "distribution.npz"),
         candidates,
         run.judging,
@@ -279,8 +287,8 @@ STAGES: dict[str, tuple[Work, Outputs]] = {
 def train_to_folder(settings: Settings, images: Path, out: Path, progress: Progress) -> None:
     """Train, and lay a sheet of originals above their reconstructions beside the model."""
     from zpoints.autoencoder.coding import Coder
-    from zpoints.autoencoder.device import Device
     from zpoints.autoencoder.training import train
+    from zpoints.device import Device
     from zpoints.images.store import ImageStore
     from zpoints.report.sheets import in_turn, save_sheet
 

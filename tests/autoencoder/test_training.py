@@ -2,6 +2,8 @@
 
 import math
 import shutil
+import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +15,15 @@ from safetensors.torch import load_file
 from support import line
 from zpoints.autoencoder import training
 from zpoints.autoencoder.checkpoint import TrainingState, load_autoencoder, model_key
-from zpoints.autoencoder.device import Device
 from zpoints.autoencoder.network import Architecture
 from zpoints.autoencoder.training import HISTORY_COLUMNS, Trainer, train
 from zpoints.config import AutoencoderSettings, TrainingSettings
+from zpoints.device import Device
 from zpoints.errors import StageError, UsageError
 from zpoints.images.batches import batches, shuffled
 from zpoints.images.store import ImageStore
+from zpoints.progress import LineProgress
+from zpoints.stopping import StoppedError, ask_to_stop
 
 NETWORK = AutoencoderSettings(channels=(8, 12, 16), latent=8)
 TRAINING = TrainingSettings(epochs=4, batch=32, learning_rate=3e-3)
@@ -60,7 +64,7 @@ def test_the_best_epoch_is_kept_not_the_last(
     best, weights = (
         load_file(tmp_path / name) for name in ("checkpoints/best.safetensors", "weights.safetensors")
     )
-    last = TrainingState.load(tmp_path / "checkpoints" / "last.pt", _key(tmp_path)).network
+    last = TrainingState.load(tmp_path / "checkpoints" / "last.pt", _key(tmp_path))[0].network
     name = "encoder.to_latent.weight"
     assert torch.equal(best[name], weights[name])
     assert not torch.equal(last[name], weights[name])
@@ -95,6 +99,82 @@ def test_interrupted_anywhere_it_ends_with_the_same_weights_and_curve(
     assert (tmp_path / "weights.safetensors").read_bytes() == (
         undisturbed / "weights.safetensors"
     ).read_bytes()
+
+
+@pytest.mark.parametrize("death", [1, 9, 16, 30])
+def test_killed_inside_an_epoch_it_goes_on_from_the_last_step_kept(
+    store: ImageStore, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, death: int
+) -> None:
+    monkeypatch.setattr(training, "KEEP_SECONDS", 0.0)
+    original, count = Trainer._step, iter(range(1, 10**6))
+
+    def dying(self: Trainer, block: np.ndarray) -> torch.Tensor:
+        if next(count) == death + 1:
+            raise Killed
+        return original(self, block)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "_step", dying)
+        with pytest.raises(Killed):
+            train(store, tmp_path, NETWORK, TRAINING)
+    trainer = Trainer(store, tmp_path, load_autoencoder(undisturbed)[0].architecture, TRAINING, 0)
+    assert trainer.state.epoch * trainer.steps_per_epoch + trainer.state.steps == death
+    train(store, tmp_path, NETWORK, TRAINING)
+    np.testing.assert_array_equal(losses(tmp_path), losses(undisturbed))
+    assert (tmp_path / "weights.safetensors").read_bytes() == (
+        undisturbed / "weights.safetensors"
+    ).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("ask", "why"),
+    [
+        (lambda: signal.raise_signal(signal.SIGINT), "interrupted"),
+        (lambda: signal.raise_signal(signal.SIGTERM), "SIGTERM"),
+        (lambda: ask_to_stop("too much memory"), "too much memory"),
+    ],
+)
+def test_asked_to_stop_it_keeps_the_step_that_is_done(
+    store: ImageStore,
+    undisturbed: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ask: Callable,
+    why: str,
+) -> None:
+    original, count = Trainer._step, iter(range(1, 10**6))
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+
+    def asking(self: Trainer, block: np.ndarray) -> torch.Tensor:
+        if next(count) == 12:
+            ask()
+        return original(self, block)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "_step", asking)
+        with pytest.raises(StoppedError, match=why):
+            train(store, tmp_path, NETWORK, TRAINING)
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+    trainer = Trainer(store, tmp_path, load_autoencoder(undisturbed)[0].architecture, TRAINING, 0)
+    assert trainer.state.epoch * trainer.steps_per_epoch + trainer.state.steps == 12
+    train(store, tmp_path, NETWORK, TRAINING)
+    assert (tmp_path / "weights.safetensors").read_bytes() == (
+        undisturbed / "weights.safetensors"
+    ).read_bytes()
+
+
+def test_asked_twice_it_stops_at_once(
+    store: ImageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asking(self: Trainer, block: np.ndarray) -> torch.Tensor:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("the second one did not interrupt")
+
+    monkeypatch.setattr(Trainer, "_step", asking)
+    with pytest.raises(KeyboardInterrupt):
+        train(store, tmp_path, NETWORK, TRAINING)
+    assert not (tmp_path / "checkpoints" / "last.pt").exists()
 
 
 def test_killed_between_the_two_files_of_a_checkpoint_it_ends_the_same(
@@ -136,16 +216,44 @@ def test_other_settings_or_another_seed_start_anew(
     assert Trainer(store, folder, architecture, TRAINING, 0).state.epoch == 4
 
 
-def test_a_cut_checkpoint_is_refused_in_one_line(
+@pytest.mark.parametrize("left", [0, 100, 5000])
+def test_a_cut_checkpoint_is_passed_over_for_the_one_before(
+    store: ImageStore, undisturbed: Path, tmp_path: Path, left: int, capsys: pytest.CaptureFixture
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(undisturbed, folder)
+    (folder / "model.json").unlink()
+    last = folder / "checkpoints" / "last.pt"
+    last.write_bytes(last.read_bytes()[:left])
+    train(store, folder, NETWORK, TRAINING, progress=LineProgress())
+    said = capsys.readouterr().err
+    assert "last.pt: cannot be read" in said
+    assert "epoch 3 of 4 was finished before" in said
+    assert (folder / "weights.safetensors").read_bytes() == (undisturbed / "weights.safetensors").read_bytes()
+    np.testing.assert_array_equal(losses(folder), losses(undisturbed))
+
+
+def test_killed_before_the_new_checkpoint_has_its_name_the_one_before_is_taken(
     store: ImageStore, undisturbed: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(undisturbed, folder)
-    last = folder / "checkpoints" / "last.pt"
-    last.write_bytes(last.read_bytes()[:5000])
+    (folder / "checkpoints" / "last.pt").unlink()
+    trainer = Trainer(store, folder, load_autoencoder(folder)[0].architecture, TRAINING, 0)
+    assert trainer.state.epoch == 3
+
+
+def test_two_cut_checkpoints_are_refused_in_one_line(
+    store: ImageStore, undisturbed: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(undisturbed, folder)
+    for name in ("last.pt", "last-before.pt"):
+        path = folder / "checkpoints" / name
+        path.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(StageError) as caught:
         train(store, folder, NETWORK, TRAINING)
-    assert "last.pt" in line(caught.value)
+    assert "last.pt: cannot be read" in line(caught.value)
 
 
 def test_a_checkpoint_is_never_unpickled(store: ImageStore, tmp_path: Path) -> None:
@@ -177,6 +285,33 @@ def test_a_loss_that_is_no_number_stops_with_the_last_good_checkpoint(
     assert "learning_rate" in line(caught.value)
     assert len(losses(tmp_path)) == 1
     assert not (tmp_path / "model.json").exists()
+
+
+def test_with_retries_it_goes_back_and_on_at_half_the_rate(
+    store: ImageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    original, count, rates = Trainer._step, iter(range(1, 10**6)), []
+
+    def poisoned(self: Trainer, block: np.ndarray) -> torch.Tensor:
+        loss = original(self, block)
+        rates.append(self.optimizer.param_groups[0]["max_lr"])
+        return loss * math.nan if next(count) in (12, 25) else loss
+
+    monkeypatch.setattr(Trainer, "_step", poisoned)
+    settings = TRAINING.model_copy(update={"retries": 2})
+    train(store, tmp_path, NETWORK, settings, progress=LineProgress())
+    said = capsys.readouterr().err
+    assert "going back to epoch 1, and on at a peak rate of 0.0015" in said
+    assert rates[0] == TRAINING.learning_rate
+    assert rates[-1] == pytest.approx(TRAINING.learning_rate / 4)
+    assert "at a peak rate of 0.00075" in said
+    found = losses(tmp_path)
+    assert len(found) == TRAINING.epochs
+    assert np.isfinite(found).all()
+    # A start without retries ends the same once it is done: patience is no setting of the result.
+    before = model_key(tmp_path)
+    train(store, tmp_path, NETWORK, settings)
+    assert model_key(tmp_path) == before
 
 
 def test_a_validation_loss_that_is_no_number_stops_too(
@@ -245,7 +380,7 @@ def test_without_validation_pictures_the_last_epoch_is_kept(
     rows = {"train": np.arange(100), "val": np.arange(0), "test": np.arange(0)}
     monkeypatch.setattr(ImageStore, "rows", lambda self, split: rows[split])
     train(store, tmp_path, NETWORK, TRAINING)
-    state = TrainingState.load(tmp_path / "checkpoints" / "last.pt", _key(tmp_path))
+    state, _ = TrainingState.load(tmp_path / "checkpoints" / "last.pt", _key(tmp_path))
     weights = load_file(tmp_path / "weights.safetensors")
     assert all(torch.equal(weights[name], tensor) for name, tensor in state.network.items())
 

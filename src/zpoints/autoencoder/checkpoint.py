@@ -76,12 +76,16 @@ def model_key(folder: Path) -> str:
 class TrainingState:
     """All that a training needs to go on as if it had not been interrupted.
 
+    `epoch` epochs are finished; of the next one `steps` steps are done, whose losses add up to `loss`.
+
     The order of the pictures follows from the seed and the number of the epoch alone, and nothing else is
     random, so there is no state of a random generator to keep.
     """
 
     key: str
     epoch: int = 0
+    steps: int = 0
+    loss: float = 0.0
     best_loss: float = float("inf")
     history: list[dict[str, float | None]] = field(default_factory=list)
     network: dict[str, Any] = field(default_factory=dict)
@@ -89,21 +93,44 @@ class TrainingState:
     schedule: dict[str, Any] = field(default_factory=dict)
 
     def save(self, path: Path, sync: bool = True) -> None:
-        """Write atomically."""
+        """Write atomically, and keep the state before it: a disk may spoil a file long after it was written."""
         with atomic_path(path, sync) as temporary:
             torch.save(vars(self), temporary)
+            if path.is_file():
+                path.replace(_before(path))
 
     @classmethod
-    def load(cls, path: Path, key: str) -> "TrainingState":
-        """Read the state of the training that `key` identifies; a fresh state if there is none."""
-        if path.is_file():
+    def load(cls, path: Path, key: str) -> tuple["TrainingState", str]:
+        """Read the state of the training that `key` identifies; a fresh state if there is none.
+
+        A file that cannot be read is passed over for the one before it. The second value says so in words, and is
+        empty if all is well.
+
+        Raises
+        ------
+        StageError : neither can be read.
+        """
+        damage = ""
+        for candidate in (path, _before(path)):
+            if not candidate.is_file():
+                continue
             try:
-                state = cls(**torch.load(path, map_location="cpu", weights_only=True))
-            except (OSError, RuntimeError, EOFError, TypeError, UnpicklingError) as error:
-                first = str(error).splitlines()[0]
-                raise StageError(
-                    f"{path}: cannot be read ({first}); delete it to train from the start"
-                ) from error
-            if state.key == key:
-                return state
-        return cls(key)
+                state = cls(**torch.load(candidate, map_location="cpu", weights_only=True))
+            except (OSError, RuntimeError, EOFError, TypeError, ValueError, UnpicklingError) as error:
+                damage = damage or f"{path}: cannot be read ({_first_line(error)})"
+                continue
+            if state.key != key:
+                return cls(key), ""
+            return state, f"{damage}; the checkpoint before it is whole" if damage else ""
+        if damage:
+            raise StageError(f"{damage}; delete the folder {path.parent} to train from the start")
+        return cls(key), ""
+
+
+def _before(path: Path) -> Path:
+    """Where the state before the last one lies."""
+    return path.with_name(f"{path.stem}-before{path.suffix}")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

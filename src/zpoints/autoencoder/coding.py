@@ -7,14 +7,15 @@ import torch
 from jaxtyping import Float, UInt8
 
 from zpoints.autoencoder.checkpoint import load_autoencoder
-from zpoints.autoencoder.device import Device
 from zpoints.autoencoder.network import Autoencoder, pictures_to_tensor, tensor_to_pictures
 from zpoints.budget import kept_memory
 from zpoints.config import TrainingSettings
+from zpoints.device import Device
 from zpoints.errors import ArrayError, StageError
 from zpoints.images.batches import batches
 from zpoints.images.store import ImageStore
 from zpoints.latents import LatentSet
+from zpoints.lock import locked
 from zpoints.progress import Progress, Silent
 from zpoints.storage import ArrayWriter
 
@@ -79,7 +80,7 @@ def encode(
             f"{out}: the network takes pictures of shape {(a.height, a.width, a.colours)}, these have "
             f"{store.shape}; prepare them with the settings of the training"
         )
-    with ArrayWriter(out, (a.latent,), np.float32, key) as writer, kept_memory():
+    with locked(out.parent), ArrayWriter(out, (a.latent,), np.float32, key) as writer, kept_memory():
         rows = np.arange(writer.rows, len(store))
         with (progress or Silent()).task("encode", len(store), "images", writer.rows) as task:
             for number, block in enumerate(batches(store.pixels, rows, BATCH), 1):
@@ -106,7 +107,8 @@ def decode(
         raise ArrayError(
             f"{latents.name}: vectors of {latents.dimension} components; this Decoder takes {a.latent}"
         )
-    with ArrayWriter(out, (a.height, a.width, a.colours), np.uint8, key) as writer, kept_memory():
+    shape = (a.height, a.width, a.colours)
+    with locked(out.parent), ArrayWriter(out, shape, np.uint8, key) as writer, kept_memory():
         # Vectors are quickly read over again, pictures are not quickly made again.
         skip = writer.rows
         with (progress or Silent()).task("decode", latents.n, "images", skip) as task:

@@ -1,4 +1,4 @@
-"""Training the autoencoder: epoch by epoch, with a checkpoint after each, so that a kill costs one at most."""
+"""Training the autoencoder, with a checkpoint after each epoch and every two minutes: a kill costs no more."""
 
 import csv
 import logging
@@ -20,14 +20,16 @@ from zpoints.autoencoder.checkpoint import (
     save_autoencoder,
     save_weights,
 )
-from zpoints.autoencoder.device import Device
 from zpoints.autoencoder.network import Architecture, Autoencoder, pictures_to_tensor
 from zpoints.budget import Meter, kept_memory
 from zpoints.config import AutoencoderSettings, TrainingSettings
+from zpoints.device import Device
 from zpoints.errors import StageError
 from zpoints.images.batches import batches, shuffled
 from zpoints.images.store import ImageStore
+from zpoints.lock import locked
 from zpoints.progress import Progress, Silent, Task
+from zpoints.stopping import Stop, graceful
 from zpoints.storage import atomic_path, fingerprint
 
 __all__ = ["HISTORY_COLUMNS", "Trainer", "train"]
@@ -47,6 +49,7 @@ HISTORY_COLUMNS = (
 )
 
 SHOWINGS, FEWEST_EPOCHS, MOST_EPOCHS = 72_000, 8, 200  # what ``epochs = "auto"`` means
+KEEP_SECONDS = 120.0  # between two checkpoints inside an epoch
 SYNC_SECONDS = 30.0  # a power cut costs at most so much of a training; the death of the process an epoch
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -77,8 +80,8 @@ def train(
     autoencoder, training = autoencoder or AutoencoderSettings(), training or TrainingSettings()
     progress = progress or Silent()
     architecture = Architecture.of(store.shape, autoencoder)
-    trainer = Trainer(store, out, architecture, training, seed)
-    with kept_memory():
+    with locked(out), kept_memory():
+        trainer = Trainer(store, out, architecture, training, seed)
         trainer.run(progress)
     return trainer.network
 
@@ -102,12 +105,22 @@ class Trainer:
             raise StageError(
                 f"{out}: no picture has the split 'train'; lower images.validation and images.test"
             )
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.network = Autoencoder(architecture)
-        self.device.place(self.network)
+        self.architecture = architecture
         self.epochs = _epochs(settings, len(self.sets.train))
         self.loss = LOSSES[settings.loss]
+        self.synced = -math.inf
+        self.halvings = 0  # of the learning rate, since the last checkpoint
+        self.stop = Stop()
+        self._build()
+        self._restore()
+
+    def _build(self) -> None:
+        """Network, optimiser and schedule as they are before the first epoch."""
+        settings = self.settings
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            self.network = Autoencoder(self.architecture)
+        self.device.place(self.network)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(),
             lr=settings.learning_rate,
@@ -123,8 +136,6 @@ class Trainer:
         fabric = Fabric(accelerator=self.device.kind, devices=1, precision=self.device.fabric_precision)
         self.fabric = fabric
         self.model, self.fast_optimizer = fabric.setup(self.network, self.optimizer, move_to_device=False)
-        self.synced = -math.inf
-        self._restore()
 
     @property
     def steps_per_epoch(self) -> int:
@@ -138,13 +149,21 @@ class Trainer:
 
     def run(self, progress: Progress) -> None:
         """Train all epochs that are left, then write the finished model."""
-        done, total = self.state.epoch, self.epochs
-        if 0 < done < total:
-            progress.say(f"train: epoch {done} of {total} was finished before; going on from there")
-        images = self.images_per_epoch
-        with progress.task("train", total * images, "images", done * images) as task:
-            for epoch in range(done, total):
-                self._epoch(epoch, task)
+        if self.damage:
+            progress.say(f"train: {self.damage}")
+        state, total, images = self.state, self.epochs, self.images_per_epoch
+        done = state.epoch * images + state.steps * self.settings.batch
+        if 0 < done < total * images:
+            inside = f" and {state.steps} steps of the next" if state.steps else ""
+            progress.say(
+                f"train: epoch {state.epoch} of {total}{inside} was finished before; going on from there"
+            )
+        with graceful() as self.stop, progress.task("train", total * images, "images", done) as task:
+            while self.state.epoch < total:
+                try:
+                    self._epoch(self.state.epoch, task)
+                except _NotFiniteError as error:
+                    self._retry(error, progress)
         load_weights(self._best, self.network)
         self.network.eval()
         extra = {
@@ -156,25 +175,40 @@ class Trainer:
         }
         save_autoencoder(self.out, self.network, extra)
 
+    def _retry(self, error: "_NotFiniteError", progress: Progress) -> None:
+        """Go back to the last good checkpoint, and on from there at half the learning rate, if that is wanted."""
+        epoch = self.state.epoch
+        what = f"{self.out}: {error} in epoch {epoch + 1}"
+        if self.halvings == self.settings.retries:
+            raise StageError(
+                f"{what}; what was learnt in {epoch} epoch(s) is kept, but will lead here again: start with --retry, "
+                f"or lower training.learning_rate (now {self.settings.learning_rate:g})"
+            )
+        self.halvings += 1
+        self._build()
+        self._restore()
+        for group in self.optimizer.param_groups:
+            for name in ("lr", "initial_lr", "max_lr", "min_lr"):
+                group[name] *= 0.5**self.halvings
+        peak = self.optimizer.param_groups[0]["max_lr"]
+        progress.say(f"train: {what}; going back to epoch {epoch}, and on at a peak rate of {peak:g}")
+
     def _epoch(self, epoch: int, task: Task) -> None:
+        before = self.state.steps  # done by an earlier process
         with Meter() as meter:
             started = time.monotonic()
             train_loss = self._train(epoch, task)
             seconds = time.monotonic() - started
             validation_loss = self._validate()
-        losses = [train_loss] if validation_loss is None else [train_loss, validation_loss]
-        if not all(map(math.isfinite, losses)):
-            raise StageError(
-                f"{self.out}: the losses of epoch {epoch + 1} are {losses}; epoch {epoch} is kept, but will lead "
-                f"here again: lower training.learning_rate (now {self.settings.learning_rate:g})"
-            )
+        if validation_loss is not None and not math.isfinite(validation_loss):
+            raise _NotFiniteError(f"the validation loss is {validation_loss}")
         cost = meter.cost
         figures: tuple[float | None, ...] = (
             epoch + 1,
             train_loss,
             validation_loss,
             float(self.schedule.get_last_lr()[0]),
-            self.images_per_epoch / seconds,
+            (self.images_per_epoch - before * self.settings.batch) / seconds,
             cost.seconds,
             cost.peak_ram_mib,
             cost.peak_vram_mib,
@@ -184,17 +218,23 @@ class Trainer:
 
     def _train(self, epoch: int, task: Task) -> float:
         self.model.train()
-        order = shuffled(self.sets.train, self.seed, epoch)
-        total = torch.zeros((), device=self.device.kind)
-        steps = 0
-        for block in batches(self.store.pixels, order, self.settings.batch, skip_rest=True):
+        steps, note = self.state.steps, ""
+        total = torch.tensor(self.state.loss, device=self.device.kind)
+        order = shuffled(self.sets.train, self.seed, epoch)[: self.images_per_epoch]
+        kept = time.monotonic()
+        for block in batches(self.store.pixels, order[steps * self.settings.batch :], self.settings.batch):
             total += self._step(block)
             steps += 1
             # Reading the loss makes a GPU wait, so not at every step.
-            show = steps % 10 == 0
-            note = f"epoch {epoch + 1}/{self.epochs}  loss {total.item() / steps:.5f}" if show else ""
+            if steps % 10 == 0:
+                note = f"epoch {epoch + 1}/{self.epochs}  loss {_finite(total.item() / steps):.5f}"
             task.advance(len(block), note)
-        return total.item() / steps
+            if self.stop.asked or time.monotonic() - kept > KEEP_SECONDS:
+                self._save_inside(steps, total.item())
+                kept = time.monotonic()
+            if self.stop.asked:
+                self.stop.now()
+        return _finite(total.item() / steps)
 
     def _step(self, block: np.ndarray) -> Tensor:
         pictures = self._on_device(block)
@@ -231,13 +271,13 @@ class Trainer:
         return self.out / "checkpoints" / "best.safetensors"
 
     def _key(self) -> str:
-        # The device is left out: a training may go on elsewhere.
-        settings = self.settings.model_dump(exclude={"device"})
+        # A training may go on elsewhere, and with more patience.
+        settings = self.settings.model_dump(exclude={"device", "retries"})
         return fingerprint(settings, self.network.architecture.to_json(), self.seed, self.store.key)
 
     def _restore(self) -> None:
-        self.state = TrainingState.load(self._last, self._key())
-        if self.state.epoch:
+        self.state, self.damage = TrainingState.load(self._last, self._key())
+        if self.state.epoch or self.state.steps:
             self.network.load_state_dict(self.state.network)
             self.optimizer.load_state_dict(self.state.optimizer)
             self.schedule.load_state_dict(self.state.schedule)
@@ -250,12 +290,31 @@ class Trainer:
         if validation_loss is None or validation_loss < self.state.best_loss:
             self.state.best_loss = math.inf if validation_loss is None else validation_loss
             save_weights(self._best, self.network, sync)
-        self.state.epoch = epoch + 1
+        self.state.epoch, self.state.steps, self.state.loss = epoch + 1, 0, 0.0
+        self._save_state(sync)
+        _write_history(self.out / "history.csv", self.state.history)
+
+    def _save_inside(self, steps: int, loss: float) -> None:
+        """A checkpoint in the middle of an epoch: what stops the process costs minutes, however long an epoch is."""
+        self.state.steps, self.state.loss = steps, _finite(loss)
+        self._save_state(sync=True)
+
+    def _save_state(self, sync: bool) -> None:
         self.state.network = self.network.state_dict()
         self.state.optimizer = self.optimizer.state_dict()
         self.state.schedule = self.schedule.state_dict()
         self.state.save(self._last, sync)
-        _write_history(self.out / "history.csv", self.state.history)
+        self.halvings = 0
+
+
+class _NotFiniteError(Exception):
+    """A loss that is no longer a number."""
+
+
+def _finite(loss: float) -> float:
+    if not math.isfinite(loss):
+        raise _NotFiniteError(f"the training loss is {loss}")
+    return loss
 
 
 def _epochs(settings: TrainingSettings, pictures: int) -> int:

@@ -27,6 +27,7 @@ from zpoints.images.journal import Block, Journal
 from zpoints.images.source import Crop, Opener, Source, UnusableError
 from zpoints.images.sources import open_source
 from zpoints.images.store import DESCRIPTION, INDEX, PIXELS, REJECTED, ImageStore
+from zpoints.lock import locked
 from zpoints.parallel import processors
 from zpoints.progress import Progress, Silent
 from zpoints.storage import ArrayWriter, fingerprint, read_json, write_json
@@ -62,7 +63,8 @@ def prepare(
         key = _key(settings, seed, source)
         if not _is_finished(out, key):
             _make_folder(out, source)
-            _Preparation(settings, out, seed, progress, source, key).run()
+            with locked(out):
+                _Preparation(settings, out, seed, progress, source, key).run()
         _clear(out)
     return ImageStore.open(out)
 

@@ -1,0 +1,74 @@
+"""What the machine, its container and the shell really allow: the smallest of several limits.
+
+A process in a container sees the whole machine's memory, and is killed at the container's limit: so both are asked.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Limit", "ram_limit"]
+
+UNLIMITED = 1 << 60  # control groups of version 1 write a number near 2**63 where there is no limit
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A number of bytes, and whose limit it is."""
+
+    size: int
+    where: str
+
+
+def ram_limit(root: Path = Path("/")) -> Limit | None:
+    """The smallest limit on this process's memory; None where the system tells of none.
+
+    Asked are the machine's memory, the control groups of the process (versions 1 and 2, each with all groups above
+    it), and ``ulimit -d`` (RLIMIT_DATA). `root` is where /proc and /sys lie.
+    """
+    found = [_machine(root), *_groups(root), _ulimit()]
+    known = [limit for limit in found if limit is not None and 0 < limit.size < UNLIMITED]
+    return min(known, key=lambda limit: limit.size, default=None)
+
+
+def _machine(root: Path) -> Limit | None:
+    found = re.search(r"^MemTotal:\s+(\d+) kB", _text(root / "proc/meminfo"), re.MULTILINE)
+    return Limit(int(found.group(1)) * 1024, "the machine") if found else None
+
+
+def _groups(root: Path) -> list[Limit | None]:
+    found: list[Limit | None] = []
+    for line in _text(root / "proc/self/cgroup").splitlines():
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
+        if not controllers:
+            base, name = root / "sys/fs/cgroup", "memory.max"
+        elif "memory" in controllers.split(","):
+            base, name = root / "sys/fs/cgroup/memory", "memory.limit_in_bytes"
+        else:
+            continue
+        here = Path(path.lstrip("/"))
+        # In a container the path may name what only the host sees: then the limit stands at the top.
+        for group in [here, *here.parents]:
+            found.append(_group(base / group / name))
+    return found
+
+
+def _group(file: Path) -> Limit | None:
+    text = _text(file).strip()
+    return Limit(int(text), "the control group") if text.isdecimal() else None
+
+
+def _ulimit() -> Limit | None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    return None if soft == resource.RLIM_INFINITY else Limit(soft, "ulimit -d")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,97 @@
+"""Asked to stop, by Ctrl-C, by SIGTERM or by the watch over memory, work stops where nothing is lost.
+
+Work that has such places opens `graceful` and looks at `Stop.asked` there. Everything else is interrupted at once, as
+Python does it: its files are whole or not there at any moment. A second Ctrl-C interrupts at once everywhere.
+"""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+__all__ = ["Stop", "StoppedError", "ask_to_stop", "graceful", "terminable"]
+
+
+class StoppedError(KeyboardInterrupt):
+    """Work that was asked to stop has stopped; says why."""
+
+
+class Stop:
+    """Whether the work under way was asked to stop, and why."""
+
+    def __init__(self) -> None:
+        self.why = ""
+
+    @property
+    def asked(self) -> bool:
+        """Look here wherever the work can stop without a loss."""
+        return bool(self.why)
+
+    def now(self) -> None:
+        """Stop here."""
+        raise StoppedError(self.why)
+
+
+_open: list[Stop] = []
+
+
+def ask_to_stop(why: str) -> None:
+    """Ask the work under way to stop: at its next good place, or, if it has none, at once. From any thread."""
+    if _open:
+        _open[-1].why = _open[-1].why or why
+    else:
+        global _reason
+        _reason = why
+        signal.raise_signal(signal.SIGINT)
+
+
+_reason = ""
+
+
+@contextmanager
+def graceful() -> Iterator[Stop]:
+    """Inside, the first Ctrl-C and SIGTERM only ask; the second one interrupts at once."""
+    stop = Stop()
+    _open.append(stop)
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if stop.asked:
+            raise KeyboardInterrupt
+        stop.why = _words(number)
+
+    try:
+        with _handling(ask):
+            yield stop
+    finally:
+        _open.remove(stop)
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Inside, SIGTERM interrupts as Ctrl-C does, so that what is open is closed; says what it was."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        global _reason
+        why, _reason = _reason or _words(number), ""
+        raise StoppedError(why)
+
+    with _handling(interrupt):
+        yield
+
+
+@contextmanager
+def _handling(handler) -> Iterator[None]:  # type: ignore[no-untyped-def]
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread hears signals
+        return
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+def _words(number: int) -> str:
+    return "interrupted" if number == signal.SIGINT else "asked to end (SIGTERM)"
