@@ -1,4 +1,4 @@
-"""Asked to stop, by Ctrl-C, by SIGTERM or by the watch over memory, work stops where nothing is lost.
+"""Asked to stop, by Ctrl-C or by SIGTERM, work stops where nothing is lost.
 
 Work that has such places opens `graceful` and looks at `Stop.asked` there. Everything else is interrupted at once, as
 Python does it: its files are whole or not there at any moment. A second Ctrl-C interrupts at once everywhere.
@@ -6,11 +6,13 @@ Python does it: its files are whole or not there at any moment. A second Ctrl-C 
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["Stop", "StoppedError", "ask_to_stop", "graceful", "terminable"]
+__all__ = ["Stop", "StoppedError", "graceful", "terminable"]
+
+Handler = Callable[[int, FrameType | None], None]
 
 
 class StoppedError(KeyboardInterrupt):
@@ -33,55 +35,33 @@ class Stop:
         raise StoppedError(self.why)
 
 
-_open: list[Stop] = []
-
-
-def ask_to_stop(why: str) -> None:
-    """Ask the work under way to stop: at its next good place, or, if it has none, at once. From any thread."""
-    if _open:
-        _open[-1].why = _open[-1].why or why
-    else:
-        global _reason
-        _reason = why
-        signal.raise_signal(signal.SIGINT)
-
-
-_reason = ""
-
-
 @contextmanager
 def graceful() -> Iterator[Stop]:
-    """Inside, the first Ctrl-C and SIGTERM only ask; the second one interrupts at once."""
+    """Inside, the first Ctrl-C or SIGTERM only asks; the second one interrupts at once."""
     stop = Stop()
-    _open.append(stop)
 
     def ask(number: int, frame: FrameType | None) -> None:
         if stop.asked:
             raise KeyboardInterrupt
         stop.why = _words(number)
 
-    try:
-        with _handling(ask):
-            yield stop
-    finally:
-        _open.remove(stop)
+    with _handling(ask):
+        yield stop
 
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Inside, SIGTERM interrupts as Ctrl-C does, so that what is open is closed; says what it was."""
+    """Inside, SIGTERM interrupts as Ctrl-C does, so that what is open is closed; the error says which it was."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        global _reason
-        why, _reason = _reason or _words(number), ""
-        raise StoppedError(why)
+        raise StoppedError(_words(number))
 
     with _handling(interrupt):
         yield
 
 
 @contextmanager
-def _handling(handler) -> Iterator[None]:  # type: ignore[no-untyped-def]
+def _handling(handler: Handler) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread hears signals
         return

@@ -199,11 +199,11 @@ def _save_sheet_of_all(path: Path, shown: list[Shown], court: Court) -> None:
     floor, *rest = shown
     rest.sort(key=lambda row: row[1]["frechet"])
     held = np.asarray(court.store.pixels[court.held[:SHOWN]])
-    rows = [Row("held-out pictures", "not seen in training", held)]
+    rows = [Row("held-out pictures", "distances (and ratios to reconstructions')", held)]
     for name, score, pictures in [floor, *rest]:
         note = f"Fréchet distance {score['frechet']:,.0f}"
         if score.get("ratio") is not None:
-            note += f", {score['ratio']:.2f} of rec."
+            note += f" ({score['ratio']:.2f})"
         if "nearest_ratio" in score and score["nearest_ratio"] < COPIES:
             note += ", copies"
         rows.append(Row(name, note, pictures))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, UInt8
+from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFont
 
 from zpoints.storage import atomic_path
@@ -12,7 +13,7 @@ from zpoints.storage import atomic_path
 __all__ = ["Row", "contact_sheet", "framed", "in_turn", "save_animation", "save_rows", "save_sheet"]
 
 GAP, PAPER, INK, SOFT_INK = 2, 255, 20, 110
-TITLE, NOTE = 15, 12  # pixels of a row's texts
+TITLE, NOTE = 14, 11  # pixels of a row's texts
 LEAST_ROW = TITLE + NOTE + 10
 FRAME = (217, 72, 15)
 
@@ -57,7 +58,9 @@ class Row:
 
 def save_rows(path: Path, rows: list[Row]) -> None:
     """Write rows of pictures, each behind its texts, as one PNG, atomically."""
-    large, small = ImageFont.load_default(TITLE), ImageFont.load_default(NOTE)
+    # Matplotlib brings a font that knows accents, on every machine the same.
+    font = findfont("DejaVu Sans")
+    large, small = (ImageFont.truetype(font, size) for size in (TITLE, NOTE))
     strips = [contact_sheet(row.pictures, len(row.pictures)) for row in rows]
     margin = 12 + round(max(max(large.getlength(row.title), small.getlength(row.note)) for row in rows))
     heights = [max(strip.height, LEAST_ROW) for strip in strips]
