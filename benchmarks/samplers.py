@@ -1,7 +1,7 @@
 """Our samplers against pythae's: one trained network, the same held-out pictures, features and number of pictures.
 
     zpoints run --set images.count=20000 --set images.validation=0 --set images.test=0.1 \
-        --set autoencoder.latent=128 --set training.epochs=25 --out runs/faces20k
+        --set autoencoder.latent=64 --set training.epochs=25 --out runs/faces20k
     python -m benchmarks.samplers runs/faces20k
 
 pythae's samplers take pictures and encode them themselves; the time that its network takes is not counted, neither in
@@ -36,7 +36,7 @@ from zpoints.judging.court import Court, Witnesses
 from zpoints.judging.distances import frechet_bootstrap
 from zpoints.judging.region import Nearest
 from zpoints.progress import for_terminal
-from zpoints.samplers import Flow, FlowMatching, Mixture, Normal, Sampler
+from zpoints.samplers import Flow, Mixture, Normal, Sampler
 from zpoints.samplers.points import Points
 
 IAF_EPOCHS = 1
@@ -119,7 +119,6 @@ def contestants(
         "pythae MAFSampler": lambda: pythae(theirs.MAFSampler, 100),
         f"pythae IAFSampler, {IAF_EPOCHS} epoch": lambda: pythae(theirs.IAFSampler, IAF_EPOCHS),
         "zpoints flow": lambda: ours(Flow()),
-        "zpoints flow-matching": lambda: ours(FlowMatching()),
     }
 
 

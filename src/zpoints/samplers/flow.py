@@ -57,11 +57,11 @@ class Flow(Neural):
     def __init__(
         self,
         transforms: int = 6,
-        width: int = 384,
-        steps: int = 1000,
-        batch: int = 512,
-        rate: float = 1e-3,
-        dropout: float = 0.2,
+        width: int = 256,
+        steps: int = 800,
+        batch: int = 256,
+        rate: float = 2e-3,
+        dropout: float = 0.1,
         most: int = 200_000,
         seed: int = 0,
         device: str = "auto",
@@ -86,7 +86,7 @@ class Flow(Neural):
             transforms=self.transforms,
             randmask=True,
             hidden_features=(width, width),
-            activation=lambda: nn.Sequential(nn.SiLU(), nn.Dropout(dropout)),
+            activation=lambda: nn.Sequential(nn.ReLU(), nn.Dropout(dropout)),
         )
         # It starts as the identity: whitened vectors have a normal's mean and covariance already.
         for transform in network.transform.transforms:
@@ -100,15 +100,8 @@ class Flow(Neural):
     ) -> "torch.Tensor":
         return -network().log_prob(vectors).mean()
 
-    def _draw(self, n: int, random: np.random.Generator) -> Float[np.ndarray, "n d"]:
-        import torch
-
-        pca = self.distribution_.pca
-        noise = self.temperature * random.standard_normal((n, pca.rank))
-        with torch.inference_mode():
-            start = torch.from_numpy(noise.astype(np.float32))
-            u = self.network_().transform.inv(start)
-        return pca.unwhiten(u.numpy().astype(np.float64))
+    def _carry(self, noise: "torch.Tensor") -> "torch.Tensor":
+        return self.network_().transform.inv(noise)
 
     def _log_density(self, z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
         import torch

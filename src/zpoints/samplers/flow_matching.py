@@ -81,13 +81,10 @@ class FlowMatching(Neural):
         x, t, velocity = straight_ways(vectors, random)
         return ((network(x, t) - velocity) ** 2).mean()
 
-    def _draw(self, n: int, random: np.random.Generator) -> Float[np.ndarray, "n d"]:
-        from zpoints.samplers.learning import place
+    def _carry(self, noise: "torch.Tensor") -> "torch.Tensor":
         from zpoints.samplers.velocity import flow
 
-        pca = self.distribution_.pca
-        start = self.temperature * random.standard_normal((n, pca.rank))
-        return pca.unwhiten(flow(self.network_, start, self.integration, place(self.device)))
+        return flow(self.network_, noise, self.integration)
 
     def _log_density(self, z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
         raise UsageError(

@@ -1,7 +1,8 @@
 """The training of the neural samplers: a running mean of the weights, stopped by held-out vectors."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 from zpoints.config import TrainingSettings
 from zpoints.device import Device
 
-__all__ = ["Lesson", "learn", "place"]
+__all__ = ["Lesson", "at_work", "learn"]
 
 AVERAGE = 0.999  # share of the old weights in the running mean of each step
 WEIGHT_DECAY = 1e-2
@@ -45,8 +46,19 @@ class Lesson:
     device: str
 
 
-def place(device: str) -> Device:
-    """Where the neural samplers work."""
+@contextmanager
+def at_work(network: nn.Module, device: str) -> Iterator[str]:
+    """Inside, a trained network is on its device (which is given), without gradients, in the quickest format."""
+    place = _placed(device)
+    network.to(place.kind)
+    try:
+        with place.inference():
+            yield place.kind
+    finally:
+        network.to("cpu")
+
+
+def _placed(device: str) -> Device:
     return Device.of(TrainingSettings.model_validate({"device": device}))
 
 
@@ -64,7 +76,7 @@ def learn(
     the network with those averaged weights that describe held-out vectors best, on the CPU; their step; their loss
     on held-out vectors.
     """
-    device = place(lesson.device)
+    device = _placed(lesson.device)
     data = torch.from_numpy(vectors).to(device.kind)
     judges = _judges(torch.from_numpy(held_out)).to(device.kind)
     network = network.to(device.kind).train()

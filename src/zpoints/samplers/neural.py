@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from jaxtyping import Float
 
 from zpoints.errors import UsageError
 from zpoints.samplers.base import Sampler
@@ -55,6 +56,20 @@ class Neural(Sampler):
         self, network: "torch.nn.Module", vectors: "torch.Tensor", random: "torch.Generator"
     ) -> "torch.Tensor":
         """Mean loss of whitened vectors."""
+
+    @abstractmethod
+    def _carry(self, noise: "torch.Tensor") -> "torch.Tensor":
+        """What the trained network makes of normal noise: whitened vectors."""
+
+    def _draw(self, n: int, random: np.random.Generator) -> Float[np.ndarray, "n d"]:
+        import torch
+
+        from zpoints.samplers.learning import at_work
+
+        noise = self.temperature * random.standard_normal((n, self.distribution_.pca.rank))
+        with at_work(self.network_, self.device) as place:
+            u = self._carry(torch.from_numpy(noise.astype(np.float32)).to(place))
+        return self.distribution_.pca.unwhiten(u.cpu().numpy().astype(np.float64))
 
     def _learn(self, points: Points) -> None:
         self._ask_for_packages()

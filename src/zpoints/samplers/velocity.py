@@ -2,12 +2,8 @@
 
 import math
 
-import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
-
-from zpoints.device import Device
 
 __all__ = ["Velocity", "flow", "straight_ways"]
 
@@ -58,17 +54,12 @@ def straight_ways(data: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor
     return noise.lerp(data, t[:, None]), t, data - noise
 
 
-def flow(
-    network: nn.Module, start: Float[np.ndarray, "n r"], steps: int, device: Device
-) -> Float[np.ndarray, "n r"]:
+def flow(network: nn.Module, x: Tensor, steps: int) -> Tensor:
     """Follow the velocities from time 0 to 1 by Heun's method."""
-    x, width = torch.from_numpy(start.astype(np.float32)).to(device.kind), 1 / steps
-    network = network.to(device.kind)
-    with device.inference():
-        for step in range(steps):
-            t = torch.full((len(x),), step * width, device=device.kind)
-            first = network(x, t).float()
-            second = network(x + width * first, t + width).float()
-            x = x + width / 2 * (first + second)
-    network.to("cpu")
-    return x.cpu().numpy().astype(np.float64)
+    width = 1 / steps
+    for step in range(steps):
+        t = torch.full((len(x),), step * width, device=x.device)
+        first = network(x, t).float()
+        second = network(x + width * first, t + width).float()
+        x = x + width / 2 * (first + second)
+    return x
