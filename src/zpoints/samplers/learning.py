@@ -1,6 +1,5 @@
 """The training of the neural samplers: a running mean of the weights, stopped by held-out vectors."""
 
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -87,7 +86,8 @@ def learn(
         optimiser, lesson.rate, total_steps=lesson.steps, pct_start=0.1
     )
     random = torch.Generator(device.kind).manual_seed(lesson.seed)
-    best, when, kept = math.inf, 0, _copied(average)
+    # Untrained the networks draw from the normal law: what few vectors teach may be worse than that.
+    best, when, kept = _judged(average, loss, judges, lesson.seed + 1), 0, _copied(average)
     every = max(1, lesson.steps // LOOKS)
     for step in range(1, lesson.steps + 1):
         chosen = torch.randint(
