@@ -47,12 +47,12 @@ def scores_lines(scores: dict[str, Any]) -> list[str]:
     """The judge's table and its sentence."""
     if "skipped" in scores:
         return [f"not judged: {scores['skipped']}"]
-    lines = [f"{'':<20}{'Fréchet':>10}{'+/-':>7}{'density':>9}{'coverage':>10}{'nearest':>9}"]
+    lines = [f"{'':<20}{'Fréchet':>10}{'+/-':>8}{'density':>9}{'coverage':>10}{'nearest':>9}"]
     rows = {**scores["floors"], **dict(sorted(scores["samplers"].items(), key=lambda row: row[1]["frechet"]))}
     for name, row in rows.items():
         nearest = f"{row['nearest_ratio']:>9.2f}" if "nearest_ratio" in row else ""
         lines.append(
-            f"{name:<20}{row['frechet']:>10.4g}{row['frechet_error']:>7.2g}{row['density']:>9.2f}"
+            f"{name:<20}{row['frechet']:>10,.1f}{row['frechet_error']:>8,.1f}{row['density']:>9.2f}"
             f"{row['coverage']:>10.2f}{nearest}"
         )
     return [*lines, *scores["warnings"], scores["sentence"]]
