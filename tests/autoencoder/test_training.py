@@ -77,10 +77,8 @@ class Killed(BaseException):
     """Stands in for SIGKILL: nothing in the package catches it."""
 
 
-@pytest.mark.parametrize("step", [1, 9, 13, 27])
-def test_interrupted_anywhere_it_ends_with_the_same_weights_and_curve(
-    store: ImageStore, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
-) -> None:
+def train_and_die(store: ImageStore, out: Path, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Train until a step, counted from one over all epochs, would begin."""
     original, count = Trainer._step, iter(range(1, 10**6))
 
     def dying(self: Trainer, block: np.ndarray) -> torch.Tensor:
@@ -91,7 +89,14 @@ def test_interrupted_anywhere_it_ends_with_the_same_weights_and_curve(
     with monkeypatch.context() as patched:
         patched.setattr(Trainer, "_step", dying)
         with pytest.raises(Killed):
-            train(store, tmp_path, NETWORK, TRAINING)
+            train(store, out, NETWORK, TRAINING)
+
+
+@pytest.mark.parametrize("step", [1, 9, 13, 27])
+def test_interrupted_anywhere_it_ends_with_the_same_weights_and_curve(
+    store: ImageStore, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    train_and_die(store, tmp_path, monkeypatch, step)
     assert not (tmp_path / "model.json").exists()
     train(store, tmp_path, NETWORK, TRAINING)
     np.testing.assert_array_equal(losses(tmp_path), losses(undisturbed))
@@ -105,17 +110,7 @@ def test_killed_inside_an_epoch_it_goes_on_from_the_last_step_kept(
     store: ImageStore, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, death: int
 ) -> None:
     monkeypatch.setattr(training, "KEEP_SECONDS", 0.0)
-    original, count = Trainer._step, iter(range(1, 10**6))
-
-    def dying(self: Trainer, block: np.ndarray) -> torch.Tensor:
-        if next(count) == death + 1:
-            raise Killed
-        return original(self, block)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Trainer, "_step", dying)
-        with pytest.raises(Killed):
-            train(store, tmp_path, NETWORK, TRAINING)
+    train_and_die(store, tmp_path, monkeypatch, death + 1)
     trainer = Trainer(store, tmp_path, load_autoencoder(undisturbed)[0].architecture, TRAINING, 0)
     assert trainer.state.epoch * trainer.steps_per_epoch + trainer.state.steps == death
     train(store, tmp_path, NETWORK, TRAINING)

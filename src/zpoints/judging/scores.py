@@ -124,7 +124,7 @@ def _floors(court: Court, task: Task) -> tuple[dict[str, dict[str, Any]], list[S
     noise = np.random.default_rng([court.seed, 3]).standard_normal((court.n, court.training.dimension))
     features = {
         "training pictures": court.others,
-        "reconstructions": court.featured(lambda a, b: court.reconstructed(a, b), task),
+        "reconstructions": court.featured(court.reconstructed, task),
         "N(0, I)": court.featured(lambda a, b: court.decode(noise[a:b]), task),
     }
     floors = {name: _by_pictures(court, found)[0] for name, found in features.items()}
