@@ -9,8 +9,8 @@ import time
 
 import numpy as np
 
-from zpoints.budget import processor_name
 from zpoints.distribution import Distribution
+from zpoints.metering import processor_name
 from zpoints.samplers import Ellipse, Normal, Sampler
 from zpoints.statistics.moments import Moments
 

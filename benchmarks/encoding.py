@@ -43,7 +43,7 @@ def bare() -> Callable[[], float]:
     import torch
 
     from zpoints.autoencoder.network import pictures_to_tensor
-    from zpoints.budget import kept_memory
+    from zpoints.metering import kept_memory
 
     coder = _coder()
     batch = pictures_to_tensor(torch.from_numpy(noise_pictures(BATCH)))

@@ -16,8 +16,8 @@ import numpy as np
 from sklearn.mixture import GaussianMixture
 
 from benchmarks.planes import BLOCK, D, N, correlated_file, in_turn
-from zpoints.budget import processor_name
 from zpoints.measuring.passes import moments_of
+from zpoints.metering import processor_name
 from zpoints.parallel import in_order
 from zpoints.statistics.mixtures import Mixture, MixtureSums
 from zpoints.statistics.pca import PCA

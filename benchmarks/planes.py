@@ -21,11 +21,11 @@ from sklearn.decomposition import PCA as SklearnPCA  # noqa: N811
 from sklearn.decomposition import IncrementalPCA
 
 from zpoints.analysis import analyse
-from zpoints.budget import Meter, processor_name
 from zpoints.latents import LatentSet
 from zpoints.measuring.passes import moments_of
 from zpoints.measuring.planes import measure_planes
 from zpoints.measuring.views import View
+from zpoints.metering import Meter, processor_name
 from zpoints.statistics.correlation import pairs
 from zpoints.statistics.ellipses import LEVELS
 from zpoints.statistics.measures import Noise

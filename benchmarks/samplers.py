@@ -28,13 +28,13 @@ from pythae.models.nn import BaseDecoder, BaseEncoder
 from pythae.trainers import BaseTrainerConfig
 
 from zpoints.autoencoder.coding import Coder
-from zpoints.budget import processor_name
 from zpoints.config import JudgeSettings, TrainingSettings
 from zpoints.distribution import Distribution
 from zpoints.images.store import ImageStore
 from zpoints.judging.court import Court, Witnesses
 from zpoints.judging.distances import frechet_bootstrap
 from zpoints.judging.region import Nearest
+from zpoints.metering import processor_name
 from zpoints.progress import for_terminal
 from zpoints.samplers import Flow, Mixture, Normal, Sampler
 from zpoints.samplers.points import Points

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from benchmarks.planes import BLOCK, correlated_file
 from zpoints.analysis import analyse
-from zpoints.budget import Meter, anonymous_bytes
 from zpoints.measuring.passes import moments_of
 from zpoints.measuring.planes import measure_planes
 from zpoints.measuring.views import View
+from zpoints.metering import Meter, anonymous_bytes
 from zpoints.statistics.measures import Noise
 
 CASES = [

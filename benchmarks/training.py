@@ -30,9 +30,9 @@ def zpoints() -> Callable[[], float]:
 
     from zpoints.autoencoder.network import Architecture
     from zpoints.autoencoder.training import Trainer
-    from zpoints.budget import kept_memory
     from zpoints.config import AutoencoderSettings, TrainingSettings
     from zpoints.images.store import ImageStore
+    from zpoints.metering import kept_memory
     from zpoints.progress import Silent
 
     folder = Path(tempfile.mkdtemp())
@@ -109,7 +109,7 @@ def plain(ours: bool = False, compiled: bool = False, tuned: bool = True) -> Cal
     """A bare loop: bfloat16 autocast, channels_last, fused AdamW; pictures as bytes in RAM; no metering, no files."""
     import torch
 
-    from zpoints.budget import kept_memory
+    from zpoints.metering import kept_memory
 
     if tuned:
         for_good.enter_context(kept_memory())

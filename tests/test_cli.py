@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -268,3 +269,22 @@ def test_help_shows_an_example(command: str, tmp_path: Path) -> None:
     done = zpoints(command, "--help", cwd=tmp_path)
     assert done.returncode == 0
     assert f"Example:  zpoints {command}" in " ".join(done.stdout.split("\n")).replace("  ", "  ")
+
+
+@pytest.mark.parametrize(("number", "why"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "SIGTERM")])
+def test_interrupted_it_says_how_to_go_on(tmp_path, number, why):
+    code = """
+import signal, sys
+from zpoints import cli
+import zpoints.images.prepare
+number = int(sys.argv.pop())
+zpoints.images.prepare.prepare = lambda *given: signal.raise_signal(number)
+cli.main()
+"""
+    command = [sys.executable, "-c", code, "prepare", "faces", str(tmp_path), str(int(number))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 130
+    (text,) = done.stderr.splitlines()
+    assert text.startswith("error: ")
+    assert why in text
+    assert "start the same command again" in text

@@ -123,7 +123,7 @@ def test_the_mathematics_is_pure(path):
 
 
 FLOORS = [
-    "errors storage lock limits stopping config device progress budget packages parallel",
+    "errors sizes storage lock limits metering stopping config device budget forecast progress packages parallel",
     "statistics latents",
     "distribution measuring",
     "comparing",

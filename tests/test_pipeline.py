@@ -170,8 +170,8 @@ def test_a_folder_that_is_a_file_is_refused_in_one_line(place: Path) -> None:
 # Each entry: a function of zpoints, and the call of it (in the process that dies) before which SIGKILL strikes.
 DEATHS = {
     "prepare": ("zpoints.storage:ArrayWriter.sync", 2),
-    "train, first epoch": ("zpoints.autoencoder.training:Trainer._step", 3),
-    "train, second epoch": ("zpoints.autoencoder.training:Trainer._step", 12),
+    "train, first epoch": ("zpoints.autoencoder.training:Trainer.step", 3),
+    "train, second epoch": ("zpoints.autoencoder.training:Trainer.step", 12),
     "train, in a checkpoint": ("zpoints.autoencoder.checkpoint:TrainingState.save", 1),
     "train, at its end": ("zpoints.autoencoder.training:save_autoencoder", 1),
     "encode": ("zpoints.autoencoder.coding:Coder.encode", 3),

@@ -1,11 +1,14 @@
 """Long work: lines with rate and totals, or nothing."""
 
 import re
+import sys
 import time
 
 import pytest
 
+from zpoints.budget import Budget, within
 from zpoints.progress import BarProgress, LineProgress, Silent, for_terminal
+from zpoints.sizes import MIB
 
 
 def work(progress, units: int = 4, done: int = 0, pause: float = 0.01) -> None:  # type: ignore[no-untyped-def]
@@ -23,8 +26,13 @@ def test_lines_show_share_totals_rate_and_time_left(capsys):
     *advances, last, said = err.splitlines()
     assert said == "finished [all]"
     assert len(advances) == 4
-    assert re.fullmatch(r"encode +100 % 3,997 of 4,000 vectors, \d+/s, 0:00 left  loss 0", advances[0])
-    assert re.fullmatch(r"encode +100 % 4,000 of 4,000 vectors, \d+/s  loss 3", last)
+    assert re.fullmatch(
+        r"encode +100 % 3,997 of 4,000 vectors, \d+/s, 0:00 left(, RAM \S+ MiB of \S+ GiB)?  loss 0",
+        advances[0],
+    )
+    assert re.fullmatch(
+        r"encode +100 % 4,000 of 4,000 vectors, \d+/s(, RAM \S+ MiB of \S+ GiB)?  loss 3", last
+    )
 
 
 def test_the_rate_counts_only_what_was_done_now(capsys):
@@ -80,3 +88,11 @@ def test_what_fits_the_terminal(monkeypatch):
     assert isinstance(for_terminal(quiet=False), LineProgress)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     assert isinstance(for_terminal(quiet=False), BarProgress)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no RssAnon")
+@pytest.mark.parametrize("progress", [LineProgress, BarProgress])
+def test_the_memory_is_shown_beside_the_budget(progress, capfd):
+    with within(Budget(4096 * MIB, "--ram")):
+        work(progress())
+    assert re.search(r"RAM \d+ MiB of 4.0 GiB", " ".join(capfd.readouterr().err.split()))

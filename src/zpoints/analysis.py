@@ -12,7 +12,6 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from zpoints.budget import Meter
 from zpoints.config import AnalysisSettings
 from zpoints.distribution import Distribution
 from zpoints.errors import ArrayError
@@ -20,10 +19,11 @@ from zpoints.latents import LatentSet
 from zpoints.measuring import normality, trimming
 from zpoints.measuring.components import component_summary, component_table
 from zpoints.measuring.foundation import Measurement
-from zpoints.measuring.planes import measure_planes, plane_summary, rank_disagreements, readings
+from zpoints.measuring.planes import groups_of, measure_planes, plane_summary, rank_disagreements
 from zpoints.measuring.region import region_summary
 from zpoints.measuring.verdict import verdict
 from zpoints.measuring.views import View
+from zpoints.metering import Meter
 from zpoints.progress import Progress, Silent
 from zpoints.statistics.correlation import largest_off_diagonal, strongest_pairs
 from zpoints.statistics.ellipses import LEVELS, normal_coverage
@@ -220,10 +220,11 @@ def _analysis(measurement: Measurement) -> Analysis:
 def _planes(
     measurement: Measurement, view: View, noise: Noise | None, rank_correlation: np.ndarray | None
 ) -> pd.DataFrame:
+    groups = groups_of(view)
     return measurement.step(
         f"{view.axes} planes",
-        readings(view),
-        lambda advance: measure_planes(view, noise, measurement.size, rank_correlation, advance),
+        len(groups),
+        lambda advance: measure_planes(view, noise, measurement.size, rank_correlation, advance, groups),
     )
 
 

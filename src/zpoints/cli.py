@@ -1,18 +1,26 @@
 """The command line: arguments in, one call, a message out. No logic."""
 
-import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from zpoints.errors import UsageError, ZPointsError
-
-if TYPE_CHECKING:
-    from zpoints.config import Settings
-    from zpoints.pipeline import Run
-    from zpoints.progress import Progress
+from zpoints.options import (
+    Changes,
+    Config,
+    Debug,
+    Quiet,
+    Ram,
+    Retry,
+    Vram,
+    budget_of,
+    example,
+    progress_of,
+    run_in,
+    settings_of,
+)
 
 __all__ = ["app", "main"]
 
@@ -25,23 +33,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-RETRIES = 3  # what --retry means
-
-Config = Annotated[Path | None, typer.Option("--config", help="A TOML file of settings.")]
-Changes = Annotated[
-    list[str] | None, typer.Option("--set", help="Change one setting: NAME=VALUE, as in training.epochs=20.")
-]
-Retry = Annotated[
-    bool, typer.Option("--retry", help="If the loss is no longer a number, go back and on at a lower rate.")
-]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-
-
-def example(text: str) -> str:
-    """The end of a help text: an example as the user would type it."""
-    return f"Example:  {text}"
-
 
 @app.command(epilog=example("zpoints run --source ~/pictures --out runs/mine --set training.epochs=30"))
 def run(
@@ -52,6 +43,8 @@ def run(
     out: Annotated[Path | None, typer.Option(help="The run's folder; without it, runs/NAME.")] = None,
     retry: Retry = False,
     changes: Changes = None,
+    ram: Ram = None,
+    vram: Vram = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -59,9 +52,9 @@ def run(
     from zpoints.pipeline import Run, run_stages
     from zpoints.report.closing import closing_table
 
-    settings = _settings(config, changes, source, named=True, retry=retry)
+    settings = settings_of(config, changes, source, named=True, retry=retry, ram=ram, vram=vram)
     this = Run(out or Path("runs") / settings.name, settings)
-    run_stages(this, _progress(quiet))
+    run_stages(this, progress_of(quiet))
     if not quiet:
         typer.echo(closing_table(this))
 
@@ -74,14 +67,17 @@ def prepare(
     out: Annotated[Path, typer.Argument(help="Folder for pixels.npy, index.parquet and rejected.csv.")],
     config: Config = None,
     changes: Changes = None,
+    ram: Ram = None,
+    vram: Vram = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Cut and scale pictures into one array on disk."""
     from zpoints.images.prepare import prepare as prepare_images
 
-    settings = _settings(config, changes, source)
-    store = prepare_images(settings.images, out, settings.seed, _progress(quiet))
+    settings = settings_of(config, changes, source, ram=ram, vram=vram)
+    with budget_of(settings):
+        store = prepare_images(settings.images, out, settings.seed, progress_of(quiet))
     _done(quiet, f"{len(store):,} pictures of shape {store.shape} in {out / 'pixels.npy'}")
 
 
@@ -92,13 +88,17 @@ def train(
     retry: Retry = False,
     config: Config = None,
     changes: Changes = None,
+    ram: Ram = None,
+    vram: Vram = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Train the autoencoder; started again, it goes on after the last finished epoch."""
     from zpoints.pipeline import train_to_folder
 
-    train_to_folder(_settings(config, changes, retry=retry), images, out, _progress(quiet))
+    settings = settings_of(config, changes, retry=retry, ram=ram, vram=vram)
+    with budget_of(settings):
+        train_to_folder(settings, images, out, progress_of(quiet))
     _done(quiet, f"weights in {out / 'weights.safetensors'}, history in {out / 'history.csv'}")
 
 
@@ -109,6 +109,8 @@ def encode(
     out: Annotated[Path, typer.Argument(help="Folder for z.npy.")],
     config: Config = None,
     changes: Changes = None,
+    ram: Ram = None,
+    vram: Vram = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -118,10 +120,11 @@ def encode(
     from zpoints.autoencoder.coding import encode as encode_images
     from zpoints.images.store import ImageStore
 
-    training = _settings(config, changes).training
+    settings = settings_of(config, changes, ram=ram, vram=vram)
     store = ImageStore.open(images)
-    coder = Coder.load(model, training.device, training.precision)
-    encode_images(coder, store, out / "z.npy", _progress(quiet), f"{model_key(model)} {store.key}")
+    with budget_of(settings):
+        coder = Coder.load(model, settings.training.device, settings.training.precision)
+        encode_images(coder, store, out / "z.npy", progress_of(quiet), f"{model_key(model)} {store.key}")
     _done(quiet, f"{len(store):,} z-points in {out / 'z.npy'}")
 
 
@@ -141,6 +144,8 @@ def analyse(
     split: Annotated[str, typer.Option(help="With --index: train, val or test.")] = "train",
     config: Config = None,
     changes: Changes = None,
+    ram: Ram = None,
+    vram: Vram = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -148,10 +153,11 @@ def analyse(
     from zpoints.analysis import analyse as analyse_latents
     from zpoints.images.index import rows_of_split
 
-    settings = _settings(config, changes)
+    settings = settings_of(config, changes, ram=ram, vram=vram)
     rows = rows_of_split(index, split) if index else None
-    found = analyse_latents(latents, settings.analysis, rows, _progress(quiet))
-    found.save(out)
+    with budget_of(settings):
+        found = analyse_latents(latents, settings.analysis, rows, progress_of(quiet))
+        found.save(out)
     if not quiet:
         from zpoints.report.closing import analysis_lines
 
@@ -174,6 +180,8 @@ def compare(
     split_b: Annotated[str, typer.Option(help="With --index-b: train, val or test.")] = "test",
     config: Config = None,
     changes: Changes = None,
+    ram: Ram = None,
+    vram: Vram = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -181,10 +189,11 @@ def compare(
     from zpoints.comparison import compare as compare_latents
     from zpoints.images.index import rows_of_split
 
-    settings = _settings(config, changes)
+    settings = settings_of(config, changes, ram=ram, vram=vram)
     rows_a = rows_of_split(index_a, split_a) if index_a else None
     rows_b = rows_of_split(index_b, split_b) if index_b else None
-    found = compare_latents(a, b, settings.analysis, rows_a, rows_b, settings.seed, _progress(quiet))
+    with budget_of(settings):
+        found = compare_latents(a, b, settings.analysis, rows_a, rows_b, settings.seed, progress_of(quiet))
     _done(quiet, "\n".join(found.verdict))
     if out is not None:
         found.save(out)
@@ -224,11 +233,13 @@ def sample(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same vectors.", min=0)] = 0,
+    ram: Ram = None,
+    vram: Vram = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Draw new latent vectors."""
-    from zpoints.config import Settings
+    from zpoints.config import with_values
     from zpoints.images.index import rows_of_split, rows_where
     from zpoints.latents import LatentSet
     from zpoints.pipeline import sample_to_folder
@@ -237,7 +248,9 @@ def sample(
     from zpoints.samplers.points import Points
 
     chosen = {"methods": [method], "count": count, "sigma": sigma, "temperature": temperature}
-    Settings.of({"samples": chosen}, "sample")
+    settings = with_values(
+        settings_of(ram=ram, vram=vram), {f"samples.{k}": v for k, v in chosen.items()}, "sample"
+    )
     vectors = None
     if latents is not None:
         vectors = LatentSet.open(latents, rows_of_split(index, split) if index else None)
@@ -246,7 +259,8 @@ def sample(
         if index is None:
             raise UsageError("--where: needs --index, the index.parquet of the pictures")
         points = conditioned(points, rows_where(index, split, where))
-    sample_to_folder(points, out, by_name(method, sigma, temperature), count, seed)
+    with budget_of(settings):
+        sample_to_folder(points, out, by_name(method, sigma, temperature), count, seed)
     _done(quiet, f"{count:,} vectors in {out / 'z.npy'}")
 
 
@@ -257,6 +271,8 @@ def decode(
     out: Annotated[Path, typer.Argument(help="Folder for pictures.npy and grid.png.")],
     config: Config = None,
     changes: Changes = None,
+    ram: Ram = None,
+    vram: Vram = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -266,10 +282,11 @@ def decode(
     from zpoints.images.files import file_mark
     from zpoints.pipeline import decode_to_folder
 
-    settings = _settings(config, changes)
-    coder = Coder.load(model, settings.training.device, settings.training.precision)
+    settings = settings_of(config, changes, ram=ram, vram=vram)
     key = f"{model_key(model)} {file_mark(latents)}"
-    decode_to_folder(coder, latents, out, settings.report.sheet, _progress(quiet), key)
+    with budget_of(settings):
+        coder = Coder.load(model, settings.training.device, settings.training.precision)
+        decode_to_folder(coder, latents, out, settings.report.sheet, progress_of(quiet), key)
     _done(quiet, f"pictures in {out / 'pictures.npy'}, contact sheet in {out / 'grid.png'}")
 
 
@@ -322,6 +339,8 @@ def walk(
 def judge(
     folder: Annotated[Path, typer.Argument(help="The folder of a run.")],
     changes: Changes = None,
+    ram: Ram = None,
+    vram: Vram = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -329,8 +348,9 @@ def judge(
     from zpoints.pipeline import judge_run
     from zpoints.report.closing import scores_lines
 
-    this = _run_in(folder, changes)
-    scores = judge_run(this, _progress(quiet))
+    this = run_in(folder, changes, ram, vram)
+    with budget_of(this.settings):
+        scores = judge_run(this, progress_of(quiet))
     _done(quiet, "\n".join(scores_lines(scores)))
     _done(quiet, f"scores in {this.judging / 'scores.json'}")
 
@@ -344,7 +364,7 @@ def report(
     """Write a run's report anew, from the files of its stages."""
     from zpoints.report.page import write_report
 
-    this = _run_in(folder)
+    this = run_in(folder)
     write_report(this)
     _done(quiet, f"report in {this.report}")
 
@@ -370,9 +390,17 @@ def main() -> None:
             raise
         _fail(str(error), error.exit_status)
     except StoppedError as error:
-        _fail(f"{error}; start the same command again to go on", 130)
+        _fail(str(error), error.exit_status)
     except KeyboardInterrupt:
         _fail("interrupted; start the same command again to go on", 130)
+    except MemoryError as error:
+        if debug:
+            raise
+        _fail(
+            f"the system gave no more memory ({error or 'out of memory'}); what was finished is kept: end other "
+            "programs or give a smaller --ram, so that the work is cut smaller, then start it again",
+            1,
+        )
     except OSError as error:
         if debug:
             raise
@@ -394,46 +422,6 @@ def main() -> None:
 def _fail(message: str, status: int) -> None:
     print("error: " + " ".join(message.split()), file=sys.stderr)
     sys.exit(status)
-
-
-def _settings(
-    config: Path | None,
-    changes: list[str] | None,
-    source: str | None = None,
-    named: bool = False,
-    retry: bool = False,
-) -> "Settings":
-    from zpoints.config import Settings, load_settings, with_changes, with_values
-
-    settings = load_settings(config) if config else Settings()
-    if source:
-        name = {"name": _name_of(source)} if named else {}
-        settings = with_values(settings, {"images.source": source, **name}, f"source {source}")
-    if retry:
-        settings = with_values(settings, {"training.retries": RETRIES}, "--retry")
-    return with_changes(settings, changes or [])
-
-
-def _run_in(folder: Path, changes: list[str] | None = None) -> "Run":
-    """The run that a folder holds, with changes to its settings."""
-    from zpoints.config import load_settings, with_changes
-    from zpoints.pipeline import Run
-
-    if not (folder / "config.toml").is_file():
-        raise UsageError(f"{folder}: not the folder of a run (no config.toml); make one with `zpoints run`")
-    return Run(folder, with_changes(load_settings(folder / "config.toml"), changes or []))
-
-
-def _name_of(source: str) -> str:
-    """A name for the run: the last part of the path, without what a folder's name had better not hold."""
-    stem = Path(source).expanduser().resolve().stem
-    return re.sub(r"[^\w.-]+", "-", stem).strip("-.") or "run"
-
-
-def _progress(quiet: bool) -> "Progress":
-    from zpoints.progress import for_terminal
-
-    return for_terminal(quiet)
 
 
 def _done(quiet: bool, message: str) -> None:

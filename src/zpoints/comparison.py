@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from zpoints.budget import Meter
 from zpoints.comparing.classifiers import classifiers, distances
 from zpoints.comparing.clouds import Cloud
 from zpoints.comparing.components import component_summary, components_table
@@ -22,6 +21,7 @@ from zpoints.config import AnalysisSettings
 from zpoints.errors import ArrayError
 from zpoints.latents import LatentSet
 from zpoints.measuring.clusters import find_clusters
+from zpoints.metering import Meter
 from zpoints.progress import Progress, Silent
 from zpoints.statistics.location import Location
 from zpoints.statistics.pca import PCA

@@ -9,13 +9,23 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from zpoints.errors import UsageError
+from zpoints.sizes import parsed
 
 __all__ = [
     "AnalysisSettings",
     "AutoencoderSettings",
+    "BudgetSettings",
     "ImageSettings",
     "JudgeSettings",
     "ReportSettings",
@@ -31,6 +41,16 @@ __all__ = [
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Width = Annotated[float, Field(gt=0)]
+
+
+def _size(text: str) -> str:
+    """Check the form; what a size means is the budget's affair."""
+    if text != "auto":
+        parsed(text)
+    return text
+
+
+Size = Annotated[str, AfterValidator(_size)]
 FeatureName = Literal["efficientnet-lite0", "inception", "dinov2", "pixels"]
 SamplerName = Literal[
     "uniform",
@@ -88,6 +108,16 @@ class ImageSettings(Section):
         return crop
 
 
+class BudgetSettings(Section):
+    """How much memory the work may take. Results do not depend on it, but for the rounding of training in parts."""
+
+    ram: Size = "auto"
+    """Anonymous memory of the process, as ``11GiB``; ``auto`` is 80 % of what the machine, the container and
+    ``ulimit -d`` allow."""
+    vram: Size = "auto"
+    """Memory of the GPU, as ``15GiB``; ``auto`` is 80 % of it."""
+
+
 class AutoencoderSettings(Section):
     """The network: convolutions of stride 2 down to a vector, and the mirror image up again."""
 
@@ -113,6 +143,10 @@ class TrainingSettings(Section):
     """Longer gradients are cut to this length, so that one bad batch cannot undo the training; 0 is off."""
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     loss: Literal["mse", "l1", "binary_cross_entropy"] = "mse"
+    shuffle: Literal["auto", "full", "blocks"] = "auto"
+    """``full``: a true random permutation in each epoch. ``blocks``: runs of 64 neighbours in random order, pictures
+    permuted within windows of some thousand, for disks that read single pictures slowly. ``auto`` is ``full``, unless
+    a trial at the start shows that the disk cannot keep up."""
     retries: Annotated[int, Field(ge=0, le=10)] = 0
     """When the loss is no longer a number: so many times in a row the training goes back to its last good
     checkpoint, and on at half the learning rate. ``--retry`` is 3."""
@@ -204,6 +238,7 @@ class Settings(Section):
     """The run's folder is ``runs/NAME``."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Every random number of the run follows from it."""
+    budget: BudgetSettings = BudgetSettings()
     images: ImageSettings = ImageSettings()
     autoencoder: AutoencoderSettings = AutoencoderSettings()
     training: TrainingSettings = TrainingSettings()

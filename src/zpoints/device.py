@@ -13,6 +13,8 @@ from zpoints.errors import UsageError
 
 __all__ = ["Device"]
 
+VRAM_SHARE = 0.8  # of a GPU's memory that ``auto`` takes
+
 
 @dataclass(frozen=True)
 class Device:
@@ -63,6 +65,24 @@ class Device:
         network.to(self.kind)
         # The stubs of PyTorch know memory_format only together with a tensor.
         return network if self.kind == "mps" else network.to(memory_format=torch.channels_last)  # type: ignore
+
+    def vram_limit(self, budget: int | None) -> int | None:
+        """Bytes that work may take on the GPU: the budget, or 80 % of all; None where there is no CUDA GPU."""
+        if self.kind != "cuda":
+            return None
+        _, total = torch.cuda.mem_get_info()
+        return int(VRAM_SHARE * total) if budget is None else min(budget, total)
+
+    def limit(self, budget: int | None) -> None:
+        """Have PyTorch refuse what goes beyond the budget, as if the GPU had no more."""
+        if (limit := self.vram_limit(budget)) is not None:
+            _, total = torch.cuda.mem_get_info()
+            torch.cuda.set_per_process_memory_fraction(limit / total)
+
+    def free_cache(self) -> None:
+        """Give back what PyTorch holds on the GPU for later."""
+        if self.kind == "cuda":
+            torch.cuda.empty_cache()
 
     @contextmanager
     def inference(self) -> Iterator[None]:

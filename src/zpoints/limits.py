@@ -3,11 +3,12 @@
 A process in a container sees the whole machine's memory, and is killed at the container's limit: so both are asked.
 """
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Limit", "ram_limit"]
+__all__ = ["Limit", "ram_left", "ram_left_share", "ram_limit"]
 
 UNLIMITED = 1 << 60  # control groups of version 1 write a number near 2**63 where there is no limit
 
@@ -31,9 +32,31 @@ def ram_limit(root: Path = Path("/")) -> Limit | None:
     return min(known, key=lambda limit: limit.size, default=None)
 
 
+def ram_left(root: Path = Path("/")) -> int | None:
+    """Bytes that the system could still give, its caches included: MemAvailable, in a container at most its limit."""
+    left, limit = _meminfo(root, "MemAvailable"), ram_limit(root)
+    known = [size for size in (left, limit.size if limit else None) if size is not None]
+    return min(known, default=None)
+
+
+def ram_left_share(root: Path = Path("/")) -> float | None:
+    """The share of the machine's memory that is left to all its programs; None where the system does not tell."""
+    total, left = _meminfo(root, "MemTotal"), _meminfo(root, "MemAvailable")
+    return left / total if left is not None and total else None
+
+
 def _machine(root: Path) -> Limit | None:
-    found = re.search(r"^MemTotal:\s+(\d+) kB", _text(root / "proc/meminfo"), re.MULTILINE)
-    return Limit(int(found.group(1)) * 1024, "the machine") if found else None
+    size = _meminfo(root, "MemTotal")
+    if size is None and root == Path("/") and hasattr(os, "sysconf"):  # macOS has no /proc
+        names = os.sysconf_names
+        if "SC_PHYS_PAGES" in names and "SC_PAGE_SIZE" in names:
+            size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return None if size is None else Limit(size, "the machine")
+
+
+def _meminfo(root: Path, name: str) -> int | None:
+    found = re.search(rf"^{name}:\s+(\d+) kB", _text(root / "proc/meminfo"), re.MULTILINE)
+    return int(found.group(1)) * 1024 if found else None
 
 
 def _groups(root: Path) -> list[Limit | None]:

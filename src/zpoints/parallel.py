@@ -16,10 +16,12 @@ from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
+from zpoints.budget import share
+
 __all__ = ["in_order", "one_blas_thread", "processors"]
 
 MOST_WORKERS = 16
-AHEAD_BYTES = 256 << 20  # memory that work under way may take
+AHEAD_BYTES = 256 << 20  # memory that work under way may take, where the budget has it
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -56,7 +58,7 @@ def processors() -> int:
 
 
 def _workers(bytes_each: int) -> int:
-    return max(1, min(processors(), MOST_WORKERS, AHEAD_BYTES // max(bytes_each, 1)))
+    return max(1, min(processors(), MOST_WORKERS, share(AHEAD_BYTES) // max(bytes_each, 1)))
 
 
 @cache

@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zpoints.analysis import analyse
-from zpoints.budget import MIB, Meter, processor_name
+from zpoints.budget import Budget, current, within
 from zpoints.config import SamplerName, Settings, save_settings
 from zpoints.errors import SourceError, StageError
 from zpoints.latents import LatentSet
 from zpoints.limits import ram_limit
 from zpoints.lock import locked
+from zpoints.metering import Meter, processor_name
 from zpoints.progress import Progress, Silent
+from zpoints.sizes import MIB
 from zpoints.storage import fingerprint, read_json, write_json
 
 if TYPE_CHECKING:
@@ -93,7 +95,7 @@ class Run:
     def write_record(self, stage: str, entry: dict[str, Any]) -> None:
         """Note in run.json that a stage is done."""
         stages = self.record["stages"] | {stage: entry}
-        limit = ram_limit()
+        limit, budget = ram_limit(), current()
         content = {
             "name": self.settings.name,
             "seed": self.settings.seed,
@@ -102,6 +104,9 @@ class Run:
             "processor": processor_name(),
             "ram_limit_mib": round(limit.size / MIB, 1) if limit else None,
             "ram_limit_of": limit.where if limit else None,
+            "ram_budget_mib": round(budget.ram / MIB, 1) if budget.ram else None,
+            "ram_budget_of": budget.ram_of,
+            "vram_budget_mib": round(budget.vram / MIB, 1) if budget.vram else None,
             "versions": {name: found for name in PACKAGES if (found := _version(name))},
             "stages": {name: stages[name] for name in STAGES if name in stages},
         }
@@ -114,8 +119,10 @@ def run_stages(run: Run, progress: Progress | None = None) -> list[str]:
     Raises
     ------
     ZPointsError : what a stage could not do; everything finished before stays, and the next call goes on there.
+    BudgetError : the memory that the settings allow cannot do; nothing was begun.
+    StoppedError : the work outgrew its memory, and was stopped before the kernel would have killed it.
     """
-    with locked(run.folder):
+    with locked(run.folder), within(Budget.of(run.settings.budget)):
         return _run_stages(run, progress or Silent())
 
 

@@ -9,7 +9,14 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+from zpoints.budget import current
+from zpoints.metering import anonymous_bytes
+from zpoints.sizes import in_words
+
 __all__ = ["BarProgress", "LineProgress", "Progress", "Silent", "Task", "for_terminal"]
+
+
+LOOK_SECONDS = 1.0  # between two looks at the memory, for a bar
 
 
 class Task(Protocol):
@@ -71,9 +78,8 @@ class _LineTask:
         )
         share = f"{100 * self.done / self.total:3.0f} %" if self.total else ""
         note = f"  {self.note}" if self.note else ""
-        text = (
-            f"{self.label:<10} {share} {self.done:,} of {self.total:,} {self.unit}, {rate:,.0f}/s{left}{note}"
-        )
+        done = f"{self.done:,} of {self.total:,} {self.unit}, {rate:,.0f}/s{left}{_memory(', RAM ')}"
+        text = f"{self.label:<10} {share} {done}{note}"
         print(text, file=sys.stderr, flush=True)
 
 
@@ -122,10 +128,11 @@ class BarProgress:
             TextColumn("{task.fields[rate]}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[memory]}"),
             TextColumn("{task.fields[note]}"),
         )
         with RichProgress(*columns, console=self.console) as bars:
-            handle = bars.add_task(label, total=total, completed=done, rate="", note="")
+            handle = bars.add_task(label, total=total, completed=done, rate="", memory="", note="")
             yield _BarTask(bars, handle, unit)
 
     def say(self, text: str) -> None:
@@ -136,12 +143,16 @@ class BarProgress:
 class _BarTask:
     def __init__(self, bars: object, handle: object, unit: str) -> None:
         self.bars, self.handle, self.unit = bars, handle, unit
-        self.started, self.done = time.monotonic(), 0
+        self.started, self.done, self.looked = time.monotonic(), 0, 0.0
 
     def advance(self, amount: int = 1, note: str = "") -> None:
         self.done += amount
-        rate = self.done / max(time.monotonic() - self.started, 1e-9)
+        now = time.monotonic()
+        rate = self.done / max(now - self.started, 1e-9)
         fields = {"rate": f"{rate:,.0f} {self.unit}/s"} | ({"note": note} if note else {})
+        if now - self.looked > LOOK_SECONDS:
+            self.looked = now
+            fields["memory"] = _memory("RAM ")
         self.bars.update(self.handle, advance=amount, **fields)  # type: ignore[attr-defined]
 
 
@@ -150,6 +161,14 @@ def for_terminal(quiet: bool) -> Progress:
     if quiet:
         return Silent()
     return BarProgress() if sys.stderr.isatty() else LineProgress()
+
+
+def _memory(before: str) -> str:
+    """What the process has of its budget: ``0.6 of 4.0 GiB``; empty where the system does not tell."""
+    now, ram = anonymous_bytes(), current().ram
+    if now is None:
+        return ""
+    return before + (in_words(now) if ram is None else f"{in_words(now)} of {in_words(ram)}")
 
 
 def _clock(seconds: float) -> str:

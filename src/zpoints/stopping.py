@@ -1,38 +1,63 @@
-"""Asked to stop, by Ctrl-C or by SIGTERM, work stops where nothing is lost.
+"""Asked to stop, by Ctrl-C, by SIGTERM or for want of memory, work stops where nothing is lost.
 
 Work that has such places opens `graceful` and looks at `Stop.asked` there. Everything else is interrupted at once, as
 Python does it: its files are whole or not there at any moment. A second Ctrl-C interrupts at once everywhere.
 """
 
+import _thread
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["Stop", "StoppedError", "graceful", "terminable"]
+__all__ = ["Stop", "StoppedError", "graceful", "stop_work", "terminable"]
 
 Handler = Callable[[int, FrameType | None], None]
+AGAIN = "start the same command again to go on"
 
 
-class StoppedError(KeyboardInterrupt):
-    """Work that was asked to stop has stopped; says why."""
+class StoppedError(BaseException):
+    """Work that was asked to stop has stopped; says why, and what to do.
+
+    Not a KeyboardInterrupt, which Typer turns into an exit without a word.
+    """
+
+    def __init__(self, message: str, exit_status: int = 130) -> None:
+        super().__init__(message)
+        self.exit_status = exit_status
 
 
 class Stop:
     """Whether the work under way was asked to stop, and why."""
 
     def __init__(self) -> None:
-        self.why = ""
+        self.error: StoppedError | None = None
 
     @property
     def asked(self) -> bool:
         """Look here wherever the work can stop without a loss."""
-        return bool(self.why)
+        return self.error is not None
 
     def now(self) -> None:
         """Stop here."""
-        raise StoppedError(self.why)
+        if self.error is not None:
+            raise self.error
+
+
+_under_way: list[Stop] = []  # work that stops by itself, the innermost last
+_reasons: list[StoppedError] = []  # why other work is interrupted; empty for Ctrl-C and SIGTERM
+
+
+def stop_work(message: str) -> None:
+    """Stop the main thread's work, from any thread: gracefully where it can, else, or when asked again, at once."""
+    error = StoppedError(message, exit_status=1)
+    if _under_way and not _under_way[-1].asked:
+        _under_way[-1].error = error
+    else:
+        if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+            _reasons.append(error)
+        _thread.interrupt_main(signal.SIGINT)
 
 
 @contextmanager
@@ -42,11 +67,15 @@ def graceful() -> Iterator[Stop]:
 
     def ask(number: int, frame: FrameType | None) -> None:
         if stop.asked:
-            raise KeyboardInterrupt
-        stop.why = _words(number)
+            raise _reason(number)
+        stop.error = _reason(number)
 
     with _handling(ask):
-        yield stop
+        _under_way.append(stop)
+        try:
+            yield stop
+        finally:
+            _under_way.remove(stop)
 
 
 @contextmanager
@@ -54,7 +83,7 @@ def terminable() -> Iterator[None]:
     """Inside, SIGTERM interrupts as Ctrl-C does, so that what is open is closed; the error says which it was."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        raise StoppedError(_words(number))
+        raise _reason(number)
 
     with _handling(interrupt):
         yield
@@ -73,5 +102,8 @@ def _handling(handler: Handler) -> Iterator[None]:
             signal.signal(number, old)
 
 
-def _words(number: int) -> str:
-    return "interrupted" if number == signal.SIGINT else "asked to end (SIGTERM)"
+def _reason(number: int) -> StoppedError:
+    if _reasons:
+        return _reasons.pop()
+    what = "interrupted" if number == signal.SIGINT else "asked to end (SIGTERM)"
+    return StoppedError(f"{what}; {AGAIN}")

@@ -19,7 +19,6 @@ from zpoints.autoencoder.training import HISTORY_COLUMNS, Trainer, train
 from zpoints.config import AutoencoderSettings, TrainingSettings
 from zpoints.device import Device
 from zpoints.errors import StageError, UsageError
-from zpoints.images.batches import batches, shuffled
 from zpoints.images.store import ImageStore
 from zpoints.progress import LineProgress
 from zpoints.stopping import StoppedError
@@ -79,7 +78,7 @@ class Killed(BaseException):
 
 def train_and_die(store: ImageStore, out: Path, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     """Train until a step, counted from one over all epochs, would begin."""
-    original, count = Trainer._step, iter(range(1, 10**6))
+    original, count = Trainer.step, iter(range(1, 10**6))
 
     def dying(self: Trainer, block: np.ndarray) -> torch.Tensor:
         if next(count) == step:
@@ -87,7 +86,7 @@ def train_and_die(store: ImageStore, out: Path, monkeypatch: pytest.MonkeyPatch,
         return original(self, block)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Trainer, "_step", dying)
+        patched.setattr(Trainer, "step", dying)
         with pytest.raises(Killed):
             train(store, out, NETWORK, TRAINING)
 
@@ -129,7 +128,7 @@ def test_asked_to_stop_it_keeps_the_step_that_is_done(
     number: int,
     why: str,
 ) -> None:
-    original, count = Trainer._step, iter(range(1, 10**6))
+    original, count = Trainer.step, iter(range(1, 10**6))
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
 
     def asking(self: Trainer, block: np.ndarray) -> torch.Tensor:
@@ -138,7 +137,7 @@ def test_asked_to_stop_it_keeps_the_step_that_is_done(
         return original(self, block)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Trainer, "_step", asking)
+        patched.setattr(Trainer, "step", asking)
         with pytest.raises(StoppedError, match=why):
             train(store, tmp_path, NETWORK, TRAINING)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
@@ -158,8 +157,8 @@ def test_asked_twice_it_stops_at_once(
         signal.raise_signal(signal.SIGINT)
         raise AssertionError("the second one did not interrupt")
 
-    monkeypatch.setattr(Trainer, "_step", asking)
-    with pytest.raises(KeyboardInterrupt):
+    monkeypatch.setattr(Trainer, "step", asking)
+    with pytest.raises(StoppedError):
         train(store, tmp_path, NETWORK, TRAINING)
     assert not (tmp_path / "checkpoints" / "last.pt").exists()
 
@@ -260,13 +259,13 @@ def test_a_checkpoint_is_never_unpickled(store: ImageStore, tmp_path: Path) -> N
 def test_a_loss_that_is_no_number_stops_with_the_last_good_checkpoint(
     store: ImageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original, count = Trainer._step, iter(range(1, 10**6))
+    original, count = Trainer.step, iter(range(1, 10**6))
 
     def poisoned(self: Trainer, block: np.ndarray) -> torch.Tensor:
         loss = original(self, block)
         return loss * math.nan if next(count) > 12 else loss
 
-    monkeypatch.setattr(Trainer, "_step", poisoned)
+    monkeypatch.setattr(Trainer, "step", poisoned)
     with pytest.raises(StageError) as caught:
         train(store, tmp_path, NETWORK, TRAINING)
     assert "learning_rate" in line(caught.value)
@@ -277,14 +276,14 @@ def test_a_loss_that_is_no_number_stops_with_the_last_good_checkpoint(
 def test_with_retries_it_goes_back_and_on_at_half_the_rate(
     store: ImageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    original, count, rates = Trainer._step, iter(range(1, 10**6)), []
+    original, count, rates = Trainer.step, iter(range(1, 10**6)), []
 
     def poisoned(self: Trainer, block: np.ndarray) -> torch.Tensor:
         loss = original(self, block)
         rates.append(self.optimizer.param_groups[0]["max_lr"])
         return loss * math.nan if next(count) in (12, 25) else loss
 
-    monkeypatch.setattr(Trainer, "_step", poisoned)
+    monkeypatch.setattr(Trainer, "step", poisoned)
     settings = TRAINING.model_copy(update={"retries": 2})
     train(store, tmp_path, NETWORK, settings, progress=LineProgress())
     said = capsys.readouterr().err
@@ -356,7 +355,7 @@ def test_long_gradients_are_cut(store: ImageStore, tmp_path: Path) -> None:
     trainer.schedule.step = lambda: None  # it warns of an optimiser whose step was replaced
     for limit in (0.0, 1e-3):
         trainer.settings = TRAINING.model_copy(update={"clip_gradient": limit})
-        trainer._step(np.asarray(store.pixels[:32]))
+        trainer.step(torch.from_numpy(np.array(store.pixels[:32])))
     assert lengths[0] > 2e-3
     assert lengths[1] == pytest.approx(1e-3, rel=0.01)
 
@@ -396,39 +395,3 @@ def test_the_caller_s_random_state_is_left_alone(store: ImageStore, tmp_path: Pa
     torch.manual_seed(5)
     train(store, tmp_path, NETWORK, TRAINING.model_copy(update={"epochs": 1}))
     assert torch.equal(torch.rand(3), expected)
-
-
-def test_shuffled_is_a_permutation_fixed_by_seed_and_epoch() -> None:
-    rows = np.arange(100, 1100)
-    first = shuffled(rows, 3, 0)
-    assert sorted(first) == list(rows)
-    assert np.array_equal(first, shuffled(rows, 3, 0))
-    assert not np.array_equal(first, shuffled(rows, 3, 1))
-    assert not np.array_equal(first, shuffled(rows, 4, 0))
-
-
-@pytest.mark.parametrize(
-    ("size", "skip_rest", "expected"), [(4, False, [4, 4, 2]), (4, True, [4, 4]), (16, True, [10])]
-)
-def test_batches_give_the_rows_in_order(size: int, skip_rest: bool, expected: list[int]) -> None:
-    pixels = np.arange(20, dtype=np.uint8).reshape(20, 1, 1, 1)
-    rows = np.array([7, 3, 19, 0, 5, 1, 2, 18, 11, 4])
-    found = list(batches(pixels, rows, size, skip_rest))
-    assert [len(block) for block in found] == expected
-    assert list(np.concatenate(found).ravel()) == list(rows[: sum(expected)])
-
-
-def test_an_error_while_fetching_reaches_the_reader() -> None:
-    pixels = np.zeros((5, 1, 1, 1), np.uint8)
-    with pytest.raises(IndexError):
-        list(batches(pixels, np.array([1, 2, 9]), 2))
-
-
-def test_a_reader_that_stops_early_leaves_no_thread_behind() -> None:
-    import threading
-
-    before = threading.active_count()
-    for block in batches(np.zeros((500, 2, 2, 1), np.uint8), np.arange(500), 2):
-        assert len(block) == 2
-        break
-    assert threading.active_count() <= before

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from zpoints.autoencoder.network import Architecture, Autoencoder
 from zpoints.errors import StageError
+from zpoints.images.batches import Order
 from zpoints.storage import atomic_path, fingerprint, read_json, write_json
 
 __all__ = [
@@ -76,7 +77,8 @@ def model_key(folder: Path) -> str:
 class TrainingState:
     """All that a training needs to go on as if it had not been interrupted.
 
-    `epoch` epochs are finished; of the next one `steps` steps are done, whose losses add up to `loss`.
+    `epoch` epochs are finished; of the next one `steps` steps are done, whose losses add up to `loss`. `order` says
+    how pictures are shuffled, as it was decided at the start.
 
     The order of the pictures follows from the seed and the number of the epoch alone, and nothing else is
     random, so there is no state of a random generator to keep.
@@ -87,6 +89,7 @@ class TrainingState:
     steps: int = 0
     loss: float = 0.0
     best_loss: float = float("inf")
+    order: Order | None = None
     history: list[dict[str, float | None]] = field(default_factory=list)
     network: dict[str, Any] = field(default_factory=dict)
     optimizer: dict[str, Any] = field(default_factory=dict)

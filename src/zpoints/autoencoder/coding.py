@@ -1,5 +1,7 @@
 """Encode and decode any number of pictures or vectors, block by block, straight to disk."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,21 +9,26 @@ import torch
 from jaxtyping import Float, UInt8
 
 from zpoints.autoencoder.checkpoint import load_autoencoder
-from zpoints.autoencoder.network import Autoencoder, pictures_to_tensor, tensor_to_pictures
-from zpoints.budget import kept_memory
+from zpoints.autoencoder.memory import coding_bytes
+from zpoints.autoencoder.network import Architecture, Autoencoder, pictures_to_tensor, tensor_to_pictures
+from zpoints.budget import require, spare
 from zpoints.config import TrainingSettings
 from zpoints.device import Device
 from zpoints.errors import ArrayError, StageError
+from zpoints.forecast import forecast
 from zpoints.images.batches import batches
 from zpoints.images.store import ImageStore
 from zpoints.latents import LatentSet
 from zpoints.lock import locked
+from zpoints.metering import Meter, kept_memory
 from zpoints.progress import Progress, Silent
+from zpoints.sizes import MIB
 from zpoints.storage import ArrayWriter
 
 __all__ = ["Coder", "decode", "encode"]
 
-BATCH = 128
+BATCH = 128  # pictures at a time; fewer where a batch does not fit the budget
+LONG = 5000  # so many pictures take long enough to say beforehand how long
 SYNC_EVERY = 64  # batches between two notes of what is safely on disk
 
 
@@ -81,9 +88,14 @@ def encode(
             f"{store.shape}; prepare them with the settings of the training"
         )
     with locked(out.parent), ArrayWriter(out, (a.latent,), np.float32, key) as writer, kept_memory():
-        rows = np.arange(writer.rows, len(store))
-        with (progress or Silent()).task("encode", len(store), "images", writer.rows) as task:
-            for number, block in enumerate(batches(store.pixels, rows, BATCH), 1):
+        rows, size = np.arange(writer.rows, len(store)), _together(a, "encoding")
+        progress = progress or Silent()
+        if len(rows) > LONG:
+            _say_how_long(
+                "encode", len(rows), "images", lambda: coder.encode(store.pixels[rows[:size]]), progress
+            )
+        with progress.task("encode", len(store), "images", writer.rows) as task:
+            for number, block in enumerate(batches(store.pixels, rows, size), 1):
                 writer.append(coder.encode(block))
                 if number % SYNC_EVERY == 0:
                     writer.sync()
@@ -110,16 +122,44 @@ def decode(
     shape = (a.height, a.width, a.colours)
     with locked(out.parent), ArrayWriter(out, shape, np.uint8, key) as writer, kept_memory():
         # Vectors are quickly read over again, pictures are not quickly made again.
-        skip = writer.rows
-        with (progress or Silent()).task("decode", latents.n, "images", skip) as task:
-            for number, (start, block) in enumerate(latents.numbered_blocks(BATCH), 1):
+        skip, size = writer.rows, _together(a, "decoding")
+        progress = progress or Silent()
+        if latents.n - skip > LONG:
+            first = np.zeros((size, a.latent), np.float32)
+            _say_how_long("decode", latents.n - skip, "vectors", lambda: coder.decode(first), progress)
+        with progress.task("decode", latents.n, "images", skip) as task:
+            for number, (start, block) in enumerate(latents.numbered_blocks(size), 1):
                 if start + len(block) <= skip:
                     continue
                 if not np.isfinite(block).all():
                     row = start + int(np.argwhere(~np.isfinite(block))[0, 0])
                     raise ArrayError(f"{latents.name}: vector {row} is not finite; drop such vectors first")
-                writer.append(coder.decode(block))
+                # An earlier run may have had another budget, and other batches.
+                writer.append(coder.decode(block[max(0, skip - start) :]))
                 if number % SYNC_EVERY == 0:
                     writer.sync()
                 task.advance(len(block))
         writer.finish()
+
+
+def _together(architecture: Architecture, what: str) -> int:
+    """Pictures in a batch: as many as the budget holds. The results differ by rounding at most."""
+    require(coding_bytes(architecture, 1), what, "choose fewer channels or smaller pictures")
+    left, size = spare(), BATCH
+    while left is not None and size > 1 and coding_bytes(architecture, size) > left:
+        size //= 2
+    return size
+
+
+def _say_how_long(
+    stage: str, count: int, unit: str, work: Callable[[], np.ndarray], progress: Progress
+) -> None:
+    """Do one batch twice, the second time by the clock, and say what all will take."""
+    size = len(work())
+    with Meter(every=0.005) as meter:
+        started = time.perf_counter()
+        work()
+        seconds = time.perf_counter() - started
+    cost = meter.cost
+    ram, vram = (int((peak or 0) * MIB) for peak in (cost.peak_ram_mib, cost.peak_vram_mib))
+    progress.say(forecast(stage, f"{count:,} {unit}", ram, seconds * count / size, vram))

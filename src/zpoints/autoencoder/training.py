@@ -20,14 +20,18 @@ from zpoints.autoencoder.checkpoint import (
     save_autoencoder,
     save_weights,
 )
+from zpoints.autoencoder.feeding import Feed, Streamed, chosen_feed, chosen_order
 from zpoints.autoencoder.network import Architecture, Autoencoder, pictures_to_tensor
-from zpoints.budget import Meter, kept_memory
+from zpoints.autoencoder.trial import is_out_of_memory, try_out
+from zpoints.budget import current
 from zpoints.config import AutoencoderSettings, TrainingSettings
 from zpoints.device import Device
 from zpoints.errors import StageError
-from zpoints.images.batches import batches, shuffled
-from zpoints.images.store import ImageStore
+from zpoints.forecast import forecast
+from zpoints.images.batches import Order, order_of, window_of
+from zpoints.images.store import PIXELS, ImageStore
 from zpoints.lock import locked
+from zpoints.metering import Meter, kept_memory
 from zpoints.progress import Progress, Silent, Task
 from zpoints.stopping import Stop, graceful
 from zpoints.storage import atomic_path, fingerprint
@@ -111,12 +115,22 @@ class Trainer:
         self.synced = -math.inf
         self.halvings = 0  # of the learning rate, since the last checkpoint
         self.stop = Stop()
+        self.together = settings.batch
+        self.shuffle: Order | None = None
+        self.feed: Feed = Streamed(store.pixels, self.device.kind)
+        self.device.limit(current().vram)
+        self.start_again()
+
+    def start_again(self) -> None:
+        """Forget all that was not kept: from the last checkpoint on, or from the start."""
         self._build()
         self._restore()
 
     def _build(self) -> None:
         """Network, optimiser and schedule as they are before the first epoch."""
         settings = self.settings
+        for name in ("model", "network", "fast_optimizer", "optimizer"):
+            self.__dict__.pop(name, None)  # their memory, before that of new ones
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             self.network = Autoencoder(self.architecture)
@@ -151,6 +165,7 @@ class Trainer:
         """Train all epochs that are left, then write the finished model."""
         if self.damage:
             progress.say(f"train: {self.damage}")
+        self._get_ready(progress)
         state, total, images = self.state, self.epochs, self.images_per_epoch
         done = state.epoch * images + state.steps * self.settings.batch
         if 0 < done < total * images:
@@ -175,6 +190,35 @@ class Trainer:
         }
         save_autoencoder(self.out, self.network, extra)
 
+    def _get_ready(self, progress: Progress) -> None:
+        """Find out what fits, how the pictures come best, and how long it will take; say so."""
+        left = (self.epochs - self.state.epoch) * self.steps_per_epoch - self.state.steps
+        trial = try_out(self, left)
+        rate = trial.images_per_second if trial else 0.0
+        if self.shuffle is None:
+            path = self.store.folder / PIXELS
+            self.shuffle = chosen_order(self.settings.shuffle, path, self.sets.train, rate, self.seed)
+        limit = self.device.vram_limit(current().vram)
+        room = limit - trial.vram if limit is not None and trial is not None else 0
+        rows = np.concatenate([self.sets.train, self.sets.validation])
+        self.feed = chosen_feed(self.store.pixels, rows, self.device.kind, room, self.shuffle)
+        if trial is not None and left:
+            images = left * self.images_per_epoch // self.steps_per_epoch
+            seconds = images / trial.images_per_second
+            progress.say(forecast("train", self._words(images), trial.ram, seconds, trial.vram))
+
+    def _words(self, images: int) -> str:
+        """What is about to be done, and how."""
+        parts = f", {self.together} at a time" if self.together < self.settings.batch else ""
+        how = f", {words}" if (words := self.feed.words) else ""
+        return f"{images:,} images in batches of {self.settings.batch}{parts}{how}"
+
+    def order(self, epoch: int) -> np.ndarray:
+        """The pictures of one epoch, in the order in which the network sees them."""
+        window = window_of(self.store.pixels[0].nbytes)
+        found = order_of(self.sets.train, self.seed, epoch, self.shuffle or "full", window)
+        return found[: self.images_per_epoch]
+
     def _retry(self, error: "_NotFiniteError", progress: Progress) -> None:
         """Go back to the last good checkpoint, and on from there at half the learning rate, if that is wanted."""
         epoch = self.state.epoch
@@ -185,8 +229,7 @@ class Trainer:
                 f"or lower training.learning_rate (now {self.settings.learning_rate:g})"
             )
         self.halvings += 1
-        self._build()
-        self._restore()
+        self.start_again()
         for group in self.optimizer.param_groups:
             for name in ("lr", "initial_lr", "max_lr", "min_lr"):
                 group[name] *= 0.5**self.halvings
@@ -217,13 +260,12 @@ class Trainer:
         self._save(epoch, validation_loss)
 
     def _train(self, epoch: int, task: Task) -> float:
-        self.model.train()
         steps, note = self.state.steps, ""
         total = torch.tensor(self.state.loss, device=self.device.kind)
-        order = shuffled(self.sets.train, self.seed, epoch)[: self.images_per_epoch]
+        order = self.order(epoch)[steps * self.settings.batch :]
         kept = time.monotonic()
-        for block in batches(self.store.pixels, order[steps * self.settings.batch :], self.settings.batch):
-            total += self._step(block)
+        for block in self.feed.batches(order, self.settings.batch):
+            total += self.step(block)
             steps += 1
             # Reading the loss makes a GPU wait, so not at every step.
             if steps % 10 == 0:
@@ -236,16 +278,37 @@ class Trainer:
                 self.stop.now()
         return _finite(total.item() / steps)
 
-    def _step(self, block: np.ndarray) -> Tensor:
-        pictures = self._on_device(block)
-        loss = self.loss(self.model(pictures), pictures)
-        self.fast_optimizer.zero_grad()
-        self.fabric.backward(loss)
+    def step(self, block: Tensor) -> Tensor:
+        """One step of the optimiser with a batch of pictures, as bytes; returns its mean loss."""
+        while True:
+            try:
+                loss = self._gradients(block)
+                break
+            except Exception as error:
+                # A GPU's memory goes to pieces, and other programs may take some of it.
+                if self.together == 1 or not is_out_of_memory(error):
+                    raise
+            self.together = -(-self.together // 2)
+            self.device.free_cache()
         if self.settings.clip_gradient:
             self.fabric.clip_gradients(self.model, self.fast_optimizer, max_norm=self.settings.clip_gradient)
         self.fast_optimizer.step()
         self.schedule.step()
-        return loss.detach()
+        return loss
+
+    def _gradients(self, block: Tensor) -> Tensor:
+        """Gradients of the mean loss of a batch, added up over as many parts of it as memory asks for."""
+        self.model.train()
+        self.fast_optimizer.zero_grad()
+        total = torch.zeros((), device=self.device.kind)
+        for part in block.split(self.together):
+            pictures = pictures_to_tensor(part)
+            loss = self.loss(self.model(pictures), pictures)
+            if len(part) < len(block):
+                loss = loss * (len(part) / len(block))
+            self.fabric.backward(loss)
+            total += loss.detach()
+        return total
 
     def _validate(self) -> float | None:
         if not len(self.sets.validation):
@@ -253,14 +316,10 @@ class Trainer:
         self.model.eval()
         total = 0.0
         with torch.inference_mode():
-            for block in batches(self.store.pixels, self.sets.validation, self.settings.batch):
-                pictures = self._on_device(block)
+            for block in self.feed.batches(self.sets.validation, min(self.settings.batch, self.together)):
+                pictures = pictures_to_tensor(block)
                 total += self.loss(self.model(pictures), pictures).item() * len(block)
         return total / len(self.sets.validation)
-
-    def _on_device(self, block: np.ndarray) -> Tensor:
-        # Pictures travel as bytes, a quarter of what floats would take.
-        return pictures_to_tensor(torch.from_numpy(block).to(self.device.kind, non_blocking=True))
 
     @property
     def _last(self) -> Path:
@@ -277,6 +336,9 @@ class Trainer:
 
     def _restore(self) -> None:
         self.state, self.damage = TrainingState.load(self._last, self._key())
+        self.shuffle = (
+            self.state.order or self.shuffle
+        )  # decided once in a training: the weights depend on it
         if self.state.epoch or self.state.steps:
             self.network.load_state_dict(self.state.network)
             self.optimizer.load_state_dict(self.state.optimizer)
@@ -303,6 +365,7 @@ class Trainer:
         self.state.network = self.network.state_dict()
         self.state.optimizer = self.optimizer.state_dict()
         self.state.schedule = self.schedule.state_dict()
+        self.state.order = self.shuffle
         self.state.save(self._last, sync)
         self.halvings = 0
 

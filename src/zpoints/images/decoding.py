@@ -17,10 +17,14 @@ from typing import BinaryIO, Literal
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
+from zpoints.errors import BudgetError
+from zpoints.images.gate import Gate
 from zpoints.images.source import Crop, Opener, UnusableError
 
 __all__ = ["Cut", "crop_box", "is_grey", "open_encoded", "pillow_limits"]
 
+BYTES_PER_PIXEL = 12
+"""Of a picture under way: Pillow has 4 per pixel, and turning it, flattening it and scaling it make copies."""
 SMALLEST = 2
 """A picture or crop must be at least so many pixels wide and high."""
 
@@ -34,22 +38,32 @@ class Cut:
     size : (height, width) of the result.
     crop : what is kept before scaling, in the coordinates of the upright picture.
     channels : 1 (grey), 3 (RGB), or None to leave grey grey and colour colour.
+    gate : bounds the memory of all pictures that are decoded at once; None for no bound.
     """
 
     size: tuple[int, int]
     crop: Crop = "none"
     channels: Literal[1, 3] | None = None
+    gate: Gate | None = None
 
     def picture(self, opener: Opener) -> np.ndarray | str:
         """Return the picture as uint8 of shape (height, width, channels), or the reason why there is none."""
         try:
             with opener() as image:
                 return self._cut(image)
+        except BudgetError:
+            raise
         except Exception as error:  # a damaged file makes Pillow's plugins fail in every possible way
             return _reason(error)
 
     def _cut(self, image: Image.Image) -> np.ndarray:
         self._decode_smaller(image)
+        if self.gate is None:
+            return self._pixels(image)
+        with self.gate.space(BYTES_PER_PIXEL * image.width * image.height):
+            return self._pixels(image)
+
+    def _pixels(self, image: Image.Image) -> np.ndarray:
         image.load()
         image = _flat(_upright(image), self.channels)
         box = crop_box(self.crop, (image.height, image.width))

@@ -18,18 +18,23 @@ from typing import Any, Literal
 
 import numpy as np
 
+from zpoints.budget import require, share
 from zpoints.config import ImageSettings
 from zpoints.errors import SourceError, ZPointsError
+from zpoints.forecast import forecast
 from zpoints.images.decoding import Cut, crop_box, is_grey, pillow_limits
 from zpoints.images.files import FolderSource
+from zpoints.images.gate import Gate
 from zpoints.images.index import build_index, write_index, write_rejected
 from zpoints.images.journal import Block, Journal
 from zpoints.images.source import Crop, Opener, Source, UnusableError
 from zpoints.images.sources import open_source
 from zpoints.images.store import DESCRIPTION, INDEX, PIXELS, REJECTED, ImageStore
 from zpoints.lock import locked
+from zpoints.metering import Meter
 from zpoints.parallel import processors
 from zpoints.progress import Progress, Silent
+from zpoints.sizes import MIB
 from zpoints.storage import ArrayWriter, fingerprint, read_json, write_json
 
 __all__ = ["prepare"]
@@ -40,6 +45,12 @@ JOURNAL = "prepare.journal.jsonl"
 BLOCK_PICTURES = 256
 BLOCK_BYTES = 2**25
 """A block has at most so many pictures, and holds at most so many bytes (or one picture)."""
+DECODING_BYTES = 2**30
+"""Pictures that are being decoded take at most so many bytes together, where the budget has them."""
+LEAST_BYTES = 3 * 2**25
+"""Less is no budget: two blocks, and as much for pictures that are being decoded."""
+LONG = 5000
+"""So many pictures take long enough to say beforehand how long."""
 CHUNK = 16
 """Pictures that a thread takes at once."""
 PROBE = 64
@@ -84,9 +95,11 @@ class _Preparation:
         journal = Journal(self.out / JOURNAL, self.key)
         crop = self.source.default_crop if self.settings.crop == "auto" else self.settings.crop
         height, width = self._size(crop)
+        require(LEAST_BYTES, "preparing pictures")
+        gate = Gate(share(DECODING_BYTES, least=LEAST_BYTES))
         with _workers() as pool:
-            channels = journal.channels or self._channels(Cut((height, width), crop), pool)
-            cut = Cut((height, width), crop, channels)
+            channels = journal.channels or self._channels(Cut((height, width), crop, gate=gate), pool)
+            cut = Cut((height, width), crop, channels, gate)
             shape = (height, width, channels)
             with ArrayWriter(self.out / PIXELS, shape, np.uint8, self.key) as writer:
                 journal.restart(channels, writer.rows)
@@ -120,6 +133,8 @@ class _Preparation:
 
     def _write(self, cut: Cut, writer: ArrayWriter, journal: Journal, pool: ThreadPoolExecutor) -> None:
         total, done = len(self.source), journal.items
+        if total - done > LONG:
+            self._say_how_long(cut, total - done, done, pool)
         started = time.monotonic()
         with self.progress.task("prepare", total, "images", done=done) as task:
             for first, pictures in self._decoded(cut, done, pool, BLOCK_PICTURES):
@@ -136,6 +151,14 @@ class _Preparation:
                 journal.add(Block(first, len(pictures), rejected, round(now - started, 6)))
                 started = now
                 task.advance(len(pictures))
+
+    def _say_how_long(self, cut: Cut, count: int, start: int, pool: ThreadPoolExecutor) -> None:
+        """Decode one block by the clock, and say what all will take."""
+        with Meter(every=0.005) as meter:
+            _, pictures = next(self._decoded(cut, start, pool, PROBE))
+        cost = meter.cost
+        ram = int((cost.peak_ram_mib or 0) * MIB) + 2 * BLOCK_BYTES
+        self.progress.say(forecast("prepare", f"{count:,} images", ram, cost.seconds * count / len(pictures)))
 
     def _decoded(
         self, cut: Cut, start: int, pool: ThreadPoolExecutor, at_most: int

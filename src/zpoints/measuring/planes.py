@@ -7,15 +7,16 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from zpoints.budget import share
 from zpoints.measuring.views import View
 from zpoints.statistics.ellipses import Ellipses
 from zpoints.statistics.measures import COVERAGE, FEWEST, MASS_NAMES, Noise, PlaneMeasures
-from zpoints.statistics.planes import PlaneCounts, PlaneGroup, bins_for, plane_groups
+from zpoints.statistics.planes import GROUP_BYTES, PlaneCounts, PlaneGroup, bins_for, plane_groups
 from zpoints.statistics.ranks import normal_rank_correlation
 from zpoints.statistics.regions import turn_error
 from zpoints.storage import json_number
 
-__all__ = ["LIMIT", "PlaneSummary", "measure_planes", "plane_summary", "rank_disagreements", "readings"]
+__all__ = ["LIMIT", "PlaneSummary", "groups_of", "measure_planes", "plane_summary", "rank_disagreements"]
 
 LIMIT = 7.0
 """A plane counts as not normal from so many standard errors on. Normal clouds stay below: the largest deviation was
@@ -26,6 +27,7 @@ TAIL = 1.8  # per standard error: in 8.4 million planes of 200 normal vectors, 1
 
 DEGENERATE = 1e-9  # planes with 1 - r^2 below this hold one component twice; their ellipse is a line
 LISTED = 10
+LEAST_GROUP_BYTES = 16 << 20  # of joint histograms; with less, most of the time would go into reading
 
 PlaneSummary = dict[str, Any]
 
@@ -36,6 +38,7 @@ def measure_planes(
     size: int,
     rank_correlation: Float[np.ndarray, "d d"] | None = None,
     advance: Callable[[int], None] = lambda _: None,
+    groups: list[PlaneGroup] | None = None,
 ) -> pd.DataFrame:
     """Count and measure every plane of a view.
 
@@ -45,8 +48,9 @@ def measure_planes(
     size : vectors read at a time.
     rank_correlation : Spearman's coefficients, where they are known.
     advance : told how many vectors were counted; every vector is counted once per group of planes.
+    groups : what `groups_of` gave. The figures do not depend on how the planes are grouped.
     """
-    groups = plane_groups(view.dimension, bins_for(view.latents.n))
+    groups = groups_of(view) if groups is None else groups
     # One group's counts are gone before the next group's are made.
     tables = [_rows(view, _counts(view, group, size, advance), noise, rank_correlation) for group in groups]
     if not tables:
@@ -63,9 +67,9 @@ def limit_for(planes: int) -> float:
     return LIMIT + max(0.0, float(np.log(planes / MANY_PLANES)) / TAIL)
 
 
-def readings(view: View) -> int:
-    """How often `measure_planes` reads all vectors."""
-    return len(plane_groups(view.dimension, bins_for(view.latents.n)))
+def groups_of(view: View) -> list[PlaneGroup]:
+    """All planes, in as many groups as the memory budget asks for; each group costs one reading of the vectors."""
+    return plane_groups(view.dimension, bins_for(view.latents.n), share(GROUP_BYTES, least=LEAST_GROUP_BYTES))
 
 
 def _counts(view: View, group: PlaneGroup, size: int, advance: Callable[[int], None]) -> PlaneCounts:

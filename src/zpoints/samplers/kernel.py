@@ -12,7 +12,7 @@ __all__ = ["Kernel", "Resample"]
 
 WIDTHS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 JUDGES = 1000  # held-out vectors that choose among them
-PART = 1024  # vectors whose distances to all others are in memory at a time
+PART = 256  # judges whose distances to all points are in memory at a time
 
 
 class _FromVectors(Sampler):

@@ -20,7 +20,16 @@ from jaxtyping import Float, Float32, Int, Num, UInt32
 
 from zpoints.statistics.ellipses import LEVELS
 
-__all__ = ["LONGEST_BLOCK", "REACH", "PlaneCounts", "PlaneGroup", "bins_for", "plane_groups", "standardise"]
+__all__ = [
+    "GROUP_BYTES",
+    "LONGEST_BLOCK",
+    "REACH",
+    "PlaneCounts",
+    "PlaneGroup",
+    "bins_for",
+    "plane_groups",
+    "standardise",
+]
 
 REACH = 4.5
 """The grid of a plane covers so many sigma to all sides; what lies beyond is counted in its outermost cells."""
