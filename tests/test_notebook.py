@@ -23,7 +23,6 @@ from PIL import Image
 
 import zpoints
 from support import blobs
-from zpoints.config import Settings
 
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "colab.ipynb"
 EPOCHS = 25
@@ -34,9 +33,8 @@ SMALL = {
     "METHODS": ["uniform", "normal"],
     "MORE": ["autoencoder.channels=[8, 16, 16, 32]"],
     "PACKAGE": None,
+    "RAM": "4GiB",
 }
-if "budget" in Settings.model_fields:
-    SMALL |= {"RAM": "4GiB"}
 
 
 def tags(cell: NotebookNode) -> list[str]:
@@ -140,6 +138,12 @@ def test_the_next_session_goes_on(place: Path, first: tuple[pd.DataFrame, str], 
     assert history["epoch"].tolist() == list(range(1, EPOCHS + 1))
     # Seconds never repeat by chance: these epochs are those of the first session.
     pd.testing.assert_frame_equal(history.head(len(first[0])), first[0])
+
+
+def test_the_budget_reaches_the_commands(second: NotebookNode) -> None:
+    commands = [line for line in printed(second).splitlines() if line.startswith("$ zpoints")]
+    without = {line.split()[2] for line in commands if "--ram 4GiB" not in line}
+    assert without == {"sample"}
 
 
 def test_pictures_come_out(place: Path, second: NotebookNode) -> None:
