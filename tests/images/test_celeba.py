@@ -99,6 +99,14 @@ def test_fingerprint_follows_the_lists(download: Path) -> None:
     assert opened(download).fingerprint() != before
 
 
+def test_a_copy_of_the_download_is_the_same_source(download: Path, zipped: Callable[..., Path]) -> None:
+    zipped(download / "img_align_celeba", download / "img_align_celeba.zip")
+    shutil.rmtree(download / "img_align_celeba")
+    # copyfile gives new dates
+    copy = shutil.copytree(download, download.parent / "copy", copy_function=shutil.copyfile)
+    assert opened(copy).fingerprint() == opened(download).fingerprint()
+
+
 @pytest.mark.parametrize(
     ("file", "content", "where"),
     [

@@ -1,6 +1,7 @@
 """Folders and zips of encoded files, the ORL wheel, and what a path means."""
 
 import os
+import shutil
 import struct
 import zipfile
 from collections.abc import Callable
@@ -213,3 +214,18 @@ def test_orl(downloaded: Callable[[Wheel], Path]) -> None:
         assert picture.shape == (112, 92, 1)
     with open_source(ImageSettings(source="orl", count=3)) as source:
         assert len(source) == 3
+
+
+def test_zip_fingerprint_follows_the_contents_and_not_the_place(
+    picture_folder: Folder, zipped: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = picture_folder(3)
+    before = ZipSource(zipped(folder, tmp_path / "p.zip"), "p", None, 64).fingerprint()
+    (tmp_path / "elsewhere").mkdir()
+    copy = Path(shutil.copyfile(tmp_path / "p.zip", tmp_path / "elsewhere" / "q.zip"))
+    os.utime(copy, (1, 1))
+    assert ZipSource(copy, "another name", None, 64).fingerprint() == before
+    content = bytearray((folder / "001.jpg").read_bytes())
+    content[-20] ^= 1  # as many bytes, under the same name
+    (folder / "001.jpg").write_bytes(content)
+    assert ZipSource(zipped(folder, tmp_path / "p.zip"), "p", None, 64).fingerprint() != before

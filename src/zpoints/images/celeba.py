@@ -1,5 +1,6 @@
 """CelebA as its authors give it out: the aligned pictures, the official split and the forty attributes."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -8,7 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from zpoints.errors import SourceError
-from zpoints.images.files import FileSource, FolderSource, ZipSource, file_mark
+from zpoints.images.files import FileSource, FolderSource, ZipSource
 from zpoints.images.source import Crop, Opener, Source, UnusableError
 
 __all__ = ["CelebASource", "find_pictures"]
@@ -57,8 +58,8 @@ class CelebASource(Source):
         return f"CelebA (Liu et al. 2015), {self.name}: {len(self):,} files, with {' and '.join(found)}"
 
     def fingerprint(self) -> str:
-        """Name the pictures and the lists."""
-        marks = [file_mark(path) if path else "none" for path in self.lists.values()]
+        """Name the pictures, and hash the lists: they are read anyhow, and a copy is as good."""
+        marks = [_sha256(path) if path else "none" for path in self.lists.values()]
         return f"celeba {self.pictures.fingerprint()} {' '.join(marks)}"
 
     def label(self, item: int) -> str:
@@ -88,6 +89,11 @@ class CelebASource(Source):
         for item in np.flatnonzero(rows < 0):
             self.unlisted.setdefault(int(item), f"not in {list_}")
         return table.take(np.maximum(rows, 0)).reset_index(drop=True)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _refuse(reason: str) -> Opener:
