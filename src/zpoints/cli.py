@@ -3,9 +3,10 @@
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from zpoints.errors import UsageError, ZPointsError
 
@@ -16,7 +17,25 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "main"]
 
+
+class _InterruptedError(ZPointsError):
+    """Ctrl-C or SIGTERM, in a form that Typer does not swallow."""
+
+    exit_status = 130
+
+
+class _Commands(TyperGroup):
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        """Run a command; Typer would end it silently when it is interrupted."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            why = str(error) or "interrupted"
+            raise _InterruptedError(f"{why}; start the same command again to go on") from error
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="Measure where a trained autoencoder puts its images in latent space, and make new images from it.",
     add_completion=False,
     no_args_is_help=True,
@@ -359,7 +378,7 @@ def version() -> None:
 
 def main() -> None:
     """Run a command; an error is one line, and the exit status 2 for wrong usage, 1 for anything else."""
-    from zpoints.stopping import StoppedError, terminable
+    from zpoints.stopping import terminable
 
     debug = "--debug" in sys.argv
     try:
@@ -369,10 +388,8 @@ def main() -> None:
         if debug:
             raise
         _fail(str(error), error.exit_status)
-    except StoppedError as error:
-        _fail(f"{error}; start the same command again to go on", 130)
     except KeyboardInterrupt:
-        _fail("interrupted; start the same command again to go on", 130)
+        _fail("interrupted; start the same command again to go on", _InterruptedError.exit_status)
     except OSError as error:
         if debug:
             raise

@@ -1,6 +1,6 @@
 """The few exceptions a user meets. Each message is one line: what, where, what to do."""
 
-__all__ = ["ArrayError", "SourceError", "StageError", "UsageError", "ZPointsError"]
+__all__ = ["ArrayError", "DiskError", "SourceError", "StageError", "UsageError", "ZPointsError"]
 
 
 class ZPointsError(Exception):
@@ -28,3 +28,7 @@ class ArrayError(ZPointsError):
 
 class StageError(ZPointsError):
     """A stage of a run that cannot go on: files of the stage before are missing or do not fit together."""
+
+
+class DiskError(ZPointsError):
+    """A folder that cannot take what is to be written: its disk is full, or it is read-only."""

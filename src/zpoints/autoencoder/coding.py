@@ -81,6 +81,7 @@ def encode(
             f"{store.shape}; prepare them with the settings of the training"
         )
     with locked(out.parent), ArrayWriter(out, (a.latent,), np.float32, key) as writer, kept_memory():
+        writer.expect(len(store))
         rows = np.arange(writer.rows, len(store))
         with (progress or Silent()).task("encode", len(store), "images", writer.rows) as task:
             for number, block in enumerate(batches(store.pixels, rows, BATCH), 1):
@@ -111,6 +112,7 @@ def decode(
     with locked(out.parent), ArrayWriter(out, shape, np.uint8, key) as writer, kept_memory():
         # Vectors are quickly read over again, pictures are not quickly made again.
         skip = writer.rows
+        writer.expect(latents.n)
         with (progress or Silent()).task("decode", latents.n, "images", skip) as task:
             for number, (start, block) in enumerate(latents.numbered_blocks(BATCH), 1):
                 if start + len(block) <= skip:

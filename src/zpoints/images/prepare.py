@@ -30,7 +30,7 @@ from zpoints.images.store import DESCRIPTION, INDEX, PIXELS, REJECTED, ImageStor
 from zpoints.lock import locked
 from zpoints.parallel import processors
 from zpoints.progress import Progress, Silent
-from zpoints.storage import ArrayWriter, fingerprint, read_json, write_json
+from zpoints.storage import ArrayWriter, fingerprint, write_json
 
 __all__ = ["prepare"]
 
@@ -223,8 +223,7 @@ def _key(settings: ImageSettings, seed: int, source: Source) -> str:
 
 def _is_finished(out: Path, key: str) -> bool:
     try:
-        ImageStore.open(out)
-        return read_json(out / DESCRIPTION).get("key") == key
+        return ImageStore.open(out).details.get("key") == key
     except ZPointsError:
         return False
 
