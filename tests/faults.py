@@ -34,6 +34,14 @@ def settings_for(place: Path, **changes: object) -> Settings:
     return Settings.of(soak.SETTINGS | {"images": images} | changes, "test")
 
 
+def finished_run(place: Path) -> Run:
+    """A run that went from start to end undisturbed."""
+    run = Run(place / "finished", settings_for(place))
+    done = command(run, "", "-q")
+    assert (done.returncode, done.stderr) == (0, "")
+    return run
+
+
 def command(run: Run, before: str = "", *options: str) -> subprocess.CompletedProcess[str]:
     """Run the stages by the command line in a process of its own, which does something else before."""
     config = run.folder.with_suffix(".toml")
