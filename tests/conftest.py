@@ -1,12 +1,16 @@
 """Shape annotations are checked in every test; Hypothesis has no deadline, and leaves nothing to chance in CI."""
 
 import os
+from typing import TYPE_CHECKING
 
 import hypothesis
 import numpy as np
 import pytest
 
 import support
+
+if TYPE_CHECKING:
+    from zpoints.pipeline import Run
 
 support.check_shapes()
 
@@ -21,3 +25,11 @@ def cloud() -> np.ndarray:
     z = support.correlated(2000, 5).astype(np.float32)
     z.flags.writeable = False
     return z
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> "Run":
+    """A small run, every stage of it, made by the command line. Tests work on copies of it."""
+    import faults
+
+    return faults.finished_run(tmp_path_factory.mktemp("finished"))

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -224,22 +223,3 @@ def test_killed_in_every_stage_it_ends_with_the_same_bytes(finished: Run, place:
     assert fixed_files(folder) == fixed_files(finished.folder)
     np.testing.assert_array_equal(losses(folder), losses(finished.folder))
     assert not list(folder.rglob("*.partial*"))
-
-
-@pytest.mark.slow
-def test_killed_at_random_moments_it_ends_with_the_same_bytes(finished: Run, place: Path) -> None:
-    config, folder = finished.folder / "config.toml", place / "runs" / "random"
-    random = np.random.default_rng(0)
-    kills = 0
-    for _ in range(60):
-        process = start(config, folder)
-        # Half of the moments fall where the work is, after two seconds of imports.
-        time.sleep(random.uniform(1.0, 7.0))
-        if process.poll() is None:
-            process.kill()
-            kills += 1
-        if process.wait() == 0 and kills >= 8:
-            break
-    assert kills >= 8
-    assert start(config, folder).wait(timeout=120) == 0
-    assert fixed_files(folder) == fixed_files(finished.folder)

@@ -31,11 +31,18 @@ from zpoints.statistics.marginals import Histograms
 from zpoints.statistics.measures import COVERAGE, FEWEST, Noise
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
-from zpoints.storage import atomic_path, load_npz, read_json, write_json, write_npz
+from zpoints.storage import ANEW, atomic_path, load_npz, read_json, read_table, write_json, write_npz
 
-__all__ = ["Analysis", "analyse", "measure_distribution"]
+__all__ = ["ANALYSIS_FILES", "Analysis", "analyse", "measure_distribution"]
 
 SHARES = (0.80, 0.90, 0.95)
+TABLES = ("components", "planes", "trimming")
+ANALYSIS_FILES = (
+    *(f"{name}.parquet" for name in TABLES),
+    "histograms.npz",
+    "distribution.npz",
+    "analysis.json",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +82,7 @@ class Analysis:
     def save(self, folder: Path) -> None:
         """Write analysis.json, three tables (.parquet), distribution.npz and histograms.npz."""
         folder.mkdir(parents=True, exist_ok=True)
-        for name in ("components", "planes", "trimming"):
+        for name in TABLES:
             _save_table(folder / f"{name}.parquet", getattr(self, name))
         counts = {
             f"{axes}_{part}": getattr(histogram, part)
@@ -99,14 +106,12 @@ class Analysis:
             }
             directions = counts["directions"]
         except KeyError as error:
-            raise ArrayError(
-                f"{folder / 'histograms.npz'}: no array {error}; analyse the vectors again"
-            ) from error
+            raise ArrayError(f"{folder / 'histograms.npz'}: no array {error}; {ANEW}") from error
         return cls(
             summary=read_json(folder / "analysis.json"),
-            components=_load_table(folder / "components.parquet"),
-            planes=_load_table(folder / "planes.parquet"),
-            trimming=_load_table(folder / "trimming.parquet"),
+            components=read_table(folder / "components.parquet"),
+            planes=read_table(folder / "planes.parquet"),
+            trimming=read_table(folder / "trimming.parquet"),
             distribution=Distribution.load(folder / "distribution.npz"),
             histograms=histograms,
             directions=directions,
@@ -258,10 +263,3 @@ def _coverage_summary(planes: pd.DataFrame) -> list[dict[str, float | None]]:
 def _save_table(path: Path, table: pd.DataFrame) -> None:
     with atomic_path(path) as temporary:
         table.to_parquet(temporary, index=False, compression="zstd")
-
-
-def _load_table(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError) as error:  # pyarrow's errors derive from these
-        raise ArrayError(f"{path}: cannot be read as parquet ({error}); analyse the vectors again") from error

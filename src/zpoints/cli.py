@@ -24,6 +24,7 @@ from zpoints.options import (
 
 __all__ = ["app", "main"]
 
+
 app = typer.Typer(
     help="Measure where a trained autoencoder puts its images in latent space, and make new images from it.",
     add_completion=False,
@@ -379,7 +380,7 @@ def version() -> None:
 
 def main() -> None:
     """Run a command; an error is one line, and the exit status 2 for wrong usage, 1 for anything else."""
-    from zpoints.stopping import StoppedError, terminable
+    from zpoints.stopping import terminable
 
     debug = "--debug" in sys.argv
     try:

@@ -1,6 +1,14 @@
 """The few exceptions a user meets. Each message is one line: what, where, what to do."""
 
-__all__ = ["ArrayError", "BudgetError", "SourceError", "StageError", "UsageError", "ZPointsError"]
+__all__ = [
+    "ArrayError",
+    "BudgetError",
+    "DiskError",
+    "SourceError",
+    "StageError",
+    "UsageError",
+    "ZPointsError",
+]
 
 
 class ZPointsError(Exception):
@@ -32,3 +40,7 @@ class StageError(ZPointsError):
 
 class BudgetError(ZPointsError):
     """Work that does not fit the memory that it may take."""
+
+
+class DiskError(ZPointsError):
+    """A folder that cannot take what is to be written: its disk is full, or it is read-only."""

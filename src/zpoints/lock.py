@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
 from zpoints.errors import StageError
+from zpoints.storage import writing
 
 try:
     import fcntl
@@ -29,9 +30,11 @@ def locked(folder: Path) -> Iterator[None]:
     Raises
     ------
     StageError : another process works in the folder.
+    DiskError : the folder is read-only, or its disk is full.
     """
     new = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     try:
         with _held(folder / NAME, folder):
             yield
@@ -44,15 +47,18 @@ def locked(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _held(path: Path, folder: Path) -> Iterator[None]:
-    file = _opened(path, folder)
+    with writing(folder):
+        file = _opened(path, folder)
     try:
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+        with suppress(OSError):  # on a full disk the lock holds without a name
+            file.truncate(0)
+            file.write(f"{os.getpid()}\n")
+            file.flush()
         yield
     finally:
         path.unlink(missing_ok=True)
-        file.close()
+        with suppress(OSError):
+            file.close()
 
 
 def _opened(path: Path, folder: Path) -> TextIO:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zpoints.analysis import analyse
+from zpoints.analysis import ANALYSIS_FILES, analyse
 from zpoints.budget import Budget, current, within
 from zpoints.config import SamplerName, Settings, save_settings
 from zpoints.errors import SourceError, StageError
@@ -92,8 +92,8 @@ class Run:
         path = self.folder / "run.json"
         return read_json(path) if path.is_file() else {"stages": {}}
 
-    def write_record(self, stage: str, entry: dict[str, Any]) -> None:
-        """Note in run.json that a stage is done."""
+    def write_record(self, stage: str, entry: dict[str, Any] | None) -> None:
+        """Note in run.json that a stage is done, or with None that it is not."""
         stages = self.record["stages"] | {stage: entry}
         limit, budget = ram_limit(), current()
         content = {
@@ -108,7 +108,7 @@ class Run:
             "ram_budget_of": budget.ram_of,
             "vram_budget_mib": round(budget.vram / MIB, 1) if budget.vram else None,
             "versions": {name: found for name in PACKAGES if (found := _version(name))},
-            "stages": {name: stages[name] for name in STAGES if name in stages},
+            "stages": {name: stages[name] for name in STAGES if stages.get(name)},
         }
         write_json(self.folder / "run.json", content)
 
@@ -129,23 +129,42 @@ def run_stages(run: Run, progress: Progress | None = None) -> list[str]:
 def _run_stages(run: Run, progress: Progress) -> list[str]:
     keys = dict(_keys(run.settings))
     ran: list[str] = []
+    _say_what_changed(run, keys, progress)
     for name, (work, outputs) in STAGES.items():
         if name != "prepare":
             # Not before the pictures were found: a mistyped source leaves an older run as it was.
             save_settings(run.folder / "config.toml", run.settings)
         recorded = run.record["stages"].get(name)
         there = all(path.is_file() for path in outputs(run))
-        if recorded and there and recorded["key"] == keys[name]:
+        if recorded and there and recorded["key"] == keys[name] and _holds(run, name, recorded):
             progress.say(f"{name}: done before, in {recorded['seconds']:.1f} s")
             continue
-        if recorded and there:
-            progress.say(f"{name}: settings or what it builds on have changed since; doing it again")
+        if recorded and name != "prepare":
+            # Its files are about to be replaced: killed among them, no old record may vouch for new ones. What
+            # `prepare` leaves says itself whose it is, and stays as it was if the pictures cannot be found.
+            run.write_record(name, None)
         with Meter() as meter:
             note = work(run, keys[name], progress)
         finished = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         run.write_record(name, {"key": keys[name], "finished": finished, **asdict(meter.cost), **note})
         ran.append(name)
     return ran
+
+
+def _say_what_changed(run: Run, keys: dict[str, str], progress: Progress) -> None:
+    recorded = run.record["stages"]
+    stale = [name for name, entry in recorded.items() if entry["key"] != keys.get(name)]
+    if stale:
+        kept = [name for name in recorded if name not in stale]
+        rest = f"; still valid: {', '.join(kept)}" if kept else ""
+        progress.say(f"settings have changed since; to be done again: {', '.join(stale)}{rest}")
+
+
+def _holds(run: Run, stage: str, recorded: dict[str, Any]) -> bool:
+    """Whether the prepared pictures are those that were recorded, and not another source's of later."""
+    if stage != "prepare" or "pictures" not in recorded:
+        return True
+    return bool(read_json(run.images / "prepare.json").get("key") == recorded["pictures"])
 
 
 def _keys(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -169,7 +188,7 @@ def _prepare(run: Run, key: str, progress: Progress) -> dict[str, Any]:
     from zpoints.images.prepare import prepare
 
     store = prepare(run.settings.images, run.images, run.settings.seed, progress)
-    return {"images": len(store)}
+    return {"images": len(store), "pictures": store.key}
 
 
 def _train(run: Run, key: str, progress: Progress) -> dict[str, Any]:
@@ -273,19 +292,27 @@ def _report(run: Run, key: str, progress: Progress) -> dict[str, Any]:
 Work = Callable[[Run, str, Progress], dict[str, Any]]
 Outputs = Callable[[Run], list[Path]]
 
+
+def _below(folder: str, *names: str) -> Outputs:
+    return lambda run: [run.folder / folder / name for name in names]
+
+
+def _of_samplers(*names: str) -> Outputs:
+    return lambda run: [
+        run.samples(method) / name for method in run.settings.samples.methods for name in names
+    ]
+
+
 STAGES: dict[str, tuple[Work, Outputs]] = {
-    "prepare": (_prepare, lambda run: [run.images / "pixels.npy", run.images / "index.parquet"]),
-    "train": (_train, lambda run: [run.model / "model.json", run.model / "weights.safetensors"]),
+    "prepare": (_prepare, _below("images", "pixels.npy", "index.parquet", "prepare.json")),
+    "train": (
+        _train,
+        _below("model", "model.json", "weights.safetensors", "history.csv", "reconstructions.png"),
+    ),
     "encode": (_encode, lambda run: [run.latents]),
-    "analyse": (_analyse, lambda run: [run.analysis / "analysis.json", run.analysis / "distribution.npz"]),
-    "sample": (
-        _sample,
-        lambda run: [run.samples(method) / "z.npy" for method in run.settings.samples.methods],
-    ),
-    "decode": (
-        _decode,
-        lambda run: [run.samples(method) / "grid.png" for method in run.settings.samples.methods],
-    ),
+    "analyse": (_analyse, _below("analysis", *ANALYSIS_FILES)),
+    "sample": (_sample, _of_samplers("z.npy", "sampler.npz", "cost.json")),
+    "decode": (_decode, _of_samplers("grid.png", "pictures.npy")),
     "judge": (_judge, lambda run: [run.judging / "scores.json"]),
     "report": (_report, lambda run: [run.report]),
 }

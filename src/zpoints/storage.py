@@ -4,33 +4,104 @@ A finished file always came from a rename, so no reader ever meets half of one. 
 it under a name that ends in ``.partial``.
 """
 
+import errno
 import hashlib
 import io
 import json
 import os
+import re
+import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from zpoints.errors import ArrayError
+from zpoints.errors import ArrayError, DiskError, ZPointsError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
+    "ANEW",
     "ArrayWriter",
     "atomic_path",
+    "check_room",
     "fingerprint",
     "json_number",
     "load_npz",
     "open_array",
     "read_json",
     "read_npy_header",
+    "read_table",
     "write_json",
     "write_npy",
     "write_npz",
+    "writing",
 ]
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
+# What libraries say that write files by themselves; the numbers are the system's: ENOSPC, EFBIG, EDQUOT.
+FULL_WORDS = re.compile(r"No space left|File too large|[Qq]uota exceeded|os error (28|27|122)\b")
+ANEW = "write it anew; in the folder of a run, delete it and start the run again"
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Inside, an error of a disk that is full or read-only becomes one line that says where, and what to do.
+
+    Raises
+    ------
+    DiskError : there is no room for `path`, or its folder may not be written to.
+    """
+    try:
+        yield
+    except ZPointsError:
+        raise
+    except (
+        Exception
+    ) as error:  # torch, safetensors, pyarrow and NumPy have classes of their own for a full disk
+        number, free = getattr(error, "errno", None), _free(path)
+        if number in CLOSED:
+            what, then = os.strerror(number), "make its folder writable, or choose another one"
+        elif number in FULL or FULL_WORDS.search(str(error)) or free == 0:
+            left = "" if free is None else f", {_size(free)} are free"
+            why = os.strerror(number if number in FULL else errno.ENOSPC)
+            what, then = f"{why}{left}", "make room and start again, what is finished is kept"
+        else:
+            raise
+        raise DiskError(f"{path}: cannot be written ({what}); {then}") from error
+
+
+def check_room(path: Path, needed: int) -> None:
+    """Refuse to begin a file for which the disk has no room.
+
+    Raises
+    ------
+    DiskError : `needed` bytes are more than the disk of `path` has; says how many are missing.
+    """
+    free = _free(path)
+    if free is not None and needed > free:
+        raise DiskError(
+            f"{path}: needs {_size(needed)}, {_size(free)} are free on the disk; make room for "
+            f"{_size(needed - free)} more and start again, what is finished is kept"
+        )
+
+
+def _free(path: Path) -> int | None:
+    """Free bytes where `path` is to lie; None where the system does not tell."""
+    there = next((folder for folder in path.parents if folder.is_dir()), None)
+    try:
+        return shutil.disk_usage(there).free if there else None
+    except OSError:
+        return None
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
 
 
 @contextmanager
@@ -39,18 +110,24 @@ def atomic_path(path: Path, sync: bool = True) -> Iterator[Path]:
 
     With `sync` the content is on the disk before the rename, so that not even a power cut leaves half a file; the
     death of the process alone never does.
+
+    Raises
+    ------
+    DiskError : there is no room for the file, or its folder may not be written to.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     # Always the same name: what a killed process left behind is written over by the next one.
     temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
-    try:
-        yield temporary
-        if sync:
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()  # so that a folder which takes no files is met here, with the system's own error
+        try:
+            yield temporary
+            if sync:
+                with temporary.open("rb") as file:
+                    os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -72,14 +149,15 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ArrayError(f"{path}: not a JSON file ({error}); delete it and make it anew") from error
+        raise ArrayError(f"{path}: not a JSON file ({error}); {ANEW}") from error
     if not isinstance(content, dict):
-        raise ArrayError(f"{path}: holds no JSON object; delete it and make it anew")
+        raise ArrayError(f"{path}: holds no JSON object; {ANEW}")
     return content
 
 
 def write_npy(path: Path, array: np.ndarray) -> None:
     """Write one array atomically as .npy."""
+    check_room(path, array.nbytes)
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.save(file, array, allow_pickle=False)
 
@@ -96,7 +174,18 @@ def load_npz(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
-        raise ArrayError(f"{path}: cannot be read as .npz ({error}); make it anew") from error
+        raise ArrayError(f"{path}: cannot be read as .npz ({error}); {ANEW}") from error
+
+
+def read_table(path: Path) -> "pd.DataFrame":
+    """Read a .parquet file."""
+    import pandas as pd
+
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:  # pyarrow's errors derive from these
+        reason = " ".join(str(error).split())[:150]
+        raise ArrayError(f"{path}: cannot be read as parquet ({reason}); {ANEW}") from error
 
 
 def open_array(path: Path) -> np.ndarray:
@@ -106,7 +195,7 @@ def open_array(path: Path) -> np.ndarray:
     try:
         array = np.load(path, mmap_mode="c", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise ArrayError(f"{path}: cannot be read as .npy ({error}); write it with numpy.save") from error
+        raise ArrayError(f"{path}: cannot be read as .npy ({error}); {ANEW}") from error
     if not isinstance(array, np.ndarray):
         raise ArrayError(f"{path}: holds several arrays; write one with numpy.save")
     return array
@@ -139,46 +228,56 @@ class ArrayWriter:
         self.partial = path.with_name(path.name + ".partial")
         self.journal = path.with_name(path.name + ".partial.json")
         self.row_bytes = int(np.prod(row_shape, dtype=np.int64)) * self.dtype.itemsize
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.rows = self._rows_on_disk()
-        self._file: BinaryIO = self.partial.open("r+b" if self.partial.exists() else "w+b")
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.rows = self._rows_on_disk()
+            self._file: BinaryIO = self.partial.open("r+b" if self.partial.exists() else "w+b")
         self.rewind(self.rows)
 
     def rewind(self, rows: int) -> None:
         """Drop every row after the first `rows`."""
         self.rows = rows
-        self._file.truncate(self.HEADER_BYTES + rows * self.row_bytes)
-        self._file.seek(0)
-        self._file.write(self._header(rows))
-        self._file.seek(0, os.SEEK_END)
+        with writing(self.path):
+            self._file.truncate(self.HEADER_BYTES + rows * self.row_bytes)
+            self._file.seek(0)
+            self._file.write(self._header(rows))
+            self._file.seek(0, os.SEEK_END)
         self.sync()  # else the note of an earlier `sync` would vouch for rows that are gone
 
     def append(self, block: np.ndarray) -> None:
         """Add the rows of `block`."""
         if block.shape[1:] != self.row_shape:
             raise ValueError(f"rows of shape {block.shape[1:]} do not fit a file of rows {self.row_shape}")
-        self._file.write(np.ascontiguousarray(block, dtype=self.dtype).data)
+        with writing(self.path):
+            self._file.write(np.ascontiguousarray(block, dtype=self.dtype).data)
         self.rows += len(block)
+
+    def expect(self, rows: int) -> None:
+        """Refuse to go on if the disk has no room for so many rows in all. Raises `DiskError`."""
+        check_room(self.path, max(0, rows - self.rows) * self.row_bytes)
 
     def sync(self) -> None:
         """Bring all rows safely to disk and note their number."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with writing(self.path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
         write_json(self.journal, {"rows": self.rows, "key": self.key})
 
     def finish(self) -> None:
         """Write the true shape into the header, and give the file its name."""
-        self._file.seek(0)
-        self._file.write(self._header(self.rows))
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        self.partial.replace(self.path)
+        with writing(self.path):
+            self._file.seek(0)
+            self._file.write(self._header(self.rows))
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self.partial.replace(self.path)
         self.journal.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close without finishing: a later run goes on from the last `sync`."""
-        self._file.close()
+        with suppress(OSError):  # the disk may be too full even for what lies in the buffer
+            self._file.close()
 
     def __enter__(self) -> "ArrayWriter":
         return self

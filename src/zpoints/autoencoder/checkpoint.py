@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from zpoints.autoencoder.network import Architecture, Autoencoder
 from zpoints.errors import StageError
 from zpoints.images.batches import Order
-from zpoints.storage import atomic_path, fingerprint, read_json, write_json
+from zpoints.storage import ANEW, atomic_path, check_room, fingerprint, read_json, write_json
 
 __all__ = [
     "TrainingState",
@@ -28,6 +28,7 @@ __all__ = [
 def save_weights(path: Path, network: Autoencoder, sync: bool = True) -> None:
     """Write the weights atomically as safetensors."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    check_room(path, sum(tensor.nbytes for tensor in tensors.values()))
     with atomic_path(path, sync) as temporary:
         save_file(tensors, temporary)
 
@@ -38,9 +39,7 @@ def load_weights(path: Path, network: Autoencoder) -> None:
         network.load_state_dict(load_file(path))
     except (OSError, SafetensorError, RuntimeError) as error:
         first = str(error).splitlines()[0]
-        raise StageError(
-            f"{path}: cannot be read as weights of this network ({first}); train again"
-        ) from error
+        raise StageError(f"{path}: cannot be read as weights of this network ({first}); {ANEW}") from error
 
 
 def save_autoencoder(folder: Path, network: Autoencoder, extra: dict[str, Any]) -> None:

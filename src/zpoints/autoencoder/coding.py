@@ -88,6 +88,7 @@ def encode(
             f"{store.shape}; prepare them with the settings of the training"
         )
     with locked(out.parent), ArrayWriter(out, (a.latent,), np.float32, key) as writer, kept_memory():
+        writer.expect(len(store))
         rows, size = np.arange(writer.rows, len(store)), _together(a, "encoding")
         progress = progress or Silent()
         if len(rows) > LONG:
@@ -123,6 +124,7 @@ def decode(
     with locked(out.parent), ArrayWriter(out, shape, np.uint8, key) as writer, kept_memory():
         # Vectors are quickly read over again, pictures are not quickly made again.
         skip, size = writer.rows, _together(a, "decoding")
+        writer.expect(latents.n)
         progress = progress or Silent()
         if latents.n - skip > LONG:
             first = np.zeros((size, a.latent), np.float32)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from zpoints.storage import atomic_path
+from zpoints.storage import atomic_path, writing
 
 __all__ = ["Block", "Journal"]
 
@@ -63,7 +63,7 @@ class Journal:
 
     def add(self, block: Block) -> None:
         """Note a block whose rows are safely on disk."""
-        with self.path.open("a", encoding="utf-8") as file:
+        with writing(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(_line(asdict(block)))
             file.flush()
             os.fsync(file.fileno())

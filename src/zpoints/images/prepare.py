@@ -35,7 +35,7 @@ from zpoints.metering import Meter
 from zpoints.parallel import processors
 from zpoints.progress import Progress, Silent
 from zpoints.sizes import MIB
-from zpoints.storage import ArrayWriter, fingerprint, read_json, write_json
+from zpoints.storage import ArrayWriter, fingerprint, write_json
 
 __all__ = ["prepare"]
 
@@ -246,8 +246,7 @@ def _key(settings: ImageSettings, seed: int, source: Source) -> str:
 
 def _is_finished(out: Path, key: str) -> bool:
     try:
-        ImageStore.open(out)
-        return read_json(out / DESCRIPTION).get("key") == key
+        return ImageStore.open(out).details.get("key") == key
     except ZPointsError:
         return False
 

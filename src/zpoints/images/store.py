@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from zpoints.errors import ArrayError, StageError
-from zpoints.storage import open_array, read_json
+from zpoints.storage import ANEW, open_array, read_json, read_table
 
 __all__ = ["ImageStore"]
 
@@ -54,12 +54,12 @@ class ImageStore:
         try:
             return open_array(self.folder / PIXELS)
         except ArrayError as error:
-            raise StageError(f"{error}; run zpoints prepare anew") from error
+            raise StageError(str(error)) from error
 
     @cached_property
     def index(self) -> pd.DataFrame:
         """One row per picture: id, source, split, then the attributes."""
-        return pd.read_parquet(self.folder / INDEX)
+        return read_table(self.folder / INDEX)
 
     @cached_property
     def details(self) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def _parquet_rows(path: Path) -> int:
         rows = pyarrow.parquet.read_metadata(path).num_rows
     except (OSError, pyarrow.ArrowException) as error:
         reason = " ".join(str(error).split())[:150]
-        raise StageError(f"{path}: cannot be read ({reason}); run zpoints prepare anew") from error
+        raise StageError(f"{path}: cannot be read ({reason}); {ANEW}") from error
     if missing := {"id", "source", "split"} - set(columns):
         raise StageError(f"{path}: has no column {', '.join(sorted(missing))}; run zpoints prepare anew")
     return rows

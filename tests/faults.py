@@ -1,0 +1,107 @@
+"""A small finished run, copies of it in which stages are to be done again, and how a fault is looked at."""
+
+import json
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import soak
+from support import blobs, line
+from zpoints.config import Settings, save_settings
+from zpoints.errors import ZPointsError
+from zpoints.pipeline import STAGES, Run, run_stages
+
+MAIN = "from zpoints.cli import main; main()"
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing may catch it."""
+
+
+def settings_for(place: Path, **changes: object) -> Settings:
+    """Settings of a run on pictures that are made in `place`."""
+    source = place / "blobs.npy"
+    if not source.exists():
+        np.save(source, blobs(300, 16, 16, 3))
+    images = soak.SETTINGS["images"] | {"count": 300, "source": str(source)}
+    return Settings.of(soak.SETTINGS | {"images": images} | changes, "test")
+
+
+def finished_run(place: Path) -> Run:
+    """A run that went from start to end undisturbed."""
+    run = Run(place / "finished", settings_for(place))
+    done = command(run, "", "-q")
+    assert (done.returncode, done.stderr) == (0, "")
+    return run
+
+
+def command(run: Run, before: str = "", *options: str) -> subprocess.CompletedProcess[str]:
+    """Run the stages by the command line in a process of its own, which does something else before."""
+    config = run.folder.with_suffix(".toml")
+    save_settings(config, run.settings)
+    arguments = ["run", str(config), "--out", str(run.folder), *options]
+    return subprocess.run(
+        [sys.executable, "-c", f"{before}\n{MAIN}", *arguments], capture_output=True, text=True
+    )
+
+
+def copy_without(finished: Run, folder: Path, *stages: str) -> Run:
+    """A copy of a finished run in which some stages were never begun."""
+    shutil.copytree(finished.folder, folder)
+    run = Run(folder, finished.settings)
+    record = run.record
+    for stage in stages:
+        del record["stages"][stage]
+        if stage in soak.FOLDERS:
+            shutil.rmtree(folder / soak.FOLDERS[stage])
+        else:
+            for path in STAGES[stage][1](run):
+                path.unlink(missing_ok=True)
+    (folder / "run.json").write_text(json.dumps(record))
+    return run
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files of finished stages: what no fault may change."""
+    return {
+        name: path.read_bytes()
+        for name, path in soak.files(folder).items()
+        if not soak.UNDER_WAY.search(name)
+    }
+
+
+def assert_same(run: Run, finished: Run) -> None:
+    """Every file is that of the finished run; only times and memory may differ."""
+    mine, theirs = soak.files(run.folder), soak.files(finished.folder)
+    assert not mine.keys() ^ theirs.keys(), mine.keys() ^ theirs.keys()
+    odd = [name for name in mine if soak.lasting(mine[name]) != soak.lasting(theirs[name])]
+    assert not odd, odd
+
+
+def refused(run: Run, work: Callable[[Run], object] = run_stages) -> str:
+    """The one line with which a run ends; nothing that was there before has changed."""
+    before = contents(run.folder)
+    with pytest.raises(ZPointsError) as caught:
+        work(run)
+    after = contents(run.folder)
+    odd = [name for name in before if after.get(name) != before[name]]
+    assert not odd, odd
+    return line(caught.value)
+
+
+@contextmanager
+def files_up_to(size: int) -> Iterator[None]:
+    """Inside, no file of this process can grow beyond `size` bytes, as on a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
