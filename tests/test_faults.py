@@ -66,7 +66,8 @@ def test_too_little_room_is_seen_beforehand_and_told(
     with monkeypatch.context() as patched:
         patched.setattr(storage.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, 1000))
         said = refused(run)
-    assert "0.0 MB are free on the disk; make room for 0.0 MB more and start again" in said
+    missing = {"encode": 300 * 4 * 4 - 1000, "decode": 24 * 16 * 16 * 3 - 1000}[stage] / 1000
+    assert f"1.0 kB are free on the disk; make room for {missing:.1f} kB more and start again" in said
     assert run_stages(run) == [stage]
     assert_same(run, finished_run)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from zpoints.errors import SourceError
+from zpoints.errors import DiskError, SourceError
 from zpoints.progress import Progress, Silent
 from zpoints.storage import atomic_path
 
@@ -55,7 +55,7 @@ class Wheel:
                 downloaded = self._download(Path(folder))
                 with atomic_path(cached) as temporary:
                     shutil.copyfile(downloaded, temporary)
-        except OSError as error:
+        except (OSError, DiskError) as error:
             raise self._unavailable(f"cannot be kept in {cached.parent}", str(error)) from error
         return cached
 

@@ -101,7 +101,8 @@ def _free(path: Path) -> int | None:
 
 
 def _size(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
+    factor, unit = next(((f, u) for f, u in ((1e9, "GB"), (1e6, "MB")) if count >= f), (1e3, "kB"))
+    return f"{count / factor:.1f} {unit}"
 
 
 @contextmanager
