@@ -31,7 +31,7 @@ from zpoints.statistics.marginals import Histograms
 from zpoints.statistics.measures import COVERAGE, FEWEST, Noise
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
-from zpoints.storage import atomic_path, load_npz, read_json, write_json, write_npz
+from zpoints.storage import atomic_path, load_npz, read_json, readable, write_json, write_npz
 
 __all__ = ["Analysis", "analyse", "measure_distribution"]
 
@@ -260,7 +260,5 @@ def _save_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def _load_table(path: Path) -> pd.DataFrame:
-    try:
+    with readable(path, "parquet", "analyse the vectors again"):
         return pd.read_parquet(path)
-    except (OSError, ValueError) as error:  # pyarrow's errors derive from these
-        raise ArrayError(f"{path}: cannot be read as parquet ({error}); analyse the vectors again") from error

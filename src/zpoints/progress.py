@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+from zpoints.errors import one_line
+
 __all__ = ["BarProgress", "LineProgress", "Progress", "Silent", "Task", "for_terminal"]
 
 
@@ -92,7 +94,7 @@ class LineProgress:
 
     def say(self, text: str) -> None:
         """Print the text as a line of its own."""
-        print(text, file=sys.stderr, flush=True)
+        print(one_line(text), file=sys.stderr, flush=True)
 
 
 class BarProgress:
@@ -130,7 +132,7 @@ class BarProgress:
 
     def say(self, text: str) -> None:
         """Print the text above any bar."""
-        self.console.print(text, markup=False, soft_wrap=True)
+        self.console.print(one_line(text), markup=False, soft_wrap=True)
 
 
 class _BarTask:
