@@ -1,8 +1,12 @@
 """What several tests use: shape checks while the tests run, clouds of points, and errors of one line."""
 
 import inspect
+import re
+import resource
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import beartype
@@ -49,6 +53,20 @@ def line(error: BaseException) -> str:
     assert text
     assert "\n" not in text
     return text
+
+
+@contextmanager
+def little_memory(mebibytes: int) -> Iterator[None]:
+    """Inside, this process may have only so many mebibytes more than it has now; claims count, touched or not."""
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    found = re.search(r"^VmData:\s+(\d+) kB", status, re.MULTILINE)
+    assert found
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (int(found.group(1)) * 1024 + mebibytes * 2**20, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 def blobs(count: int, height: int, width: int, colours: int, seed: int = 0) -> np.ndarray:

@@ -380,7 +380,7 @@ def version() -> None:
 
 def main() -> None:
     """Run a command; an error is one line, and the exit status 2 for wrong usage, 1 for anything else."""
-    from zpoints.stopping import terminable
+    from zpoints.stopping import StoppedError, terminable
 
     debug = "--debug" in sys.argv
     try:

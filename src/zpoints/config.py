@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from zpoints.errors import UsageError
+from zpoints.errors import UsageError, reason
 from zpoints.sizes import parsed
 
 __all__ = [
@@ -234,7 +234,7 @@ class ReportSettings(Section):
 class Settings(Section):
     """All settings of a run."""
 
-    name: Annotated[str, Field(pattern=r"^[\w.-]+$")] = "faces"
+    name: Annotated[str, Field(pattern=r"^\.*[\w-][\w.-]*$")] = "faces"
     """The run's folder is ``runs/NAME``."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Every random number of the run follows from it."""
@@ -302,14 +302,17 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: no such file; name a TOML file, or none for the built-in faces") from error
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read as text ({error})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: not valid TOML: {error}") from error
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # of numbers and nesting without end, beside TOMLDecodeError
+        raise UsageError(f"{path}: not valid TOML: {reason(error)}") from error
 
 
 def _toml_value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 

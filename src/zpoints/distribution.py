@@ -108,8 +108,8 @@ def _check(where: str, a: dict[str, np.ndarray]) -> None:
     for name, shape in shapes.items():
         if name in a and a[name].shape != shape:
             raise ArrayError(f"{where}: '{name}' has shape {a[name].shape}, not {shape}; make the file anew")
-        if name in a and not np.isfinite(a[name]).all():
-            raise ArrayError(f"{where}: '{name}' holds NaN or infinity; make the file anew")
+        if name in a and (a[name].dtype.kind not in "fiub" or not np.isfinite(a[name]).all()):
+            raise ArrayError(f"{where}: '{name}' holds NaN, infinity, or no numbers; make the file anew")
     if not 1 <= a["rank"] <= d:
         raise ArrayError(f"{where}: rank {a['rank']} of {d} components; make the file anew")
     if not (a["scale"] > 0).all():

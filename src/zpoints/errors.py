@@ -8,7 +8,20 @@ __all__ = [
     "StageError",
     "UsageError",
     "ZPointsError",
+    "one_line",
+    "reason",
 ]
+
+
+def one_line(text: str) -> str:
+    """The text with whatever is no printable character spelt out: the name of a file may hold a newline."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def reason(error: BaseException) -> str:
+    """What a library's error says, as far as it fits into a message of one line."""
+    first = str(error).strip().partition("\n")[0].strip()
+    return first[:200] or type(error).__name__
 
 
 class ZPointsError(Exception):
@@ -18,6 +31,9 @@ class ZPointsError(Exception):
     """
 
     exit_status = 1
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class UsageError(ZPointsError):

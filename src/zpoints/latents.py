@@ -12,10 +12,12 @@ from typing import Any, Protocol, Self
 import numpy as np
 from jaxtyping import Float, Num
 
-from zpoints.errors import ArrayError
-from zpoints.storage import open_array, read_npy_header
+from zpoints.errors import ArrayError, reason
+from zpoints.storage import open_array, read_member_header, read_npy_header, readable
 
 __all__ = ["LatentSet"]
+
+LARGEST = 1 << 16  # components: their covariance matrix has 32 GiB
 
 
 class Reader(Protocol):
@@ -66,6 +68,11 @@ class LatentSet:
             )
         if reader.dtype.kind not in "fiu":
             raise ArrayError(f"{name}: type {reader.dtype} is not numeric; save it as float32")
+        if reader.shape[1] > LARGEST:
+            raise ArrayError(
+                f"{name}: {reader.shape[1]:,} components; more than {LARGEST:,} cannot be measured: "
+                "their covariance matrix would not fit into memory; reduce them first"
+            )
         if rows is not None:
             _check_rows(name, rows, reader.shape[0])
         latents = cls(name, reader, rows)
@@ -104,7 +111,7 @@ class LatentSet:
             raise
         except Exception as error:  # every format's library has its own classes for a damaged file
             raise ArrayError(
-                f"{self.name}: cannot be read to its end ({_first_line(error)}); write the file anew"
+                f"{self.name}: cannot be read to its end ({reason(error)}); write the file anew"
             ) from error
 
     def numbered_blocks(self, size: int) -> Iterator[tuple[int, Num[np.ndarray, "m d"]]]:
@@ -134,11 +141,6 @@ def _check_rows(name: str, rows: np.ndarray, n: int) -> None:
     whole = rows.ndim == 1 and rows.dtype.kind in "iu"
     if not whole or (len(rows) and not (rows[0] >= 0 and rows[-1] < n and (rows[1:] > rows[:-1]).all())):
         raise ArrayError(f"{name}: rows must be whole numbers from 0 to {n - 1}, ascending, each once")
-
-
-def _first_line(error: Exception) -> str:
-    """What the error says, as far as it fits a message of one line."""
-    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _reader(source: Any) -> tuple[str, Reader]:
@@ -178,18 +180,12 @@ class _NpzReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            with zipfile.ZipFile(path) as archive:
-                members = [name for name in archive.namelist() if name.endswith(".npy")]
-                self.member = _choose(path, members, ("z.npy", "latents.npy", "arr_0.npy"))
-                with archive.open(self.member) as file:
-                    self.shape, self.fortran, self.dtype = read_npy_header(file)
-                if self.dtype.hasobject:
-                    raise ValueError("it holds pickled objects")
-        except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
-            raise ArrayError(
-                f"{path}: cannot be read as .npz ({_first_line(error)}); write it with numpy.savez"
-            ) from error
+        with readable(path, ".npz", "write it with numpy.savez"), zipfile.ZipFile(path) as archive:
+            members = [name for name in archive.namelist() if name.endswith(".npy")]
+            self.member = _choose(path, members, ("z.npy", "latents.npy", "arr_0.npy"))
+            self.shape, self.fortran, self.dtype = read_member_header(archive, self.member)
+            if self.dtype.hasobject:
+                raise ValueError("it holds pickled objects")
         if self.fortran and len(self.shape) == 2:
             raise ArrayError(
                 f"{path}: {self.member} is stored column by column; save it in C order, or as .npy"
@@ -215,17 +211,16 @@ class _ParquetReader:
         import pyarrow.parquet as pq
 
         self.path = path
-        try:
+        with readable(path, "parquet"):
             self.file = pq.ParquetFile(path, memory_map=True)
-        except (OSError, pa.ArrowException) as error:
-            raise ArrayError(f"{path}: cannot be read as parquet ({_first_line(error)})") from error
-        fields = list(self.file.schema_arrow)
+            fields = list(self.file.schema_arrow)
         lists = [f for f in fields if pa.types.is_fixed_size_list(f.type)]
         numbers = [f for f in fields if pa.types.is_floating(f.type) or pa.types.is_integer(f.type)]
         self.one_list = len(lists) == 1
         if self.one_list:
             self.names, width = [lists[0].name], lists[0].type.list_size
-            self.dtype = np.dtype(lists[0].type.value_type.to_pandas_dtype())
+            with readable(path, "parquet"):
+                self.dtype = np.dtype(lists[0].type.value_type.to_pandas_dtype())
         elif numbers and not lists:
             self.names, width, self.dtype = [f.name for f in numbers], len(numbers), np.dtype(np.float64)
         else:
@@ -248,17 +243,14 @@ class _ParquetReader:
 
 class _SafetensorsReader:
     def __init__(self, path: Path) -> None:
-        from safetensors import SafetensorError, safe_open
+        from safetensors import safe_open
 
         self.path = path
-        try:
-            with safe_open(path, framework="numpy") as file:
-                self.key = _choose(path, list(file.keys()), ("z", "latents"))
-                part = file.get_slice(self.key)
-                self.shape = tuple(part.get_shape())
-                kind = part.get_dtype()
-        except (OSError, SafetensorError) as error:
-            raise ArrayError(f"{path}: cannot be read as safetensors ({_first_line(error)})") from error
+        with readable(path, "safetensors"), safe_open(path, framework="numpy") as file:
+            self.key = _choose(path, list(file.keys()), ("z", "latents"))
+            part = file.get_slice(self.key)
+            self.shape = tuple(part.get_shape())
+            kind = part.get_dtype()
         types = {"F16": "f2", "F32": "f4", "F64": "f8", "I8": "i1", "I16": "i2", "I32": "i4", "I64": "i8"}
         if kind not in types:
             raise ArrayError(f"{path}: tensor '{self.key}' has type {kind}; save it as float32")
@@ -281,10 +273,8 @@ class _ZarrReader:
             raise ArrayError(
                 f"{path}: reading .zarr needs the package zarr: pip install 'zpoints[zarr]'"
             ) from error
-        try:
+        with readable(path, "zarr"):
             found = zarr.open(str(path), mode="r")
-        except Exception as error:  # zarr has an exception class per version and per kind of damage
-            raise ArrayError(f"{path}: cannot be read as zarr ({_first_line(error)})") from error
         if not isinstance(found, zarr.Array):
             raise ArrayError(f"{path}: is a zarr group, not an array; name the array inside it")
         self.array, self.shape, self.dtype = found, found.shape, np.dtype(found.dtype)

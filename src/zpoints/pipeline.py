@@ -90,7 +90,15 @@ class Run:
     def record(self) -> dict[str, Any]:
         """What run.json says; empty stages if there is none."""
         path = self.folder / "run.json"
-        return read_json(path) if path.is_file() else {"stages": {}}
+        content = read_json(path) if path.is_file() else {"stages": {}}
+        stages = content.get("stages")
+        whole = isinstance(stages, dict) and all(
+            isinstance(stage, dict) and "key" in stage and isinstance(stage.get("seconds"), int | float)
+            for stage in stages.values()
+        )
+        if not whole:
+            raise StageError(f"{path}: is no record of stages; delete it, and they are done anew")
+        return content
 
     def write_record(self, stage: str, entry: dict[str, Any] | None) -> None:
         """Note in run.json that a stage is done, or with None that it is not."""

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from zpoints.budget import current
+from zpoints.errors import one_line
 from zpoints.metering import anonymous_bytes
 from zpoints.sizes import in_words
 
@@ -98,7 +99,7 @@ class LineProgress:
 
     def say(self, text: str) -> None:
         """Print the text as a line of its own."""
-        print(text, file=sys.stderr, flush=True)
+        print(one_line(text), file=sys.stderr, flush=True)
 
 
 class BarProgress:
@@ -137,7 +138,7 @@ class BarProgress:
 
     def say(self, text: str) -> None:
         """Print the text above any bar."""
-        self.console.print(text, markup=False, soft_wrap=True)
+        self.console.print(one_line(text), markup=False, soft_wrap=True)
 
 
 class _BarTask:

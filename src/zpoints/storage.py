@@ -8,6 +8,7 @@ import errno
 import hashlib
 import io
 import json
+import math
 import os
 import re
 import shutil
@@ -19,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from zpoints.errors import ArrayError, DiskError, ZPointsError
+from zpoints.errors import ArrayError, DiskError, ZPointsError, reason
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,8 +35,10 @@ __all__ = [
     "load_npz",
     "open_array",
     "read_json",
+    "read_member_header",
     "read_npy_header",
     "read_table",
+    "readable",
     "write_json",
     "write_npy",
     "write_npz",
@@ -105,6 +108,30 @@ def _size(count: int) -> str:
     return f"{count / factor:.1f} {unit}"
 
 
+INFLATED = 4
+SMALL = 2**26
+"""A .npz file that is read whole may hold so many times its own bytes, and these beside them: no bomb."""
+
+
+@contextmanager
+def readable(
+    name: Path | str,
+    kind: str,
+    advice: str = "write the file anew",
+    refusal: type[ZPointsError] = ArrayError,
+) -> Iterator[None]:
+    """Whatever a library raises about the bytes of a file becomes one line about the file.
+
+    Every library has its own classes for a damaged file, and on hostile bytes most raise others, too.
+    """
+    try:
+        yield
+    except ZPointsError:
+        raise
+    except Exception as error:
+        raise refusal(f"{name}: cannot be read as {kind} ({reason(error)}); {advice}") from error
+
+
 @contextmanager
 def atomic_path(path: Path, sync: bool = True) -> Iterator[Path]:
     """Give a temporary name beside `path`; on success it is renamed to `path`, else removed.
@@ -147,10 +174,8 @@ def json_number(value: Any) -> int | float | None:
 
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON file that holds one object."""
-    try:
+    with readable(path, "JSON", ANEW):
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ArrayError(f"{path}: not a JSON file ({error}); {ANEW}") from error
     if not isinstance(content, dict):
         raise ArrayError(f"{path}: holds no JSON object; {ANEW}")
     return content
@@ -171,42 +196,70 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 def load_npz(path: Path) -> dict[str, np.ndarray]:
     """Read all arrays of a small .npz file, without pickle."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
-        raise ArrayError(f"{path}: cannot be read as .npz ({error}); {ANEW}") from error
+    with readable(path, ".npz", ANEW), zipfile.ZipFile(path) as archive:
+        members = [member for member in archive.infolist() if member.filename.endswith(".npy")]
+        size = sum(member.file_size for member in members)
+        if size > SMALL + INFLATED * path.stat().st_size:
+            raise ValueError(f"it would inflate to {size:,} bytes")
+        return {member.filename.removesuffix(".npy"): _read_member(archive, member) for member in members}
 
 
 def read_table(path: Path) -> "pd.DataFrame":
     """Read a .parquet file."""
     import pandas as pd
 
-    try:
+    with readable(path, "parquet", ANEW):
         return pd.read_parquet(path)
-    except (OSError, ValueError) as error:  # pyarrow's errors derive from these
-        reason = " ".join(str(error).split())[:150]
-        raise ArrayError(f"{path}: cannot be read as parquet ({reason}); {ANEW}") from error
+
+
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    read_member_header(archive, member)
+    with archive.open(member) as stream:
+        return np.lib.format.read_array(stream, allow_pickle=False)
 
 
 def open_array(path: Path) -> np.ndarray:
     """Open a .npy file as a memory map. Pages are copied on write, so the file itself cannot change."""
     if not path.is_file():
         raise ArrayError(f"{path}: no such file")
-    try:
-        array = np.load(path, mmap_mode="c", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise ArrayError(f"{path}: cannot be read as .npy ({error}); {ANEW}") from error
-    if not isinstance(array, np.ndarray):
-        raise ArrayError(f"{path}: holds several arrays; write one with numpy.save")
-    return array
+    with readable(path, ".npy", ANEW):
+        with path.open("rb") as stream:
+            shape, _, dtype = read_npy_header(stream)
+            _check_length(path.name, shape, dtype, path.stat().st_size - stream.tell())
+        return np.load(path, mmap_mode="c", allow_pickle=False)
 
 
 def read_npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Shape, Fortran order and type of the array whose .npy file begins here; the stream then stands at its data."""
+    """Shape, Fortran order and type of the array whose .npy file begins here; the stream then stands at its data.
+
+    Raises
+    ------
+    ValueError : no such header, or a shape that no array has.
+    """
     if np.lib.format.read_magic(stream) == (1, 0):
-        return np.lib.format.read_array_header_1_0(stream)
-    return np.lib.format.read_array_header_2_0(stream)
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+    else:
+        shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
+    if not all(0 <= length < 2**63 for length in shape):
+        raise ValueError(f"no array has the shape {shape}")
+    return shape, fortran, dtype
+
+
+def read_member_header(
+    archive: zipfile.ZipFile, member: str | zipfile.ZipInfo
+) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """The same of an array in a .npz file, which must be large enough for what its header claims."""
+    with archive.open(member) as stream:
+        shape, fortran, dtype = read_npy_header(stream)
+        _check_length(stream.name, shape, dtype, archive.getinfo(stream.name).file_size - stream.tell())
+    return shape, fortran, dtype
+
+
+def _check_length(name: str, shape: tuple[int, ...], dtype: np.dtype, there: int) -> None:
+    """A header may claim any shape: what the file does not hold must not be asked of the memory."""
+    needed = math.prod(shape) * dtype.itemsize
+    if needed > there and not dtype.hasobject:  # pickled objects have any length; they are refused elsewhere
+        raise ValueError(f"{name} ends early: {needed:,} bytes are announced, {there:,} are there")
 
 
 class ArrayWriter:

@@ -158,7 +158,17 @@ def test_npz_that_ends_early_is_one_line(tmp_path: Path) -> None:
     np.save(buffer, np.zeros((100, 8, 8), np.uint8))
     with zipfile.ZipFile(tmp_path / "short.npz", "w") as archive:
         archive.writestr("images.npy", buffer.getvalue()[:3000])
-    with opened(tmp_path / "short.npz") as source, pytest.raises(SourceError, match="damaged at row 0"):
+    with pytest.raises(SourceError, match=r"images\.npy ends early: 6,400 bytes are announced"):
+        opened(tmp_path / "short.npz")
+
+
+def test_npz_that_is_damaged_in_the_middle_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    np.savez(path, images=np.zeros((100, 8, 8), np.uint8))
+    content = bytearray(path.read_bytes())
+    content[5000] ^= 1  # the checksum at the end tells
+    path.write_bytes(content)
+    with opened(path) as source, pytest.raises(SourceError, match="damaged at row 0"):
         source.openers(0, 100)
 
 

@@ -1,19 +1,20 @@
 """What is kept of a network: weights as safetensors, and the whole state of a training under way."""
 
 import hashlib
+import zipfile
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from pickle import UnpicklingError
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from safetensors import SafetensorError
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from zpoints.autoencoder.network import Architecture, Autoencoder
-from zpoints.errors import StageError
+from zpoints.errors import StageError, reason
 from zpoints.images.batches import Order
-from zpoints.storage import ANEW, atomic_path, check_room, fingerprint, read_json, write_json
+from zpoints.storage import ANEW, atomic_path, check_room, fingerprint, read_json, readable, write_json
 
 __all__ = [
     "TrainingState",
@@ -35,11 +36,8 @@ def save_weights(path: Path, network: Autoencoder, sync: bool = True) -> None:
 
 def load_weights(path: Path, network: Autoencoder) -> None:
     """Read weights into a network of the same architecture."""
-    try:
+    with _readable(path):
         network.load_state_dict(load_file(path))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        first = str(error).splitlines()[0]
-        raise StageError(f"{path}: cannot be read as weights of this network ({first}); {ANEW}") from error
 
 
 def save_autoencoder(folder: Path, network: Autoencoder, extra: dict[str, Any]) -> None:
@@ -58,9 +56,27 @@ def load_autoencoder(folder: Path) -> tuple[Autoencoder, dict[str, Any]]:
     if not (folder / "model.json").is_file():
         raise StageError(f"{folder}: no trained model here (no model.json); run `zpoints train` first")
     content = read_json(folder / "model.json")
-    network = Autoencoder(Architecture.from_json(content.get("architecture", {})))
-    load_weights(folder / "weights.safetensors", network)
+    architecture, weights = (
+        Architecture.from_json(content.get("architecture", {})),
+        folder / "weights.safetensors",
+    )
+    _check_fit(weights, architecture)
+    network = Autoencoder(architecture)
+    load_weights(weights, network)
     return network.eval(), content
+
+
+def _check_fit(path: Path, architecture: Architecture) -> None:
+    """Compare shapes before any memory is asked for: the numbers in a model.json may be anything."""
+    with _readable(path), torch.device("meta"), safe_open(path, framework="pt") as file:
+        expected = {name: list(value.shape) for name, value in Autoencoder(architecture).state_dict().items()}
+        names = file.keys()
+        if {name: file.get_slice(name).get_shape() for name in names} != expected:
+            raise ValueError("model.json describes another one")
+
+
+def _readable(path: Path) -> AbstractContextManager[None]:
+    return readable(path, "weights of this network", ANEW, StageError)
 
 
 def model_key(folder: Path) -> str:
@@ -88,7 +104,7 @@ class TrainingState:
     steps: int = 0
     loss: float = 0.0
     best_loss: float = float("inf")
-    order: Order | None = None
+    order: Order | Literal[""] = ""
     history: list[dict[str, float | None]] = field(default_factory=list)
     network: dict[str, Any] = field(default_factory=dict)
     optimizer: dict[str, Any] = field(default_factory=dict)
@@ -117,9 +133,9 @@ class TrainingState:
             if not candidate.is_file():
                 continue
             try:
-                state = cls(**torch.load(candidate, map_location="cpu", weights_only=True))
-            except (OSError, RuntimeError, EOFError, TypeError, ValueError, UnpicklingError) as error:
-                damage = damage or f"{path}: cannot be read ({_first_line(error)})"
+                state = cls._read(candidate)
+            except Exception as error:  # PyTorch's reader has no class of its own for damage
+                damage = damage or f"{path}: cannot be read ({reason(error)})"
                 continue
             if state.key != key:
                 return cls(key), ""
@@ -128,11 +144,20 @@ class TrainingState:
             raise StageError(f"{damage}; delete the folder {path.parent} to train from the start")
         return cls(key), ""
 
+    @classmethod
+    def _read(cls, path: Path) -> "TrainingState":
+        with zipfile.ZipFile(
+            path
+        ) as archive:  # PyTorch reads other kinds of files, too, which we never write
+            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+                raise ValueError("it is compressed")
+        state = cls(**torch.load(path, map_location="cpu", weights_only=True))
+        for name, default in vars(cls("")).items():
+            if not isinstance(getattr(state, name), type(default)):
+                raise ValueError(f"'{name}' is no {type(default).__name__}")
+        return state
+
 
 def _before(path: Path) -> Path:
     """Where the state before the last one lies."""
     return path.with_name(f"{path.stem}-before{path.suffix}")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

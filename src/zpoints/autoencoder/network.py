@@ -8,10 +8,12 @@ from torch import Tensor, nn
 
 from zpoints.autoencoder.layers import TransposedConvolution
 from zpoints.config import AutoencoderSettings
-from zpoints.errors import ArrayError, UsageError
+from zpoints.errors import UsageError
+from zpoints.storage import readable
 
 __all__ = ["Architecture", "Autoencoder", "pictures_to_tensor", "tensor_to_pictures"]
 
+LARGEST = 1 << 20  # pixels to a side
 SLOPE = 0.2  # of the leaky rectifier, below zero
 ACTIVATIONS = {
     "relu": lambda: nn.ReLU(inplace=True),
@@ -54,10 +56,12 @@ class Architecture:
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Self:
         """Read what `to_json` gave."""
-        try:
-            return cls(**{**content, "channels": tuple(content["channels"])})
-        except (KeyError, TypeError) as error:
-            raise ArrayError(f"model.json: no architecture that this version knows ({error})") from error
+        with readable("model.json", "an architecture that this version knows", "train again"):
+            rest = dict(content)
+            picture = rest.pop("height"), rest.pop("width"), rest.pop("colours")
+            if not all(isinstance(side, int) and 0 < side < LARGEST for side in picture):
+                raise ValueError(f"pictures of {picture}")
+            return cls.of(picture, AutoencoderSettings(**rest))
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""

@@ -183,6 +183,7 @@ class Trainer:
         self.network.eval()
         extra = {
             "seed": self.seed,
+            "shuffle": self.shuffle,
             "training": self.settings.model_dump() | {"epochs": self.epochs},
             "device": asdict(self.device) | {"name": self.device.name},
             "parameters": sum(p.numel() for p in self.network.parameters()),
@@ -365,7 +366,7 @@ class Trainer:
         self.state.network = self.network.state_dict()
         self.state.optimizer = self.optimizer.state_dict()
         self.state.schedule = self.schedule.state_dict()
-        self.state.order = self.shuffle
+        self.state.order = self.shuffle or ""
         self.state.save(self._last, sync)
         self.halvings = 0
 

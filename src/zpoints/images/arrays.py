@@ -1,8 +1,8 @@
 """Pictures as one array: a .npy file, or one array in a .npz file, read in blocks."""
 
 import zipfile
-import zlib
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from zpoints.errors import ArrayError, SourceError
+from zpoints.errors import ArrayError, SourceError, reason
 from zpoints.images.files import file_mark
 from zpoints.images.source import Opener, Source, UnusableError
-from zpoints.storage import open_array, read_npy_header
+from zpoints.storage import open_array, read_member_header, read_npy_header, readable
 
 __all__ = ["ArraySource", "Layout", "npy", "npz", "picture"]
 
@@ -154,10 +154,8 @@ def npy(path: Path, name: str, count: int | None, max_megapixels: float) -> Arra
 
 def npz(path: Path, name: str, count: int | None, max_megapixels: float) -> ArraySource:
     """Open the array of pictures in a .npz file; it is read as a stream and never held whole."""
-    try:
+    with _readable(name):
         archive = zipfile.ZipFile(path)
-    except (OSError, zipfile.BadZipFile) as error:
-        raise _unreadable(name, error) from error
     arrays: dict[str, _ZippedRows] = {}
     try:
         arrays = _arrays(archive, name)
@@ -173,14 +171,12 @@ def npz(path: Path, name: str, count: int | None, max_megapixels: float) -> Arra
 
 def _arrays(archive: zipfile.ZipFile, name: str) -> dict[str, "_ZippedRows"]:
     members = [member for member in archive.namelist() if member.endswith(".npy")]
-    try:
+    with _readable(name):
         return {member.removesuffix(".npy"): _ZippedRows(archive, member, name) for member in members}
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise _unreadable(name, error) from error
 
 
-def _unreadable(name: str, error: Exception) -> SourceError:
-    return SourceError(f"{name}: cannot be read as .npz ({error}); write it with numpy.savez")
+def _readable(name: str) -> AbstractContextManager[None]:
+    return readable(name, ".npz", "write it with numpy.savez", SourceError)
 
 
 class _ZippedRows:
@@ -188,8 +184,7 @@ class _ZippedRows:
 
     def __init__(self, archive: zipfile.ZipFile, member: str, name: str) -> None:
         self.archive, self.member, self.name = archive, member, name
-        with archive.open(member) as stream:
-            self.shape, self.fortran, self.dtype = read_npy_header(stream)
+        self.shape, self.fortran, self.dtype = read_member_header(archive, member)
         self.row_bytes = int(np.prod(self.shape[1:], dtype=object)) * self.dtype.itemsize
         self.stream: IO[bytes] | None = None
         self.position = 0
@@ -202,9 +197,9 @@ class _ZippedRows:
             while self.position < start:
                 self._read(1)
             return self._read(stop - start)
-        except (OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        except Exception as error:  # every way of packing has its own class for damage
             raise SourceError(
-                f"{self.name}: damaged at row {self.position} ({error}); write it anew"
+                f"{self.name}: damaged at row {self.position} ({reason(error)}); write it anew"
             ) from error
 
     def close(self) -> None:

@@ -119,14 +119,14 @@ def _read_partition(path: Path) -> tuple[list[str], pd.DataFrame]:
 def _read_attributes(path: Path) -> tuple[list[str], pd.DataFrame]:
     lines = _lines(path)
     number, words = next(lines, (1, []))
-    if len(words) != 1 or not words[0].isdigit():
+    if len(words) != 1 or not words[0].isdecimal():
         raise _malformed(path, number, "expected the number of pictures")
-    count = int(words[0])
+    count = words[0].lstrip("0")
     number, columns = next(lines, (2, []))
     if not columns or len(set(columns)) < len(columns) or TAKEN & set(columns):
         raise _malformed(path, number, "expected the names of the attributes, each once")
     names, table = _read_rows(path, lines, columns, range(-1, 2), "-1, 0 or 1")
-    if len(names) != count:
+    if str(len(names)) != count:
         raise _malformed(path, 1, f"announces {count} pictures, but {len(names)} follow")
     return names, table
 

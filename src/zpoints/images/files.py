@@ -18,6 +18,7 @@ from zpoints.images.decoding import open_encoded
 from zpoints.images.source import Crop, Opener, Source, UnusableError
 from zpoints.packages import ORL_FACES
 from zpoints.progress import Progress
+from zpoints.storage import readable
 
 __all__ = ["FileSource", "FolderSource", "ZipSource", "file_mark", "orl"]
 
@@ -87,10 +88,8 @@ class ZipSource(FileSource):
     def __init__(self, path: Path, name: str, count: int | None, max_megapixels: float) -> None:
         super().__init__(name, max_megapixels)
         self.path = path
-        try:
+        with readable(name, "a zip", "download it again", SourceError):
             self.archive = zipfile.ZipFile(path)
-        except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
-            raise SourceError(f"{name}: cannot be read as a zip ({error}); download it again") from error
         members = [member for member in self.archive.infolist() if _is_visible_file(member)]
         self.members = sorted(members, key=lambda member: member.filename)[:count]
         if not self.members:
@@ -187,23 +186,28 @@ def _size_and_time(path: Path) -> str:
     return f"{status.st_size} {status.st_mtime_ns}"
 
 
-def _files_below(root: Path, below: str = "") -> Iterator[str]:
-    try:
-        entries = list(os.scandir(root / below))
-    except OSError as error:
-        reason = error.strerror
-        raise SourceError(
-            f"{root / below}: the folder cannot be listed ({reason}); make it readable"
-        ) from error
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _files_below(root, f"{below}{entry.name}/")
-        elif entry.is_file():
-            yield below + entry.name
+def _files_below(root: Path) -> Iterator[str]:
+    waiting = [""]  # a list, not a recursion: folders may be nested deeper than Python's stack
+    while waiting:
+        below = waiting.pop()
+        try:
+            entries = list(os.scandir(root / below))
+        except OSError as error:
+            reason = error.strerror
+            raise SourceError(
+                f"{root / below}: the folder cannot be listed ({reason}); make it readable"
+            ) from error
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(f"{below}{entry.name}/")
+            elif entry.is_file():
+                yield below + entry.name
 
 
 def _is_visible_file(member: zipfile.ZipInfo) -> bool:
-    parts = PurePosixPath(member.filename).parts
-    return not member.is_dir() and not any(part.startswith(".") or part == "__MACOSX" for part in parts)
+    """Whether it has a name and is neither a folder nor hidden; a path that climbs out (``..``) counts as hidden."""
+    name = member.filename  # member.is_dir() fails where there is none
+    hidden = any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
+    return bool(name) and not name.endswith("/") and not hidden

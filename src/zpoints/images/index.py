@@ -9,7 +9,7 @@ import pandas as pd
 
 from zpoints.errors import ArrayError
 from zpoints.images.source import Source
-from zpoints.storage import atomic_path
+from zpoints.storage import atomic_path, readable
 
 __all__ = ["SPLITS", "build_index", "random_splits", "rows_of_split", "write_index", "write_rejected"]
 
@@ -69,15 +69,12 @@ def rows_of_split(path: Path, split: str) -> np.ndarray:
     ------
     ArrayError : the file cannot be read, has no column ``split``, or no picture of that split.
     """
-    try:
+    with readable(path, "an index with a column 'split'", "run zpoints prepare anew"):
         column = pd.read_parquet(path, columns=["split"])["split"].to_numpy()
-    except (OSError, ValueError, KeyError) as error:
-        raise ArrayError(f"{path}: cannot be read as an index with a column 'split' ({error})") from error
     rows = np.flatnonzero(column == split)
     if not len(rows):
-        raise ArrayError(
-            f"{path}: no picture has split '{split}'; there are {', '.join(sorted(set(column)))}"
-        )
+        there = ", ".join(sorted({str(value) for value in column})[:8])
+        raise ArrayError(f"{path}: no picture has split '{split}'; there are {there}")
     return rows
 
 
@@ -89,7 +86,8 @@ def rows_where(path: Path, split: str, conditions: Iterable[str]) -> np.ndarray:
     ArrayError : as `rows_of_split`, an unknown column, or a condition of another form.
     """
     rows = rows_of_split(path, split)
-    index = pd.read_parquet(path)
+    with readable(path, "parquet", "run zpoints prepare anew"):
+        index = pd.read_parquet(path)
     for condition in conditions:
         name, equals, value = condition.partition("=")
         if not equals or name not in index.columns:

@@ -3,6 +3,7 @@
 import json
 import os
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
@@ -75,7 +76,7 @@ class Journal:
             head = json.loads(lines[0])
             if head["key"] != self.key or head["channels"] not in (1, 3):
                 return
-        except (OSError, ValueError, LookupError, TypeError):
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
             return
         self.channels = head["channels"]
         for line in lines[1:]:
@@ -93,6 +94,9 @@ def _block(line: str) -> Block | None:
     try:
         content = json.loads(line)
         rejected = tuple((int(item), str(reason)) for item, reason in content.pop("rejected"))
-        return Block(rejected=rejected, **content)
-    except (ValueError, TypeError, KeyError, AttributeError):
+        block = Block(int(content["first"]), int(content["number"]), rejected, float(content["seconds"]))
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
         return None
+    items = {item for item, _ in rejected}
+    inside = block.number > 0 and all(0 <= item - block.first < block.number for item in items)
+    return block if inside and len(items) == len(rejected) and isfinite(block.seconds) else None

@@ -1,5 +1,6 @@
 """Prepared pictures on disk: what `prepare` leaves, and what every later stage reads."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from zpoints.errors import ArrayError, StageError
-from zpoints.storage import ANEW, open_array, read_json, read_table
+from zpoints.storage import open_array, read_json, read_table, readable
 
 __all__ = ["ImageStore"]
 
@@ -91,16 +92,16 @@ class ImageStore:
         return np.flatnonzero(self.index["split"].to_numpy() == split).astype(np.int64)
 
 
+def _readable(path: Path) -> AbstractContextManager[None]:
+    return readable(path, "parquet", "run zpoints prepare anew", StageError)
+
+
 def _parquet_rows(path: Path) -> int:
-    import pyarrow
     import pyarrow.parquet
 
-    try:
+    with _readable(path):
         columns = pyarrow.parquet.read_schema(path).names
         rows = pyarrow.parquet.read_metadata(path).num_rows
-    except (OSError, pyarrow.ArrowException) as error:
-        reason = " ".join(str(error).split())[:150]
-        raise StageError(f"{path}: cannot be read ({reason}); {ANEW}") from error
     if missing := {"id", "source", "split"} - set(columns):
         raise StageError(f"{path}: has no column {', '.join(sorted(missing))}; run zpoints prepare anew")
     return rows

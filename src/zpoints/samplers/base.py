@@ -10,13 +10,13 @@ import numpy as np
 from jaxtyping import Float, Float32, Num
 
 from zpoints.distribution import Distribution
-from zpoints.errors import ArrayError, UsageError
+from zpoints.errors import ArrayError, UsageError, reason
 from zpoints.samplers.points import Points
 from zpoints.statistics.margins import Margins
 from zpoints.statistics.pca import PCA
 from zpoints.storage import load_npz, write_npz
 
-__all__ = ["Sampler", "log_volume"]
+__all__ = ["Sampler", "log_volume", "restored"]
 
 BLOCK = 8192  # vectors drawn at a time, so that memory does not grow with their number
 FORMAT = 1
@@ -117,8 +117,10 @@ class Sampler(ABC):
             head = json.loads(str(arrays.pop("head")))
             sampler = SAMPLERS[head["sampler"]](**head["settings"])
             sampler._restore(arrays)
-        except (KeyError, TypeError, ValueError, ArrayError) as error:
-            raise ArrayError(f"{path}: not a whole sampler ({error}); save it anew") from error
+        except UsageError:  # a package that is missing, say
+            raise
+        except Exception as error:
+            raise ArrayError(f"{path}: not a whole sampler ({reason(error)}); save it anew") from error
         return sampler
 
     def _learn(self, points: Points) -> None:  # noqa: B027 (most have nothing to add)
@@ -184,6 +186,14 @@ class Sampler(ABC):
                 "fit on the vectors or on an analysis made by this version"
             )
         return margins
+
+
+def restored(arrays: dict[str, np.ndarray], name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """One array of a sampler's file: finite numbers of the shape that it must have."""
+    array = arrays[name]
+    if array.shape != shape or array.dtype.kind not in "fiu" or not (array.size and np.isfinite(array).all()):
+        raise ValueError(f"'{name}' is {array.dtype} of shape {array.shape}, not {shape} finite numbers")
+    return array
 
 
 def log_volume(pca: PCA) -> float:

@@ -76,6 +76,10 @@ class Flow(Neural):
             )
         self.transforms, self.width, self.dropout = transforms, width, dropout
 
+    @property
+    def _depth(self) -> int:
+        return self.transforms
+
     def _network(self, rank: int) -> "torch.nn.Module":
         from torch import nn
         from zuko.flows import RealNVP

@@ -68,6 +68,10 @@ class FlowMatching(Neural):
             )
         self.width, self.blocks, self.dropout, self.integration = width, blocks, dropout, integration
 
+    @property
+    def _depth(self) -> int:
+        return self.blocks
+
     def _network(self, rank: int) -> "torch.nn.Module":
         from zpoints.samplers.velocity import Velocity
 

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from scipy.special import logsumexp
 
 from zpoints.errors import UsageError
-from zpoints.samplers.base import Sampler, log_volume
+from zpoints.samplers.base import Sampler, log_volume, restored
 from zpoints.samplers.points import Points
 
 __all__ = ["Kernel", "Resample"]
@@ -36,7 +36,8 @@ class _FromVectors(Sampler):
 
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
         self._restore_distribution(arrays)
-        self.points_ = arrays["points"]
+        rank = self.distribution_.pca.rank
+        self.points_ = restored(arrays, "points", (len(arrays["points"]), rank))
 
 
 class Kernel(_FromVectors):

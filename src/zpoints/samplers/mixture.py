@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from zpoints.errors import UsageError
 from zpoints.parallel import in_order
-from zpoints.samplers.base import Sampler, log_volume
+from zpoints.samplers.base import Sampler, log_volume, restored
 from zpoints.samplers.points import Points
 from zpoints.statistics.mixtures import Mixture as Law
 from zpoints.statistics.mixtures import MixtureSums
@@ -135,7 +135,9 @@ class Mixture(Sampler):
 
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
         self._restore_distribution(arrays)
-        self.mixture_ = Law(*(arrays[f"mixture_{name}"] for name in ("weights", "means", "covariances")))
+        k, r = arrays["mixture_weights"].size, self.distribution_.pca.rank
+        shapes = {"weights": (k,), "means": (k, r), "covariances": (k, r, r)}
+        self.mixture_ = Law(*(restored(arrays, f"mixture_{name}", shape) for name, shape in shapes.items()))
         self.log_likelihood_ = float(arrays["mixture_log_likelihood"])
 
 

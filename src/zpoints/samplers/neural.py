@@ -47,6 +47,11 @@ class Neural(Sampler):
         self.steps, self.batch, self.rate, self.most = steps, batch, rate, most
         self.seed, self.device = seed, device
 
+    @property
+    @abstractmethod
+    def _depth(self) -> int:
+        """Number of parts that the network has one after the other, each with weights of its own."""
+
     @abstractmethod
     def _network(self, rank: int) -> "torch.nn.Module":
         """An untrained network for so many principal axes."""
@@ -107,13 +112,21 @@ class Neural(Sampler):
         import torch
 
         self._restore_distribution(arrays)
-        with torch.random.fork_rng(devices=[]):
-            network = self._network(self.distribution_.pca.rank)
         weights = {
             name.removeprefix("network."): torch.from_numpy(np.array(value))
             for name, value in arrays.items()
             if name.startswith("network.")
         }
+        if self._depth > len(weights):  # the settings of a damaged file may ask for any network
+            raise ValueError("it lacks weights")
+        with torch.random.fork_rng(devices=[]):
+            with torch.device("meta"):  # shapes first, without memory
+                expected = self._network(self.distribution_.pca.rank).state_dict()
+            if {name: w.shape for name, w in weights.items()} != {
+                name: w.shape for name, w in expected.items()
+            }:
+                raise ValueError("its weights are not those of its settings")
+            network = self._network(self.distribution_.pca.rank)
         try:
             network.load_state_dict(weights)
         except RuntimeError as error:

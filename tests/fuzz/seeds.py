@@ -1,0 +1,194 @@
+"""Valid and nearly valid files, made by code, from which the fuzzer sets out."""
+
+import io
+import json
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import safetensors.numpy
+import tomli_w
+import torch
+from harnesses import ZARR, sampler_arrays, saved_network
+from PIL import Image
+
+from zpoints.autoencoder.checkpoint import TrainingState
+from zpoints.config import Settings
+
+__all__ = ["seeds"]
+
+
+def seeds(name: str) -> list[bytes]:
+    """The seeds of one harness."""
+    return SEEDS[name]()
+
+
+def _npy(array: np.ndarray, version: tuple[int, int] | None = None) -> bytes:
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, array, version)
+    return buffer.getvalue()
+
+
+def _arrays() -> list[np.ndarray]:
+    random = np.random.default_rng(0)
+    return [
+        random.normal(size=(4, 3)).astype(np.float32),
+        np.asfortranarray(random.normal(size=(4, 3))),
+        random.integers(0, 256, (4, 3, 3), np.uint8),
+        random.random((3, 4, 4, 3)),
+        random.random((3, 3, 4, 4)).astype(">f2"),
+        np.array([{}, 1], dtype=object),
+        np.zeros(3, [("a", "f4"), ("b", "i8", (2,))]),
+        np.array(["2001-01-01"] * 2, "M8[D]"),
+        np.zeros((0, 3)),
+    ]
+
+
+def _npys() -> list[bytes]:
+    return [_npy(array) for array in _arrays()] + [_npy(_arrays()[0], (2, 0)), _npy(_arrays()[0], (3, 0))]
+
+
+def _npzs() -> list[bytes]:
+    found = []
+    for save in (np.savez, np.savez_compressed):
+        buffer = io.BytesIO()
+        save(buffer, z=_arrays()[0], images=_arrays()[2])
+        found.append(buffer.getvalue())
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in sampler_arrays().items():
+            archive.writestr(f"{name}.npy", content)
+    return [*found, buffer.getvalue()]
+
+
+def _members() -> list[bytes]:
+    number = len(sampler_arrays())
+    own = [bytes((k, 0)) + value for k, (_, value) in enumerate(sorted(sampler_arrays().items()))]
+    return own + [bytes((k % number, 1)) + content for k, content in enumerate(_npys())]
+
+
+def _parquets() -> list[bytes]:
+    index = pd.DataFrame({"id": [0, 1, 2, 3], "source": list("abcd"), "split": ["train"] * 3 + ["val"]})
+    lists = pa.array([[1.0, 2.0]] * 4, pa.list_(pa.float32(), 2))
+    tables = [
+        pa.Table.from_pandas(index, preserve_index=False),
+        pa.table({"x": [1.0, 2.0, 3.0, 4.0], "y": [1, 2, None, 4]}),
+        pa.table({"z": lists}),
+    ]
+    found = []
+    for table in tables:
+        for compression in ("none", "zstd"):
+            buffer = io.BytesIO()
+            pq.write_table(table, buffer, compression=compression)
+            found.append(buffer.getvalue())
+    return found
+
+
+def _safetensors() -> list[bytes]:
+    z = _arrays()[0]
+    several = {"z": z, "n": np.zeros((0, 2), np.int8)}
+    own = saved_network()["weights.safetensors"]
+    return [safetensors.numpy.save({"z": z}), safetensors.numpy.save(several), own]
+
+
+def _tomls() -> list[bytes]:
+    return [
+        tomli_w.dumps(Settings().model_dump()).encode(),
+        b'name = "x"\nseed = 1\n[images]\nsize = [1, 2]\ncrop = [0, 0, 8, 8]\n',
+        b'[samples]\nmethods = ["normal"]\n[[judge]]\nx = 1979-05-27T07:32:00Z\n',
+        b'images.source = """a\nb"""\nanalysis.block = 0x10\nanalysis.trim_factors = [1.7]\n',
+    ]
+
+
+def _jsons() -> list[bytes]:
+    block = {"first": 0, "number": 5, "rejected": [[2, "truncated"]], "seconds": 0.1}
+    journal = [{"key": "key", "channels": 1}, block, {**block, "first": 5, "rejected": []}]
+    return [
+        saved_network()["model.json"],
+        b'{"stages": {"prepare": {"seconds": 1.5, "key": "x"}}}',
+        "".join(json.dumps(line) + "\n" for line in journal).encode(),
+    ]
+
+
+def _pictures() -> list[bytes]:
+    random = np.random.default_rng(0)
+    colour = Image.fromarray(random.integers(0, 256, (9, 7, 3), np.uint8))
+    found = []
+    for kind in (
+        "JPEG",
+        "PNG",
+        "GIF",
+        "BMP",
+        "TIFF",
+        "WEBP",
+        "PPM",
+        "TGA",
+        "ICO",
+        "PCX",
+        "SGI",
+        "DDS",
+        "JPEG2000",
+    ):
+        buffer = io.BytesIO()
+        colour.save(buffer, kind)
+        found.append(buffer.getvalue())
+    for mode in ("1", "P", "LA", "I;16", "CMYK", "F"):
+        buffer = io.BytesIO()
+        picture = Image.new(mode, (5, 6)) if mode == "I;16" else colour.convert(mode)
+        picture.save(buffer, "TIFF")
+        found.append(buffer.getvalue())
+    return found
+
+
+def _zips() -> list[bytes]:
+    found = []
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", method) as archive:
+            archive.writestr("a/b.png", _pictures()[1])
+            archive.writestr("../../c.gif", _pictures()[2])
+            archive.writestr("/d.ppm", _pictures()[6])
+        found.append(buffer.getvalue())
+    return found
+
+
+def _lists() -> list[bytes]:
+    partition, attributes = b"1.jpg 0\n2.jpg 2\n", b"2\nSmiling Young\n1.jpg -1  1\n2.jpg  1 0\n"
+    return [partition + b"\0" + attributes, partition, b"\0" + attributes]
+
+
+def _checkpoints() -> list[bytes]:
+    state = TrainingState("key", network={"w": torch.zeros(4)}, history=[{"loss": 0.5}])
+    whole, older = io.BytesIO(), io.BytesIO()
+    torch.save(vars(state), whole)
+    torch.save(vars(state), older, _use_new_zipfile_serialization=False)
+    with zipfile.ZipFile(whole) as archive:
+        name = next(name for name in archive.namelist() if name.endswith("data.pkl"))
+        inside = archive.read(name)
+    return [whole.getvalue(), older.getvalue(), inside]
+
+
+def _zarrs() -> list[bytes]:
+    old = {
+        "zarr_format": 2, "shape": [4, 3], "chunks": [4, 3], "dtype": "<f8", "fill_value": 0.0, "order": "C",
+        "filters": None, "compressor": None,
+    }  # fmt: skip
+    return [b"\0" + ZARR.encode(), b"\1" + json.dumps(old).encode(), b"\2" + bytes(96)]
+
+
+SEEDS = {
+    "npy": _npys,
+    "npz": _npzs,
+    "npz_member": _members,
+    "parquet": _parquets,
+    "safetensors": _safetensors,
+    "toml": _tomls,
+    "json": _jsons,
+    "picture": _pictures,
+    "zip": _zips,
+    "celeba": _lists,
+    "checkpoint": _checkpoints,
+    "zarr": _zarrs,
+}
