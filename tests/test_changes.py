@@ -207,7 +207,7 @@ def interrupted(*arguments, **options):
 owner.{name} = interrupted
 """
 SYNC = ("zpoints.storage", "ArrayWriter", "sync")
-STEP = ("zpoints.autoencoder.training", "Trainer", "_step")
+STEP = ("zpoints.autoencoder.training", "Trainer", "step")
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ import json
 import os
 import pickle
 import struct
+import subprocess
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -259,17 +260,25 @@ def test_a_progress_line_is_one_line(capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().err == "prepare: a\\nb\\x1b[2J.jpg\n"
 
 
-def test_folders_nested_deeper_than_the_stack(tmp_path: Path) -> None:
+@pytest.fixture
+def deep(tmp_path: Path) -> Iterator[Path]:
+    """A folder that is gone afterwards: pytest's own way of clearing up would meet the end of Python's stack."""
+    (tmp_path / "deep").mkdir()
+    yield tmp_path / "deep"
+    subprocess.run(["rm", "-rf", str(tmp_path / "deep")], check=True)
+
+
+def test_folders_nested_deeper_than_the_stack(deep: Path) -> None:
     home = Path.cwd()
     try:
-        os.chdir(tmp_path)
+        os.chdir(deep)
         for _ in range(1200):
             Path("d").mkdir()
             os.chdir("d")
         Path("a.png").write_bytes(png())
     finally:
         os.chdir(home)
-    source = FolderSource(tmp_path, "deep", None, 1)
+    source = FolderSource(deep, "deep", None, 1)
     assert source.label(0) == "d/" * 1200 + "a.png"
     assert not isinstance(Cut((4, 4)).picture(source.openers(0, 1)[0]), str)
 

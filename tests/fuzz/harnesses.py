@@ -16,7 +16,6 @@ import numpy as np
 import safetensors.numpy
 import torch
 
-from zpoints.analysis import _load_table
 from zpoints.autoencoder.checkpoint import TrainingState, load_autoencoder
 from zpoints.autoencoder.network import Architecture, Autoencoder
 from zpoints.config import AutoencoderSettings, ImageSettings, Settings, load_settings
@@ -31,7 +30,7 @@ from zpoints.latents import LatentSet
 from zpoints.pipeline import Run
 from zpoints.samplers import SAMPLERS
 from zpoints.samplers.base import Sampler
-from zpoints.storage import load_npz, read_json
+from zpoints.storage import load_npz, read_json, read_table
 
 __all__ = ["HARNESSES", "run", "sampler_arrays", "saved_network", "tiny_network", "torch_zip"]
 
@@ -138,7 +137,7 @@ def parquet(data: bytes, folder: Path) -> None:
     vectors(path)
     tried(lambda: (store := ImageStore.open(folder)) and (store.index, store.rows("train")))
     tried(lambda: rows_of_split(path, "train"))
-    tried(lambda: _load_table(path))
+    tried(lambda: read_table(path))
 
 
 def safetensors_file(data: bytes, folder: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -22,6 +23,8 @@ __all__ = ["ArraySource", "Layout", "npy", "npz", "picture"]
 CHANNELS = (1, 3, 4)
 PREFERRED = ("images", "data", "x", "arr_0", "X")
 """Names of a .npz file's array of pictures, best first, where it holds several arrays."""
+LISTED = 6
+"""So many arrays of a file are named in an error."""
 LOOK = 16
 """So many pictures are looked at before the work begins."""
 ROUNDING = 1e-3
@@ -225,7 +228,10 @@ class _ZippedRows:
 
 def _choose(arrays: dict[str, _ZippedRows], name: str) -> str:
     """Choose the array of pictures: the only one, or the best of the usual names."""
-    there = ", ".join(f"{key} {array.shape} {array.dtype}" for key, array in arrays.items()) or "no array"
+    named_few = [f"{key} {array.shape} {array.dtype}" for key, array in islice(arrays.items(), LISTED)]
+    there = ", ".join(named_few) or "no array"
+    if len(arrays) > LISTED:
+        there += f" and {len(arrays) - LISTED} more"
     named = [key for key in PREFERRED if key in arrays and Layout.of(arrays[key].shape)]
     chosen = next(iter(arrays)) if len(arrays) == 1 else next(iter(named), None)
     if chosen is None:

@@ -144,7 +144,7 @@ def _read_rows(
         try:
             values.extend(known[word] & 0xFF for word in row)
         except KeyError as error:
-            raise _malformed(path, number, f"'{error.args[0]}' is not {meant}") from error
+            raise _malformed(path, number, f"{str(error.args[0])[:40]!r} is not {meant}") from error
         names.append(name)
     if len(set(names)) < len(names):
         raise SourceError(f"{path}: names a picture twice; download the list again")

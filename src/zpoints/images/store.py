@@ -1,5 +1,6 @@
 """Prepared pictures on disk: what `prepare` leaves, and what every later stage reads."""
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from zpoints.errors import ArrayError, StageError
-from zpoints.storage import open_array, read_json, read_table, readable
+from zpoints.storage import ANEW, open_array, read_json, readable
 
 __all__ = ["ImageStore"]
 
@@ -60,7 +61,11 @@ class ImageStore:
     @cached_property
     def index(self) -> pd.DataFrame:
         """One row per picture: id, source, split, then the attributes."""
-        return read_table(self.folder / INDEX)
+        path = self.folder / INDEX
+        with _readable(path):
+            table = pd.read_parquet(path)
+        _check_columns(path, table.columns)  # pandas' own notes in the file may rename what the schema says
+        return table
 
     @cached_property
     def details(self) -> dict[str, Any]:
@@ -93,7 +98,7 @@ class ImageStore:
 
 
 def _readable(path: Path) -> AbstractContextManager[None]:
-    return readable(path, "parquet", "run zpoints prepare anew", StageError)
+    return readable(path, "parquet", ANEW, StageError)
 
 
 def _parquet_rows(path: Path) -> int:
@@ -102,6 +107,10 @@ def _parquet_rows(path: Path) -> int:
     with _readable(path):
         columns = pyarrow.parquet.read_schema(path).names
         rows = pyarrow.parquet.read_metadata(path).num_rows
-    if missing := {"id", "source", "split"} - set(columns):
-        raise StageError(f"{path}: has no column {', '.join(sorted(missing))}; run zpoints prepare anew")
+    _check_columns(path, columns)
     return rows
+
+
+def _check_columns(path: Path, columns: Iterable[str]) -> None:
+    if missing := {"id", "source", "split"} - set(columns):
+        raise StageError(f"{path}: has no column {', '.join(sorted(missing))}; {ANEW}")
