@@ -24,6 +24,7 @@ from zpoints.limits import ram_limit
 from zpoints.lock import locked
 from zpoints.metering import Meter, processor_name
 from zpoints.progress import Progress, Silent
+from zpoints.requirements import check_budget
 from zpoints.sizes import MIB
 from zpoints.storage import fingerprint, read_json, write_json
 
@@ -147,6 +148,8 @@ def _run_stages(run: Run, progress: Progress) -> list[str]:
         if recorded and there and recorded["key"] == keys[name] and _holds(run, name, recorded):
             progress.say(f"{name}: done before, in {recorded['seconds']:.1f} s")
             continue
+        if not ran or name == "train":  # at once, and again when the size of the pictures is known
+            check_budget(current(), run.settings, _shape_of_pictures(run))
         if recorded and name != "prepare":
             # Its files are about to be replaced: killed among them, no old record may vouch for new ones. What
             # `prepare` leaves says itself whose it is, and stays as it was if the pictures cannot be found.
@@ -157,6 +160,15 @@ def _run_stages(run: Run, progress: Progress) -> list[str]:
         run.write_record(name, {"key": keys[name], "finished": finished, **asdict(meter.cost), **note})
         ran.append(name)
     return ran
+
+
+def _shape_of_pictures(run: Run) -> tuple[int, int, int] | None:
+    from zpoints.images.store import ImageStore
+
+    try:
+        return ImageStore.open(run.images).shape
+    except StageError:  # not prepared yet
+        return None
 
 
 def _say_what_changed(run: Run, keys: dict[str, str], progress: Progress) -> None:
