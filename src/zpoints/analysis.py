@@ -15,11 +15,18 @@ import pandas as pd
 from zpoints.config import AnalysisSettings
 from zpoints.distribution import Distribution
 from zpoints.errors import ArrayError
+from zpoints.forecast import forecast
 from zpoints.latents import LatentSet
 from zpoints.measuring import normality, trimming
 from zpoints.measuring.components import component_summary, component_table
 from zpoints.measuring.foundation import Measurement
-from zpoints.measuring.planes import groups_of, measure_planes, plane_summary, rank_disagreements
+from zpoints.measuring.planes import (
+    expected_cost,
+    groups_of,
+    measure_planes,
+    plane_summary,
+    rank_disagreements,
+)
 from zpoints.measuring.region import region_summary
 from zpoints.measuring.verdict import verdict
 from zpoints.measuring.views import View
@@ -35,6 +42,7 @@ from zpoints.storage import ANEW, atomic_path, load_npz, read_json, read_table, 
 
 __all__ = ["ANALYSIS_FILES", "Analysis", "analyse", "measure_distribution"]
 
+LONG = 500_000_000  # vectors times planes that take long enough to say beforehand how long
 SHARES = (0.80, 0.90, 0.95)
 TABLES = ("components", "planes", "trimming")
 ANALYSIS_FILES = (
@@ -141,10 +149,21 @@ def analyse(
     ArrayError : not an (n, d) array of numbers, fewer than 2 vectors, NaN or infinity, a constant component.
     """
     latents = LatentSet.open(source, rows)
+    measurement = Measurement(latents, settings or AnalysisSettings(), progress or Silent())
     with Meter() as meter:
-        found = _analysis(Measurement(latents, settings or AnalysisSettings(), progress or Silent()))
+        _say_how_long(measurement)
+        found = _analysis(measurement)
     found.summary.update(asdict(meter.cost))
     return found
+
+
+def _say_how_long(measurement: Measurement) -> None:
+    latents = measurement.latents
+    planes = latents.dimension * (latents.dimension - 1) // 2
+    if planes * latents.n > LONG:
+        seconds, ram = expected_cost(latents, measurement.size)
+        what = f"{latents.n:,} vectors, {latents.dimension} components, {planes:,} planes along both kinds of axes"
+        measurement.progress.say(forecast("analyse", what, ram, seconds))
 
 
 def measure_distribution(source: Any, progress: Progress | None = None) -> Distribution:

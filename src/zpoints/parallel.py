@@ -18,7 +18,7 @@ from threadpoolctl import ThreadpoolController
 
 from zpoints.budget import share
 
-__all__ = ["in_order", "one_blas_thread", "processors"]
+__all__ = ["AHEAD_BYTES", "in_order", "one_blas_thread", "processors"]
 
 MOST_WORKERS = 16
 AHEAD_BYTES = 256 << 20  # memory that work under way may take, where the budget has it

@@ -218,15 +218,18 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarra
         return np.lib.format.read_array(stream, allow_pickle=False)
 
 
-def open_array(path: Path) -> np.ndarray:
-    """Open a .npy file as a memory map. Pages are copied on write, so the file itself cannot change."""
+def open_array(path: Path, shared: bool = False) -> np.ndarray:
+    """Open a .npy file as a memory map. The file itself cannot change: pages are copied when they are written to.
+
+    `shared` maps it for reading only. Then ``ulimit -d`` does not count the pages, as if they were memory of our own.
+    """
     if not path.is_file():
         raise ArrayError(f"{path}: no such file")
     with readable(path, ".npy", ANEW):
         with path.open("rb") as stream:
             shape, _, dtype = read_npy_header(stream)
             _check_length(path.name, shape, dtype, path.stat().st_size - stream.tell())
-        return np.load(path, mmap_mode="c", allow_pickle=False)
+        return np.load(path, mmap_mode="r" if shared else "c", allow_pickle=False)
 
 
 def read_npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:

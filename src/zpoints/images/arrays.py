@@ -149,7 +149,7 @@ def picture(pixels: np.ndarray) -> Image.Image:
 def npy(path: Path, name: str, count: int | None, max_megapixels: float) -> ArraySource:
     """Open a .npy file as a memory map."""
     try:
-        rows = open_array(path)
+        rows = open_array(path, shared=True)
     except ArrayError as error:
         raise SourceError(str(error)) from error
     return ArraySource(rows, name, file_mark(path), count, max_megapixels, lazily=True)

@@ -52,9 +52,9 @@ class ImageStore:
 
     @cached_property
     def pixels(self) -> np.ndarray:
-        """uint8 (N, height, width, channels), a memory map."""
+        """uint8 (N, height, width, channels), a memory map for reading only."""
         try:
-            return open_array(self.folder / PIXELS)
+            return open_array(self.folder / PIXELS, shared=True)
         except ArrayError as error:
             raise StageError(str(error)) from error
 

@@ -10,12 +10,15 @@ import numpy as np
 from zpoints.config import JudgeSettings
 from zpoints.distribution import Distribution
 from zpoints.errors import StageError
+from zpoints.forecast import forecast
 from zpoints.images.store import ImageStore
 from zpoints.judging.court import Court, Witnesses
 from zpoints.judging.distances import DensityCoverage, frechet_bootstrap, kernel_distance
+from zpoints.judging.features import features_by_name
 from zpoints.judging.region import Nearest, mahalanobis_summary, two_sample_test, violated_planes
 from zpoints.judging.words import recommendation
 from zpoints.lock import locked
+from zpoints.metering import anonymous_bytes
 from zpoints.progress import Progress, Silent, Task
 from zpoints.report.sheets import Row, in_turn, save_rows, save_sheet
 from zpoints.samplers import Sampler
@@ -26,6 +29,10 @@ __all__ = ["Candidate", "judge"]
 FEWEST = 20  # held-out pictures
 SUSPICIOUS = 12  # samples with the nearest training vectors, shown beside these
 SHOWN = 12  # pictures of each sampler on the sheet of all
+LONG, TRIED = (
+    5000,
+    64,
+)  # pictures: so many take long enough to say beforehand how long, by the time of so many
 COPIES = 0.9
 """Samplers whose vectors lie nearer to training vectors than so many times the held-out ones' distance copy."""
 
@@ -87,7 +94,10 @@ def _judge(
         write_json(out / "scores.json", scores)
         return scores
     n = min(settings.count, len(held))
-    with progress.task("judge", (4 + len(candidates)) * n, "pictures") as task:
+    total = (4 + len(candidates)) * n
+    if total > LONG:
+        _say_how_long(store, settings, total, progress)
+    with progress.task("judge", total, "pictures") as task:
         court = Court.of(witnesses, distribution, held, n, settings, seed, progress, task)
         floors, sheet = _floors(court, task)
         samplers, drawn = {}, {}
@@ -117,6 +127,20 @@ def _judge(
 
 
 Shown = tuple[str, dict[str, Any], np.ndarray]
+
+
+def _say_how_long(store: ImageStore, settings: JudgeSettings, total: int, progress: Progress) -> None:
+    """Features of a few pictures by the clock: nearly all of the judge's time goes into them."""
+    features = features_by_name(settings.features, store.shape[2], progress)
+    some = np.array(store.pixels[:TRIED])
+    features.of(some)
+    started = time.perf_counter()
+    features.of(some)
+    seconds = (time.perf_counter() - started) * total / len(some)
+    ram = (
+        anonymous_bytes() or 0
+    ) + 4 * features.dimension * total  # one array of features per row of the table
+    progress.say(forecast("judge", f"{total:,} pictures", ram, seconds))
 
 
 def _floors(court: Court, task: Task) -> tuple[dict[str, dict[str, Any]], list[Shown]]:

@@ -38,6 +38,8 @@ def closing_table(run: "Run") -> str:
     for name, entry in record["stages"].items():
         peak = f"{entry['peak_ram_mib']:,.0f} MiB" if entry["peak_ram_mib"] else "?"
         lines.append(f"{name:<10}{entry['seconds']:>9.1f}{peak:>12}")
+    if budget := record.get("ram_budget_mib"):
+        lines.append(f"{'budget':<19}{f'{budget:,.0f} MiB':>12} ({record['ram_budget_of']})")
     lines += ["", *analysis_lines(read_json(run.analysis / "analysis.json"))]
     lines += ["", *scores_lines(read_json(run.judging / "scores.json")), "", f"report: {run.report}"]
     return "\n".join(lines)

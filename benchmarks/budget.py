@@ -1,0 +1,85 @@
+"""Training speed under memory limits that the kernel enforces, beside the speed without: one network, one file.
+
+    python -m benchmarks.budget IMAGES [SECONDS] [ROUNDS]
+
+IMAGES is a folder that `zpoints prepare` made, best one that is larger than the limits. The trainings take turns, so
+that a machine that grows slower slows all of them. Limits are control groups (version 1, as root) where these can be
+made, else `ulimit -d`. Each training prints its rate every ten seconds; the last one counts.
+"""
+
+import os
+import re
+import resource
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from zpoints.sizes import in_words, parsed
+
+LIMITS = (None, "4GiB", "2GiB")
+GROUPS = Path("/sys/fs/cgroup/memory")
+RATE = re.compile(r"([\d,]+)/s, .*RAM ([\d.]+ [MG]iB) of")
+
+
+def enforced(limit: str | None) -> Callable[[], None]:
+    """What a child does before it becomes the training: put itself under the limit."""
+    if limit is None:
+        return lambda: None
+    size = parsed(limit)
+    group = GROUPS / f"zpoints-benchmark-{size}"
+    try:
+        group.mkdir(exist_ok=True)
+        (group / "memory.limit_in_bytes").write_text(str(size))
+    except OSError:
+        return lambda: resource.setrlimit(resource.RLIMIT_DATA, (size, size))
+    return lambda: (group / "cgroup.procs").write_text(str(os.getpid())) and None
+
+
+def rate(images: Path, limit: str | None, seconds: float, order: str) -> tuple[float, str]:
+    """Pictures per second of a training that is stopped after some time, and its memory then."""
+    out = Path(tempfile.mkdtemp())
+    command = [sys.executable, "-m", "zpoints", "train", str(images), str(out)]
+    command += ["--set", "training.epochs=1", "--set", f"training.shuffle={order}"]
+    command += ["--ram", limit] if limit else []
+    child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=enforced(limit))
+    try:
+        _, said = child.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        child.send_signal(signal.SIGTERM)
+        _, said = child.communicate()
+    shutil.rmtree(out)
+    found = RATE.findall(said)
+    if not found:
+        raise SystemExit(said)
+    return float(found[-1][0].replace(",", "")), found[-1][1]
+
+
+def main(images: str, seconds: str = "75", rounds: str = "3") -> None:
+    """Print the table."""
+    orders = ("full", "blocks")
+    results: dict[tuple[str | None, str], list[tuple[float, str]]] = {}
+    for _ in range(int(rounds)):
+        for limit in LIMITS:
+            for order in orders:
+                results.setdefault((limit, order), []).append(
+                    rate(Path(images), limit, float(seconds), order)
+                )
+    size = in_words((Path(images) / "pixels.npy").stat().st_size)
+    print(f"training on {images} ({size}), {rounds} rounds of {seconds} s")
+    for order in orders:
+        free = statistics.median(found for found, _ in results[None, order])
+        for limit in LIMITS:
+            rates, memory = zip(*results[limit, order], strict=True)
+            median = statistics.median(rates)
+            each = ", ".join(f"{found:.0f}" for found in rates)
+            name = f"{order:<7}{limit or 'no limit':<10}"
+            print(f"{name}{median:>6.0f} images/s  {median / free:.3f}  ({each})  RAM {memory[-1]}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
