@@ -23,7 +23,7 @@ from zpoints.sizes import in_words, parsed
 
 LIMITS = (None, "4GiB", "2GiB")
 GROUPS = Path("/sys/fs/cgroup/memory")
-RATE = re.compile(r"([\d,]+)/s, .*RAM ([\d.]+ [MG]iB) of")
+RATE = re.compile(r"([\d,]+)/s, .*RAM ([\d.]+/[\d.]+ [MG]iB)")
 
 
 def enforced(limit: str | None) -> Callable[[], None]:

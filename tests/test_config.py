@@ -21,7 +21,7 @@ some_settings = st.builds(
             "samples": {"methods": methods, "sigma": sigma},
         }
     ),
-    name=st.from_regex(r"[A-Za-z0-9_.-]+", fullmatch=True),
+    name=st.from_regex(r"\.{0,2}[A-Za-z0-9_-][A-Za-z0-9_.-]*", fullmatch=True),
     seed=st.integers(0, 2**63 - 1),
     images=st.fixed_dictionaries(
         {

@@ -12,7 +12,7 @@ from typing import Protocol
 from zpoints.budget import current
 from zpoints.errors import one_line
 from zpoints.metering import anonymous_bytes
-from zpoints.sizes import in_words
+from zpoints.sizes import GIB, MIB, in_words
 
 __all__ = ["BarProgress", "LineProgress", "Progress", "Silent", "Task", "for_terminal"]
 
@@ -165,11 +165,15 @@ def for_terminal(quiet: bool) -> Progress:
 
 
 def _memory(before: str) -> str:
-    """What the process has of its budget: ``0.6 of 4.0 GiB``; empty where the system does not tell."""
+    """What the process has of its budget: ``0.6/4.0 GiB``; empty where the system does not tell."""
     now, ram = anonymous_bytes(), current().ram
     if now is None:
         return ""
-    return before + (in_words(now) if ram is None else f"{in_words(now)} of {in_words(ram)}")
+    if ram is None:
+        return before + in_words(now)
+    return before + (
+        f"{now / MIB:.0f}/{ram / MIB:.0f} MiB" if ram < GIB else f"{now / GIB:.1f}/{ram / GIB:.1f} GiB"
+    )
 
 
 def _clock(seconds: float) -> str:

@@ -39,7 +39,7 @@ def test_encode_gives_the_encoder_s_vectors_in_the_order_of_the_pictures(
     z = np.load(tmp_path / "z.npy")
     assert z.dtype == np.float32
     with torch.inference_mode():
-        expected = coder.network.encoder(torch.from_numpy(np.asarray(store.pixels)).permute(0, 3, 1, 2) / 255)
+        expected = coder.network.encoder(torch.from_numpy(np.array(store.pixels)).permute(0, 3, 1, 2) / 255)
     np.testing.assert_allclose(z, expected.numpy(), rtol=1e-4, atol=1e-5)
 
 
