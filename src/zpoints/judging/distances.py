@@ -16,7 +16,7 @@ __all__ = ["Axes", "DensityCoverage", "frechet_bootstrap", "kernel_distance"]
 BOOTSTRAPS, BOOTSTRAPS_OF_MANY, MANY = 100, 20, 256  # fewer in many dimensions: each takes seconds there
 PARTS = 10  # disjoint parts of both sets, whose kernel distances tell the error
 NEIGHBOURS = 5
-BLOCK = 1024  # pictures whose distances to all others are in memory at a time
+BLOCK = 512  # pictures whose distances to all others are in memory at a time
 
 FeatureSet = Float[np.ndarray, "n f"] | Float32[np.ndarray, "n f"]
 
@@ -106,9 +106,12 @@ def _discrepancy(a: FeatureSet, b: FeatureSet) -> float:
 
 
 def _kernel_sum(a: FeatureSet, b: FeatureSet) -> float:
-    columns = np.asarray(b, np.float64).T / b.shape[1]
-    blocks = (np.asarray(a[start : start + BLOCK], np.float64) for start in range(0, len(a), BLOCK))
-    return float(sum(((block @ columns + 1) ** 3).sum() for block in blocks))
+    columns, total = np.asarray(b, np.float64).T / b.shape[1], 0.0
+    for start in range(0, len(a), BLOCK):
+        kernel = np.asarray(a[start : start + BLOCK], np.float64) @ columns
+        kernel += 1
+        total += float(np.power(kernel, 3, out=kernel).sum())
+    return total
 
 
 def _own(a: FeatureSet) -> float:
@@ -138,7 +141,10 @@ class DensityCoverage:
     def of(cls, pictures: FeatureSet, real: FeatureSet) -> Self:
         """Compare pictures with real ones; the distances are in memory block by block."""
         k = min(NEIGHBOURS, len(real) - 1)
-        radii = np.concatenate([np.partition(block, k, axis=1)[:, k] for block in _squares(real, real)])
+        # Copied: a view of one column would keep its whole block in memory.
+        radii = np.concatenate(
+            [np.partition(block, k, axis=1)[:, k].copy() for block in _squares(real, real)]
+        )
         inside, covered = 0, np.zeros(len(real), bool)
         for block in _squares(pictures, real):
             within = block < radii
@@ -153,5 +159,6 @@ def _squares(a: FeatureSet, b: FeatureSet) -> Iterator[Float[np.ndarray, "m n"]]
     lengths = np.einsum("ij,ij->i", b, b)
     for start in range(0, len(a), BLOCK):
         block = np.asarray(a[start : start + BLOCK], np.float64)
-        square = np.einsum("ij,ij->i", block, block)[:, None] + lengths - 2 * block @ b.T
-        yield np.maximum(square, 0.0)
+        square = 2 * block @ b.T
+        np.subtract(np.einsum("ij,ij->i", block, block)[:, None] + lengths, square, out=square)
+        yield np.maximum(square, 0.0, out=square)

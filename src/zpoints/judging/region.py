@@ -14,7 +14,7 @@ from zpoints.statistics.pca import PCA
 
 __all__ = ["Nearest", "mahalanobis_summary", "two_sample_test", "violated_planes"]
 
-BLOCK = 4096
+BLOCK = 1024
 LEVEL = 3.0
 """Sigma of the ellipses in the planes of principal axes; a normal vector violates 1.11 % of them."""
 
@@ -35,12 +35,13 @@ class Nearest:
         def nearest(numbered: tuple[int, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
             start, block = numbered
             block = block.astype(np.float64)
-            square = np.einsum("ij,ij->i", block, block)[:, None] - 2 * block @ z.T
+            square = -2 * block @ z.T
+            square += np.einsum("ij,ij->i", block, block)[:, None]
             best = square.argmin(axis=0)
             return square[best, np.arange(len(z))], best + start
 
         least, number = np.full(len(z), np.inf), np.zeros(len(z), np.int64)
-        memory = 8 * BLOCK * (training.dimension + 2 * len(z))
+        memory = 8 * BLOCK * (2 * training.dimension + len(z))
         for square, place in in_order(nearest, training.numbered_blocks(BLOCK), memory):
             nearer = square < least
             least, number = np.where(nearer, square, least), np.where(nearer, place, number)
