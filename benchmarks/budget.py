@@ -1,6 +1,6 @@
 """Training speed under memory limits that the kernel enforces, beside the speed without: one network, one file.
 
-    python -m benchmarks.budget IMAGES [SECONDS] [ROUNDS]
+    python -m benchmarks.budget IMAGES [SECONDS] [ROUNDS] [auto|full|blocks]
 
 IMAGES is a folder that `zpoints prepare` made, best one that is larger than the limits. The trainings take turns, so
 that a machine that grows slower slows all of them. Limits are control groups (version 1, as root) where these can be
@@ -70,15 +70,14 @@ def main(images: str, seconds: str = "75", rounds: str = "3") -> None:
                     rate(Path(images), limit, float(seconds), order)
                 )
     size = in_words((Path(images) / "pixels.npy").stat().st_size)
-    print(f"training on {images} ({size}), {rounds} rounds of {seconds} s")
-    for order in orders:
-        free = statistics.median(found for found, _ in results[None, order])
-        for limit in LIMITS:
-            rates, memory = zip(*results[limit, order], strict=True)
-            median = statistics.median(rates)
-            each = ", ".join(f"{found:.0f}" for found in rates)
-            name = f"{order:<7}{limit or 'no limit':<10}"
-            print(f"{name}{median:>6.0f} images/s  {median / free:.3f}  ({each})  RAM {memory[-1]}")
+    print(f"training on {images} ({size}), order {order}, {rounds} rounds of {seconds} s")
+    free = statistics.median(found for found, _ in results[None])
+    for limit in LIMITS:
+        rates, memory = zip(*results[limit], strict=True)
+        median = statistics.median(rates)
+        each = ", ".join(f"{found:.0f}" for found in rates)
+        name = limit or "no limit"
+        print(f"{name:<10}{median:>6.0f} images/s  {median / free:.3f}  ({each})  RAM {memory[-1]}")
 
 
 if __name__ == "__main__":
