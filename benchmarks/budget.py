@@ -59,18 +59,15 @@ def rate(images: Path, limit: str | None, seconds: float, order: str) -> tuple[f
     return float(found[-1][0].replace(",", "")), found[-1][1]
 
 
-def main(images: str, seconds: str = "75", rounds: str = "3") -> None:
+def main(images: str, seconds: str = "75", rounds: str = "3", order: str = "auto") -> None:
     """Print the table."""
-    orders = ("full", "blocks")
-    results: dict[tuple[str | None, str], list[tuple[float, str]]] = {}
-    for _ in range(int(rounds)):
+    results: dict[str | None, list[tuple[float, str]]] = {limit: [] for limit in LIMITS}
+    for turn in range(int(rounds)):
         for limit in LIMITS:
-            for order in orders:
-                results.setdefault((limit, order), []).append(
-                    rate(Path(images), limit, float(seconds), order)
-                )
+            results[limit].append(rate(Path(images), limit, float(seconds), order))
+            print(f"round {turn + 1}, {limit or 'no limit'}: {results[limit][-1]}", file=sys.stderr)
     size = in_words((Path(images) / "pixels.npy").stat().st_size)
-    print(f"training on {images} ({size}), order {order}, {rounds} rounds of {seconds} s")
+    print(f"training on pictures of {size}, order {order}, {rounds} rounds of {seconds} s")
     free = statistics.median(found for found, _ in results[None])
     for limit in LIMITS:
         rates, memory = zip(*results[limit], strict=True)
