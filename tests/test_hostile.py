@@ -297,6 +297,7 @@ def test_folders_nested_deeper_than_the_stack(deep: Path) -> None:
         "{'descr': '<f4', 'fortran_order': False, 'shape': (-4, -2)}",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (4, 2.0)}",
         "{'descr': '<f4', 'fortran_order': False, 'shape': " + "(" * 500 + ")" * 500 + "}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (" + "1," * 2000 + ")}",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (4, 2)",
         "{'descr': '<M8[\x89]', 'fortran_order': False, 'shape': (4, 2)}",
         "{'descr': '(3,)f4', 'fortran_order': False, 'shape': (4, 2)}",
@@ -330,6 +331,17 @@ def test_whole_files_are_not_larger_in_memory_than_on_disk(tmp_path: Path, shape
     with little_memory(64):
         refused(lambda: open_array(tmp_path / "z.npy"), "z.npy")
         refused(lambda: load_npz(in_npz(content, tmp_path / "z.npz")), "z.npz")
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "new\nline"])
+def test_many_arrays_with_long_names(tmp_path: Path, name: str) -> None:
+    content = io.BytesIO()
+    np.save(content, np.zeros(3))
+    with zipfile.ZipFile(tmp_path / "z.npz", "w") as archive:
+        for number in range(500):
+            archive.writestr(f"{number}{name}.npy", content.getvalue())
+    for read in reads(tmp_path / "z.npz")[:2]:
+        assert len(refused(read, str(tmp_path / "z.npz"))) < 700
 
 
 class Trap:
@@ -409,6 +421,8 @@ def test_a_parquet_index_that_is_damaged_past_its_footer(tmp_path: Path) -> None
         "a = 1979-99-99",
         "seed = nan",
         "\ufeffseed = 1",
+        'name = "' + "/" * 5000 + '"',
+        "x" * 5000 + " = 1",
     ],
     ids=lambda text: text[:20],
 )

@@ -332,7 +332,7 @@ def _first_problem(error: ValidationError) -> str:
         known = list(section.model_fields)
         close = difflib.get_close_matches(path[-1], known, 1)
         hint = f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(known)}"
-        return f"unknown setting '{'.'.join(path)}'; {hint}"
-    given = problem["input"]
+        return f"unknown setting '{'.'.join(path):.100}'; {hint}"
+    given = f"{problem['input']!r:.100}"
     messages = [found["msg"].removeprefix("Value error, ") for found in deepest]
-    return f"setting '{name}' = {given!r}: {'; or: '.join(dict.fromkeys(messages))}"
+    return f"setting '{name}' = {given}: {'; or: '.join(dict.fromkeys(messages))}"

@@ -67,7 +67,7 @@ class LatentSet:
                 "(vectors, components); reshape it"
             )
         if reader.dtype.kind not in "fiu":
-            raise ArrayError(f"{name}: type {reader.dtype} is not numeric; save it as float32")
+            raise ArrayError(f"{name}: type {reader.dtype!s:.60} is not numeric; save it as float32")
         if reader.shape[1] > LARGEST:
             raise ArrayError(
                 f"{name}: {reader.shape[1]:,} components; more than {LARGEST:,} cannot be measured: "
@@ -290,7 +290,7 @@ def _choose(path: Path, names: list[str], preferred: tuple[str, ...]) -> str:
     for name in preferred:
         if name in names:
             return name
-    listed = ", ".join(names[:8]) or "none"
+    listed = ", ".join(f"{name:.40}" for name in names[:8]) or "none"
     raise ArrayError(
         f"{path}: which array? It holds {listed}; save the latent vectors alone, or as '{preferred[0]}'"
     )

@@ -1,7 +1,7 @@
 """The smallest budget that a run can work with, known before anything is done.
 
-A run is one process, and keeps some of what each stage took. The constants are peaks of whole runs under small
-budgets (`benchmarks/RESULTS.md`), with a tenth on top.
+A run is one process, and keeps some of what each stage took. The constants are peaks of small runs under small
+budgets, with a tenth on top; peaks of large ones are in `benchmarks/RESULTS.md`.
 """
 
 from zpoints.budget import Budget

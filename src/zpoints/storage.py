@@ -45,6 +45,7 @@ __all__ = [
     "writing",
 ]
 
+MOST_AXES = 32  # NumPy before 2.0 makes no array of more
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
 # What libraries say that write files by themselves; the numbers are the system's: ENOSPC, EFBIG, EDQUOT.
@@ -243,8 +244,8 @@ def read_npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
     else:
         shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
-    if not all(0 <= length < 2**63 for length in shape):
-        raise ValueError(f"no array has the shape {shape}")
+    if len(shape) > MOST_AXES or not all(0 <= length < 2**63 for length in shape):
+        raise ValueError(f"no array has the shape {shape!s:.100}")
     return shape, fortran, dtype
 
 

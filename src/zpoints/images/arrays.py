@@ -228,7 +228,9 @@ class _ZippedRows:
 
 def _choose(arrays: dict[str, _ZippedRows], name: str) -> str:
     """Choose the array of pictures: the only one, or the best of the usual names."""
-    named_few = [f"{key} {array.shape} {array.dtype}" for key, array in islice(arrays.items(), LISTED)]
+    named_few = [
+        f"{key:.40} {array.shape} {array.dtype!s:.40}" for key, array in islice(arrays.items(), LISTED)
+    ]
     there = ", ".join(named_few) or "no array"
     if len(arrays) > LISTED:
         there += f" and {len(arrays) - LISTED} more"
@@ -247,7 +249,7 @@ def _choose(arrays: dict[str, _ZippedRows], name: str) -> str:
 def _checked_layout(rows: Rows, name: str, max_megapixels: float) -> Layout:
     layout, shape = Layout.of(rows.shape), "x".join(map(str, rows.shape))
     if rows.dtype != np.uint8 and rows.dtype.kind != "f":
-        raise SourceError(f"{name}: holds {rows.dtype}; give pictures as uint8, or as floats in 0..1")
+        raise SourceError(f"{name}: holds {rows.dtype!s:.60}; give pictures as uint8, or as floats in 0..1")
     if layout is None:
         raise SourceError(
             f"{name}: shape {shape} is no stack of pictures; give (N, height, width) or "
