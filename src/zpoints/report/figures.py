@@ -46,7 +46,8 @@ def learning_figure(history: pd.DataFrame) -> Figure:
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set_xlim(history["epoch"].min() - 0.5, history["epoch"].max() + 0.5)
     axes.grid(axis="y", color=PALE, lw=0.5)
     axes.legend()
     return figure
