@@ -134,6 +134,11 @@ class Soak:
             if self.tally.stops.total() >= stops:
                 break
             self.stop_once()
+            print(
+                f"{self.tally.stops.total()} of {stops} stops, {self.tally.compared:,} files compared: "
+                f"{len(self.tally.differences)} differences",
+                file=sys.stderr,
+            )
         else:
             self.tally.differences.append(f"only {self.tally.stops.total()} stops in {20 * stops} starts")
         if self.undone():
@@ -150,13 +155,19 @@ class Soak:
         ]
 
     def stop_once(self) -> None:
-        """Start, wait for the least often stopped stage that is left, and stop somewhere in it."""
+        """Start, wait for the least often stopped stage that is left, and stop somewhere in it.
+
+        If others were stopped less often than all that is left, the run may reach its end: else the last stage would
+        be stopped over and over.
+        """
         if not self.undone():
             self.undo()
         number = self.chance.choices(SIGNALS, WEIGHTS)[0]
         process, first = self.start(self.run.folder), self.undone()[0]
         while process.poll() is None and (left := self.undone()):
             target = min(left, key=self.tally.of_stage)
+            if self.tally.of_stage(target) > min(map(self.tally.of_stage, STAGES)):
+                break
             if self.stop_inside(process, target, target == first, number):
                 return
         self.ended(process.wait(), None)
