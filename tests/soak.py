@@ -83,11 +83,14 @@ class Tally:
         for stage in [*STAGES, "its end"]:
             counts = [self.stops[stage, name] for name in names]
             rows.append(f"{stage:<12}" + "".join(f"{count:>9}" for count in [*counts, sum(counts)]))
-        rows.append(
+        return "\n".join([*rows, self.sum(), *self.differences])
+
+    def sum(self) -> str:
+        """All of it in one line."""
+        return (
             f"{self.stops.total()} stops, {self.finished} runs to the end, {self.compared:,} files compared: "
             f"{len(self.differences)} differences"
         )
-        return "\n".join([*rows, *self.differences])
 
 
 @dataclass
@@ -134,11 +137,7 @@ class Soak:
             if self.tally.stops.total() >= stops:
                 break
             self.stop_once()
-            print(
-                f"{self.tally.stops.total()} of {stops} stops, {self.tally.compared:,} files compared: "
-                f"{len(self.tally.differences)} differences",
-                file=sys.stderr,
-            )
+            print(self.tally.sum(), file=sys.stderr)
         else:
             self.tally.differences.append(f"only {self.tally.stops.total()} stops in {20 * stops} starts")
         if self.undone():
