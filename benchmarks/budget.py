@@ -19,7 +19,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from zpoints.sizes import in_words, parsed
+from zpoints.config import bytes_of
+from zpoints.system.sizes import in_words
 
 LIMITS = (None, "4GiB", "2GiB")
 GROUPS = Path("/sys/fs/cgroup/memory")
@@ -30,7 +31,7 @@ def enforced(limit: str | None) -> Callable[[], None]:
     """What a child does before it becomes the training: put itself under the limit."""
     if limit is None:
         return lambda: None
-    size = parsed(limit)
+    size = bytes_of(limit)
     group = GROUPS / f"zpoints-benchmark-{size}"
     try:
         group.mkdir(exist_ok=True)

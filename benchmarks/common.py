@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 
-from zpoints.metering import processor_name
+from zpoints.system.meter import processor_name
 
 __all__ = ["BATCH", "SIDE", "noise_pictures", "race_or_work"]
 

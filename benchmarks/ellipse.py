@@ -9,10 +9,10 @@ import time
 
 import numpy as np
 
-from zpoints.distribution import Distribution
-from zpoints.metering import processor_name
+from zpoints.analysis.distribution import Distribution
 from zpoints.samplers import Ellipse, Normal, Sampler
 from zpoints.statistics.moments import Moments
+from zpoints.system.meter import processor_name
 
 N, D, SIGMA = 1_000_000, 256, 3.0
 

@@ -22,8 +22,8 @@ def zpoints() -> Callable[[], float]:
     """Pictures from disk to vectors on disk."""
     import pandas as pd
 
-    from zpoints.autoencoder.coding import encode
     from zpoints.images.store import ImageStore
+    from zpoints.models.coding import encode
 
     folder = Path(tempfile.mkdtemp())
     np.save(folder / "pixels.npy", noise_pictures(PICTURES))
@@ -42,8 +42,8 @@ def bare() -> Callable[[], float]:
     """The Encoder alone, again and again on one ready batch of floats, in the number format that zpoints chose."""
     import torch
 
-    from zpoints.autoencoder.network import pictures_to_tensor
-    from zpoints.metering import kept_memory
+    from zpoints.models.autoencoder.network import pictures_to_tensor
+    from zpoints.system.meter import kept_memory
 
     coder = _coder()
     batch = pictures_to_tensor(torch.from_numpy(noise_pictures(BATCH)))
@@ -60,10 +60,10 @@ def bare() -> Callable[[], float]:
 
 
 def _coder():
-    from zpoints.autoencoder.coding import Coder
-    from zpoints.autoencoder.network import Architecture, Autoencoder
     from zpoints.config import AutoencoderSettings, TrainingSettings
-    from zpoints.device import Device
+    from zpoints.models.autoencoder.network import Architecture, Autoencoder
+    from zpoints.models.coding import Coder
+    from zpoints.system.device import Device
 
     network = Autoencoder(Architecture.of((SIDE, SIDE, 3), AutoencoderSettings()))
     return Coder(network, Device.of(TrainingSettings()))

@@ -16,11 +16,11 @@ import numpy as np
 from sklearn.mixture import GaussianMixture
 
 from benchmarks.planes import BLOCK, D, N, correlated_file, in_turn
-from zpoints.measuring.passes import moments_of
-from zpoints.metering import processor_name
-from zpoints.parallel import in_order
+from zpoints.analysis.readings import moments_of
 from zpoints.statistics.mixtures import Mixture, MixtureSums
 from zpoints.statistics.pca import PCA
+from zpoints.system.meter import processor_name
+from zpoints.system.threads import in_order
 
 COMPONENTS, ROUNDS = 10, 3
 

@@ -20,18 +20,18 @@ from scipy.stats import gaussian_kde
 from sklearn.decomposition import PCA as SklearnPCA  # noqa: N811
 from sklearn.decomposition import IncrementalPCA
 
-from zpoints.analysis import analyse
-from zpoints.latents import LatentSet
-from zpoints.measuring.passes import moments_of
-from zpoints.measuring.planes import measure_planes
-from zpoints.measuring.views import View
-from zpoints.metering import Meter, processor_name
+from zpoints.analysis.analyse import analyse
+from zpoints.analysis.planes import measure_planes
+from zpoints.analysis.readings import moments_of
 from zpoints.statistics.correlation import pairs
 from zpoints.statistics.ellipses import LEVELS
 from zpoints.statistics.measures import Noise
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
 from zpoints.statistics.planes import CHUNK, REACH, TILE, PlaneCounts, PlaneGroup, standardise
+from zpoints.system.meter import Meter, processor_name
+from zpoints.vectors.latent_set import LatentSet
+from zpoints.vectors.views import View
 
 N, D, BLOCK, BINS = 170_000, 256, 4096, 64
 SAMPLE = 32_768  # vectors of the race between the counting loops, which has its data in memory

@@ -27,17 +27,17 @@ from pythae.models.base.base_utils import ModelOutput
 from pythae.models.nn import BaseDecoder, BaseEncoder
 from pythae.trainers import BaseTrainerConfig
 
-from zpoints.autoencoder.coding import Coder
+from zpoints.analysis.distribution import Distribution
 from zpoints.config import JudgeSettings, TrainingSettings
-from zpoints.distribution import Distribution
 from zpoints.images.store import ImageStore
-from zpoints.judging.court import Court, Witnesses
 from zpoints.judging.distances import frechet_bootstrap
+from zpoints.judging.reference import Court, Witnesses
 from zpoints.judging.region import Nearest
-from zpoints.metering import processor_name
-from zpoints.progress import for_terminal
+from zpoints.models.coding import Coder
 from zpoints.samplers import Flow, Mixture, Normal, Sampler
 from zpoints.samplers.points import Points
+from zpoints.system.meter import processor_name
+from zpoints.system.progress import for_terminal
 
 IAF_EPOCHS = 1
 

@@ -14,12 +14,12 @@ import time
 from pathlib import Path
 
 from benchmarks.planes import BLOCK, correlated_file
-from zpoints.analysis import analyse
-from zpoints.measuring.passes import moments_of
-from zpoints.measuring.planes import measure_planes
-from zpoints.measuring.views import View
-from zpoints.metering import Meter, anonymous_bytes
+from zpoints.analysis.analyse import analyse
+from zpoints.analysis.planes import measure_planes
+from zpoints.analysis.readings import moments_of
 from zpoints.statistics.measures import Noise
+from zpoints.system.meter import Meter, anonymous_bytes
+from zpoints.vectors.views import View
 
 CASES = [
     *((n, 64) for n in (10_000, 30_000, 100_000, 300_000, 1_000_000)),

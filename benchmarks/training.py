@@ -28,12 +28,12 @@ def zpoints() -> Callable[[], float]:
     """The library's own Trainer, reading its batches from disk."""
     import pandas as pd
 
-    from zpoints.autoencoder.network import Architecture
-    from zpoints.autoencoder.training import Trainer
     from zpoints.config import AutoencoderSettings, TrainingSettings
     from zpoints.images.store import ImageStore
-    from zpoints.metering import kept_memory
-    from zpoints.progress import Silent
+    from zpoints.models.autoencoder.network import Architecture
+    from zpoints.models.autoencoder.training import Trainer
+    from zpoints.system.meter import kept_memory
+    from zpoints.system.progress import Silent
 
     folder = Path(tempfile.mkdtemp())
     np.save(folder / "pixels.npy", noise_pictures(BATCHES * BATCH))
@@ -109,7 +109,7 @@ def plain(ours: bool = False, compiled: bool = False, tuned: bool = True) -> Cal
     """A bare loop: bfloat16 autocast, channels_last, fused AdamW; pictures as bytes in RAM; no metering, no files."""
     import torch
 
-    from zpoints.metering import kept_memory
+    from zpoints.system.meter import kept_memory
 
     if tuned:
         for_good.enter_context(kept_memory())
@@ -138,8 +138,8 @@ def _ours():
     """The network as zpoints builds it."""
     import torch
 
-    from zpoints.autoencoder.network import Architecture, Autoencoder
     from zpoints.config import AutoencoderSettings
+    from zpoints.models.autoencoder.network import Architecture, Autoencoder
 
     torch.manual_seed(0)
     return Autoencoder(Architecture.of((SIDE, SIDE, 3), AutoencoderSettings()))

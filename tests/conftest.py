@@ -10,7 +10,7 @@ import pytest
 import support
 
 if TYPE_CHECKING:
-    from zpoints.pipeline import Run
+    from zpoints.run.stages import Run
 
 support.check_shapes()
 

@@ -14,11 +14,12 @@ import pytest
 
 import soak
 from support import blobs, line
-from zpoints.config import Settings, save_settings
+from zpoints.config import Settings
 from zpoints.errors import ZPointsError
-from zpoints.pipeline import STAGES, Run, run_stages
+from zpoints.files.settings import save_settings
+from zpoints.run.stages import STAGES, Run, run_stages
 
-MAIN = "from zpoints.cli import main; main()"
+MAIN = "from zpoints.cli.commands import main; main()"
 
 
 class Killed(BaseException):

@@ -26,8 +26,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from zpoints.config import Settings, save_settings
-from zpoints.pipeline import STAGES, Run
+from zpoints.config import Settings
+from zpoints.files.settings import save_settings
+from zpoints.run.stages import STAGES, Run
 
 SETTINGS: dict[str, Any] = {
     "name": "soak",
@@ -122,7 +123,7 @@ class Soak:
 
     def start(self, folder: Path) -> subprocess.Popen[bytes]:
         """The command that a user would give."""
-        command = [sys.executable, "-c", "from zpoints.cli import main; main()"]
+        command = [sys.executable, "-c", "from zpoints.cli.commands import main; main()"]
         arguments = ["run", str(self.config), "--out", str(folder), "-q"]
         with (self.place / "said").open("wb") as file:
             return subprocess.Popen(command + arguments, stdout=file, stderr=file)

@@ -36,7 +36,9 @@ def check_shapes() -> None:
         return lambda function: compiled(*args, **options)(inspect.unwrap(function))
 
     numba.njit = njit
-    install_import_hook(["zpoints.statistics", "zpoints.samplers", "zpoints.distribution"], "support.checked")
+    install_import_hook(
+        ["zpoints.statistics", "zpoints.samplers", "zpoints.analysis.distribution"], "support.checked"
+    )
 
 
 def correlated(n: int, d: int, seed: int = 0) -> np.ndarray:

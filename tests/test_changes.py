@@ -13,13 +13,13 @@ from PIL import Image
 
 from faults import Killed, assert_same, command, contents, copy_without, refused
 from support import blobs
-from zpoints import pipeline
 from zpoints.config import ImageSettings, Settings
 from zpoints.images import prepare as prepare_module
 from zpoints.images.journal import Journal
 from zpoints.images.prepare import prepare
-from zpoints.pipeline import STAGES, Run, run_stages
-from zpoints.progress import LineProgress
+from zpoints.run import stages as pipeline
+from zpoints.run.stages import STAGES, Run, run_stages
+from zpoints.system.progress import LineProgress
 
 
 @pytest.fixture
@@ -206,8 +206,8 @@ def interrupted(*arguments, **options):
     return original(*arguments, **options)
 owner.{name} = interrupted
 """
-SYNC = ("zpoints.storage", "ArrayWriter", "sync")
-STEP = ("zpoints.autoencoder.training", "Trainer", "step")
+SYNC = ("zpoints.files.array_writer", "ArrayWriter", "sync")
+STEP = ("zpoints.models.autoencoder.training", "Trainer", "step")
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 
 from faults import assert_same, command, copy_without, files_up_to, refused
-from zpoints import storage
-from zpoints.autoencoder import coding  # noqa: F401  (read before the rights to do so are given up)
-from zpoints.pipeline import STAGES, Run, run_stages
-from zpoints.storage import ArrayWriter, atomic_path, write_npy
+from zpoints.errors import DiskError
+from zpoints.files.array_writer import ArrayWriter
+from zpoints.files.atomic import atomic_path
+from zpoints.files.numpy_files import write_npy
+from zpoints.models import coding  # noqa: F401  (read before the rights to do so are given up)
+from zpoints.run.stages import STAGES, Run, run_stages
+from zpoints.system import disk
 
 
 @pytest.fixture
@@ -64,7 +67,7 @@ def test_too_little_room_is_seen_beforehand_and_told(
 ) -> None:
     run = copy_without(finished_run, place, stage)
     with monkeypatch.context() as patched:
-        patched.setattr(storage.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, 1000))
+        patched.setattr(disk.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, 1000))
         said = refused(run)
     missing = {"encode": 300 * 4 * 4 - 1000, "decode": 24 * 16 * 16 * 3 - 1000}[stage] / 1000
     assert f"1.0 kB are free on the disk; make room for {missing:.1f} kB more and start again" in said
@@ -73,14 +76,14 @@ def test_too_little_room_is_seen_beforehand_and_told(
 
 
 def test_missing_room_is_told_in_bytes_that_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, 2_000_000))
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, 2_000_000))
     with ArrayWriter(tmp_path / "z.npy", (1000,), np.float32, "") as writer:
         writer.expect(500)
-        with pytest.raises(storage.DiskError, match=r"needs 4.0 MB, 2.0 MB are free .* room for 2.0 MB more"):
+        with pytest.raises(DiskError, match=r"needs 4.0 MB, 2.0 MB are free .* room for 2.0 MB more"):
             writer.expect(1000)
         writer.append(np.zeros((500, 1000)))
         writer.expect(1000)
-    with pytest.raises(storage.DiskError, match="room for 6"):
+    with pytest.raises(DiskError, match="room for 6"):
         write_npy(tmp_path / "x.npy", np.zeros(1_000_000))
     assert not (tmp_path / "x.npy").exists()
 

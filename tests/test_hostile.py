@@ -25,24 +25,25 @@ import torch
 from PIL import Image
 
 from support import line, little_memory
-from zpoints.autoencoder.checkpoint import TrainingState, load_autoencoder, save_autoencoder
-from zpoints.autoencoder.network import Architecture, Autoencoder
-from zpoints.cli import main
+from zpoints.analysis.distribution import Distribution
+from zpoints.cli.commands import main
 from zpoints.config import AutoencoderSettings, ImageSettings, Settings, load_settings
-from zpoints.distribution import Distribution
 from zpoints.errors import ArrayError, SourceError, StageError, UsageError, ZPointsError, one_line
+from zpoints.files.documents import read_json
+from zpoints.files.numpy_files import load_npz, open_array, write_npz
 from zpoints.images.decoding import Cut, pillow_limits
 from zpoints.images.files import FolderSource
 from zpoints.images.journal import Journal
 from zpoints.images.prepare import prepare
 from zpoints.images.sources import open_source
 from zpoints.images.store import ImageStore
-from zpoints.latents import LatentSet
-from zpoints.pipeline import Run
-from zpoints.progress import LineProgress
+from zpoints.models.autoencoder.checkpoint import TrainingState, load_autoencoder, save_autoencoder
+from zpoints.models.autoencoder.network import Architecture, Autoencoder
+from zpoints.run.stages import Run
 from zpoints.samplers import SAMPLERS
 from zpoints.samplers.base import Sampler
-from zpoints.storage import load_npz, open_array, read_json, write_npz
+from zpoints.system.progress import LineProgress
+from zpoints.vectors.latent_set import LatentSet
 
 ODD_NAMES = [
     b"new\nline.png",

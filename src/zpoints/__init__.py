@@ -26,14 +26,14 @@ __version__ = "0.1.0"
 
 # Names are looked up at first use, so that importing zpoints costs nothing and never imports torch.
 _HOME = {
-    "Analysis": "zpoints.analysis",
-    "Comparison": "zpoints.comparison",
-    "Distribution": "zpoints.distribution",
-    "LatentSet": "zpoints.latents",
+    "Analysis": "zpoints.analysis.analyse",
+    "Comparison": "zpoints.comparison.compare",
+    "Distribution": "zpoints.analysis.distribution",
+    "LatentSet": "zpoints.vectors.latent_set",
     "Settings": "zpoints.config",
     "ZPointsError": "zpoints.errors",
-    "analyse": "zpoints.analysis",
-    "compare": "zpoints.comparison",
+    "analyse": "zpoints.analysis.analyse",
+    "compare": "zpoints.comparison.compare",
 }
 
 

@@ -1,6 +1,6 @@
 """``python -m zpoints``: the command line of this very environment, whatever PATH says."""
 
-from zpoints.cli import main
+from zpoints.cli.commands import main
 
 if __name__ == "__main__":
     main()

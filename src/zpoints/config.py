@@ -4,6 +4,7 @@ A value that zpoints chooses by itself from the data or the machine is written `
 """
 
 import difflib
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -20,7 +21,6 @@ from pydantic import (
 )
 
 from zpoints.errors import UsageError, reason
-from zpoints.sizes import parsed
 
 __all__ = [
     "AnalysisSettings",
@@ -32,8 +32,9 @@ __all__ = [
     "SampleSettings",
     "Settings",
     "TrainingSettings",
+    "as_toml",
+    "bytes_of",
     "load_settings",
-    "save_settings",
     "with_changes",
     "with_values",
 ]
@@ -43,10 +44,44 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Width = Annotated[float, Field(gt=0)]
 
 
+UNITS = {
+    "b": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "tb": 10**12,
+    "kib": 1 << 10,
+    "mib": 1 << 20,
+    "gib": 1 << 30,
+    "tib": 1 << 40,
+    # What tools that know only one kind of unit mean by it.
+    "k": 1 << 10,
+    "m": 1 << 20,
+    "g": 1 << 30,
+    "t": 1 << 40,
+}
+
+
+def bytes_of(text: str) -> int:
+    """Bytes that a text means: a number and a unit, ``1.5GiB`` (2**30 bytes each) or ``1.5GB`` (10**9).
+
+    Raises
+    ------
+    ValueError : no such text, or less than one byte.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*", text.lower()) if text.isascii() else None
+    if not found or found.group(2) not in UNITS:
+        raise ValueError("a size is a number and a unit, as in 4GiB, 800MiB or 15GB")
+    size = int(float(found.group(1)) * UNITS[found.group(2)])
+    if not 1 <= size < 1 << 62:
+        raise ValueError("a size is at least one byte, and less than 4 EiB")
+    return size
+
+
 def _size(text: str) -> str:
     """Check the form; what a size means is the budget's affair."""
     if text != "auto":
-        parsed(text)
+        bytes_of(text)
     return text
 
 
@@ -287,12 +322,9 @@ def with_values(settings: Settings, values: dict[str, Any], where: str) -> Setti
     return Settings.of(tree, where)
 
 
-def save_settings(path: Path, settings: Settings) -> None:
-    """Write all settings, every default included, as TOML."""
-    from zpoints.storage import atomic_path
-
-    with atomic_path(path) as temporary:
-        temporary.write_text(tomli_w.dumps(settings.model_dump()), encoding="utf-8")
+def as_toml(settings: Settings) -> str:
+    """All settings, every default included."""
+    return tomli_w.dumps(settings.model_dump())
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -16,21 +16,22 @@ import numpy as np
 import safetensors.numpy
 import torch
 
-from zpoints.autoencoder.checkpoint import TrainingState, load_autoencoder
-from zpoints.autoencoder.network import Architecture, Autoencoder
+from zpoints.analysis.distribution import Distribution
 from zpoints.config import AutoencoderSettings, ImageSettings, Settings, load_settings
-from zpoints.distribution import Distribution
 from zpoints.errors import ZPointsError
+from zpoints.files.documents import read_json, read_table
+from zpoints.files.numpy_files import load_npz
 from zpoints.images.decoding import Cut, pillow_limits
 from zpoints.images.index import rows_of_split
 from zpoints.images.journal import Journal
 from zpoints.images.sources import open_source
 from zpoints.images.store import ImageStore
-from zpoints.latents import LatentSet
-from zpoints.pipeline import Run
+from zpoints.models.autoencoder.checkpoint import TrainingState, load_autoencoder
+from zpoints.models.autoencoder.network import Architecture, Autoencoder
+from zpoints.run.stages import Run
 from zpoints.samplers import SAMPLERS
 from zpoints.samplers.base import Sampler
-from zpoints.storage import load_npz, read_json, read_table
+from zpoints.vectors.latent_set import LatentSet
 
 __all__ = ["HARNESSES", "run", "sampler_arrays", "saved_network", "tiny_network", "torch_zip"]
 

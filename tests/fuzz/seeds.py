@@ -14,8 +14,8 @@ import torch
 from harnesses import ZARR, sampler_arrays, saved_network
 from PIL import Image
 
-from zpoints.autoencoder.checkpoint import TrainingState
 from zpoints.config import Settings
+from zpoints.models.autoencoder.checkpoint import TrainingState
 
 __all__ = ["seeds"]
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from zpoints.errors import SourceError
-from zpoints.packages import Wheel
+from zpoints.files.wheels import Wheel
 
 
 def smooth_pixels(height: int, width: int, channels: int, seed: int) -> np.ndarray:

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from zpoints.config import ImageSettings
+from zpoints.files.wheels import GAN_FACES, Wheel
 from zpoints.images.faces import BLOCK, FaceSource
 from zpoints.images.sources import open_source
-from zpoints.packages import GAN_FACES, Wheel
-from zpoints.progress import Silent
+from zpoints.system.progress import Silent
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ import pytest
 
 from zpoints.config import ImageSettings
 from zpoints.errors import SourceError
+from zpoints.files.wheels import ORL_FACES, Wheel
 from zpoints.images.decoding import Cut
 from zpoints.images.files import FolderSource, ZipSource
 from zpoints.images.source import Source
 from zpoints.images.sources import BUILT_IN, open_source
-from zpoints.packages import ORL_FACES, Wheel
 
 Folder = Callable[..., Path]
 

@@ -21,11 +21,11 @@ from PIL import Image
 
 from zpoints.config import ImageSettings
 from zpoints.errors import SourceError
+from zpoints.files.wheels import GAN_FACES, ORL_FACES, Wheel
 from zpoints.images import prepare as prepare_module
 from zpoints.images.index import random_splits
 from zpoints.images.prepare import prepare
 from zpoints.images.store import ImageStore
-from zpoints.packages import GAN_FACES, ORL_FACES, Wheel
 
 Folder = Callable[..., Path]
 

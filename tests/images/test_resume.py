@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from zpoints.config import ImageSettings
+from zpoints.files.array_writer import ArrayWriter
 from zpoints.images import index as index_module
 from zpoints.images import prepare as prepare_module
 from zpoints.images.decoding import Cut
 from zpoints.images.journal import Block, Journal
 from zpoints.images.prepare import JOURNAL, prepare
-from zpoints.storage import ArrayWriter
 
 Folder = Callable[..., Path]
 FILES = ("pixels.npy", "index.parquet", "rejected.csv")

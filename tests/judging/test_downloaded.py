@@ -10,7 +10,7 @@ from zpoints.errors import SourceError, UsageError
 from zpoints.judging import downloaded
 from zpoints.judging.downloaded import DinoV2, Inception
 from zpoints.judging.features import features_by_name
-from zpoints.progress import Silent
+from zpoints.system.progress import Silent
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ import pytest
 from support import correlated
 from zpoints.judging import region
 from zpoints.judging.region import Nearest, mahalanobis_summary, two_sample_test, violated_planes
-from zpoints.latents import LatentSet
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
+from zpoints.vectors.latent_set import LatentSet
 
 
 def test_the_nearest_vector_is_that_of_brute_force(monkeypatch):

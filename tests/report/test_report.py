@@ -6,12 +6,13 @@ import pytest
 from PIL import Image
 
 from support import correlated
-from zpoints.analysis import Analysis, analyse
-from zpoints.latents import LatentSet
-from zpoints.report import figures, trimming_figures
-from zpoints.report.sheets import GAP, contact_sheet, in_turn, save_sheet
+from zpoints.analysis.analyse import Analysis, analyse
+from zpoints.images.sheets import GAP, contact_sheet, in_turn, save_sheet
+from zpoints.plots import cuts as trimming_figures
+from zpoints.plots import figures
 from zpoints.statistics.ellipses import LEVELS
 from zpoints.statistics.measures import COVERAGE
+from zpoints.vectors.latent_set import LatentSet
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import scipy.integrate
 import scipy.stats
 
 from support import correlated, line
-from zpoints.distribution import Distribution
+from zpoints.analysis.distribution import Distribution
 from zpoints.errors import UsageError
 from zpoints.samplers.ellipse import Ellipse, PairwiseEllipses
 from zpoints.statistics.moments import Moments

@@ -6,7 +6,7 @@ import scipy.stats
 
 import zpoints
 from support import correlated, line
-from zpoints.distribution import Distribution
+from zpoints.analysis.distribution import Distribution
 from zpoints.errors import ArrayError, UsageError
 from zpoints.samplers import SAMPLERS, Ellipse, EllipsePairs, Sampler, by_name
 from zpoints.statistics.moments import Moments

@@ -14,9 +14,10 @@ import pandas as pd
 from PIL import Image
 
 from zpoints.errors import ArrayError, SourceError, reason
+from zpoints.files.numpy_files import open_array, read_member_header, read_npy_header
+from zpoints.files.readable import readable
 from zpoints.images.files import file_mark
 from zpoints.images.source import Opener, Source, UnusableError
-from zpoints.storage import open_array, read_member_header, read_npy_header, readable
 
 __all__ = ["ArraySource", "Layout", "npy", "npz", "picture"]
 

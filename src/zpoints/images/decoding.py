@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from zpoints.errors import BudgetError
-from zpoints.images.gate import Gate
+from zpoints.images.semaphore import Gate
 from zpoints.images.source import Crop, Opener, UnusableError
 
 __all__ = ["Cut", "crop_box", "is_grey", "open_encoded", "pillow_limits"]

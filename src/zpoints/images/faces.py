@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from zpoints.files.wheels import GAN_FACES
 from zpoints.images.source import Opener, Source
-from zpoints.packages import GAN_FACES
-from zpoints.progress import Progress
+from zpoints.system.progress import Progress
 
 if TYPE_CHECKING:
     import torch

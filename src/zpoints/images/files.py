@@ -14,11 +14,11 @@ import pandas as pd
 from PIL import Image
 
 from zpoints.errors import SourceError
+from zpoints.files.readable import readable
+from zpoints.files.wheels import ORL_FACES
 from zpoints.images.decoding import open_encoded
 from zpoints.images.source import Crop, Opener, Source, UnusableError
-from zpoints.packages import ORL_FACES
-from zpoints.progress import Progress
-from zpoints.storage import readable
+from zpoints.system.progress import Progress
 
 __all__ = ["FileSource", "FolderSource", "ZipSource", "file_mark", "orl"]
 

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from zpoints.errors import ArrayError
+from zpoints.files.atomic import atomic_path
+from zpoints.files.readable import readable
 from zpoints.images.source import Source
-from zpoints.storage import atomic_path, readable
 
 __all__ = ["SPLITS", "build_index", "random_splits", "rows_of_split", "write_index", "write_rejected"]
 

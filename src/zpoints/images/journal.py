@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from zpoints.storage import atomic_path, writing
+from zpoints.files.atomic import atomic_path
+from zpoints.system.disk import writing
 
 __all__ = ["Block", "Journal"]
 

@@ -18,24 +18,25 @@ from typing import Any, Literal
 
 import numpy as np
 
-from zpoints.budget import require, share
 from zpoints.config import ImageSettings
 from zpoints.errors import SourceError, ZPointsError
-from zpoints.forecast import forecast
+from zpoints.files.array_writer import ArrayWriter
+from zpoints.files.documents import fingerprint, write_json
 from zpoints.images.decoding import Cut, crop_box, is_grey, pillow_limits
 from zpoints.images.files import FolderSource
-from zpoints.images.gate import Gate
 from zpoints.images.index import build_index, write_index, write_rejected
 from zpoints.images.journal import Block, Journal
+from zpoints.images.semaphore import Gate
 from zpoints.images.source import Crop, Opener, Source, UnusableError
 from zpoints.images.sources import open_source
 from zpoints.images.store import DESCRIPTION, INDEX, PIXELS, REJECTED, ImageStore
-from zpoints.lock import locked
-from zpoints.metering import Meter
-from zpoints.parallel import processors
-from zpoints.progress import Progress, Silent
-from zpoints.sizes import MIB
-from zpoints.storage import ArrayWriter, fingerprint, write_json
+from zpoints.system.budget import require, share
+from zpoints.system.forecast import forecast
+from zpoints.system.lock import locked
+from zpoints.system.meter import Meter
+from zpoints.system.progress import Progress, Silent
+from zpoints.system.sizes import MIB
+from zpoints.system.threads import processors
 
 __all__ = ["prepare"]
 

@@ -9,7 +9,7 @@ from zpoints.errors import SourceError
 from zpoints.images import arrays, celeba, fetched, files
 from zpoints.images.faces import FaceSource
 from zpoints.images.source import Source
-from zpoints.progress import Progress, Silent
+from zpoints.system.progress import Progress, Silent
 
 __all__ = ["BUILT_IN", "open_source"]
 

@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 
 from zpoints.errors import ArrayError, StageError
-from zpoints.storage import ANEW, open_array, read_json, readable
+from zpoints.files.documents import read_json
+from zpoints.files.numpy_files import open_array
+from zpoints.files.readable import ANEW, readable
 
 __all__ = ["ImageStore"]
 

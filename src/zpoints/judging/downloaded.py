@@ -14,9 +14,9 @@ import numpy as np
 from jaxtyping import Float32
 
 from zpoints.errors import SourceError, UsageError
+from zpoints.files.wheels import cache_folder
 from zpoints.judging.features import Features, Pictures
-from zpoints.packages import cache_folder
-from zpoints.progress import Progress
+from zpoints.system.progress import Progress
 
 if TYPE_CHECKING:
     import torch

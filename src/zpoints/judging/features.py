@@ -12,8 +12,8 @@ from jaxtyping import Float32, UInt8
 
 from zpoints.config import FeatureName
 from zpoints.errors import UsageError
-from zpoints.packages import EFFICIENTNET_LITE0
-from zpoints.progress import Progress, Silent
+from zpoints.files.wheels import EFFICIENTNET_LITE0
+from zpoints.system.progress import Progress, Silent
 
 if TYPE_CHECKING:
     import torch

@@ -7,10 +7,10 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import ks_2samp
 
-from zpoints.comparing.classifiers import CLASSIFIER_AXES, tell_apart
-from zpoints.latents import LatentSet
-from zpoints.parallel import in_order
+from zpoints.comparison.classifiers import CLASSIFIER_AXES, tell_apart
 from zpoints.statistics.pca import PCA
+from zpoints.system.threads import in_order
+from zpoints.vectors.latent_set import LatentSet
 
 __all__ = ["Nearest", "mahalanobis_summary", "two_sample_test", "violated_planes"]
 

@@ -7,22 +7,22 @@ from typing import Any
 
 import numpy as np
 
+from zpoints.analysis.distribution import Distribution
 from zpoints.config import JudgeSettings
-from zpoints.distribution import Distribution
 from zpoints.errors import StageError
-from zpoints.forecast import forecast
+from zpoints.files.documents import json_number, write_json
+from zpoints.images.sheets import Row, in_turn, save_rows, save_sheet
 from zpoints.images.store import ImageStore
-from zpoints.judging.court import Court, Witnesses
 from zpoints.judging.distances import DensityCoverage, frechet_bootstrap, kernel_distance
 from zpoints.judging.features import features_by_name
+from zpoints.judging.recommendation import recommendation
+from zpoints.judging.reference import Court, Witnesses
 from zpoints.judging.region import Nearest, mahalanobis_summary, two_sample_test, violated_planes
-from zpoints.judging.words import recommendation
-from zpoints.lock import locked
-from zpoints.metering import anonymous_bytes
-from zpoints.progress import Progress, Silent, Task
-from zpoints.report.sheets import Row, in_turn, save_rows, save_sheet
 from zpoints.samplers import Sampler
-from zpoints.storage import json_number, write_json
+from zpoints.system.forecast import forecast
+from zpoints.system.lock import locked
+from zpoints.system.meter import anonymous_bytes
+from zpoints.system.progress import Progress, Silent, Task
 
 __all__ = ["Candidate", "judge"]
 

@@ -1,1 +1,1 @@
-"""What a person sees: contact sheets, figures, and the page that holds them."""
+"""The report: one page with everything in it, and the lines that a command ends with."""

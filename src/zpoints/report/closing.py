@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from zpoints.storage import read_json
+from zpoints.files.documents import read_json
 
 if TYPE_CHECKING:
-    from zpoints.pipeline import Run
+    from zpoints.run.stages import Run
 
 __all__ = ["analysis_lines", "closing_table", "scores_lines"]
 

@@ -11,17 +11,18 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 from PIL import Image
 
-from zpoints.analysis import Analysis
+from zpoints.analysis.analyse import Analysis
 from zpoints.config import SamplerName
 from zpoints.errors import StageError
+from zpoints.files.atomic import atomic_path
+from zpoints.files.documents import read_json
 from zpoints.images.store import ImageStore
-from zpoints.latents import LatentSet
-from zpoints.report import figures
+from zpoints.plots import figures
 from zpoints.statistics.measures import COVERAGE
-from zpoints.storage import atomic_path, read_json
+from zpoints.vectors.latent_set import LatentSet
 
 if TYPE_CHECKING:
-    from zpoints.pipeline import Run
+    from zpoints.run.stages import Run
 
 __all__ = ["write_report"]
 

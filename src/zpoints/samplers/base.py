@@ -9,12 +9,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from jaxtyping import Float, Float32, Num
 
-from zpoints.distribution import Distribution
+from zpoints.analysis.distribution import Distribution
 from zpoints.errors import ArrayError, UsageError, reason
+from zpoints.files.numpy_files import load_npz, write_npz
 from zpoints.samplers.points import Points
 from zpoints.statistics.margins import Margins
 from zpoints.statistics.pca import PCA
-from zpoints.storage import load_npz, write_npz
 
 __all__ = ["Sampler", "log_volume", "restored"]
 

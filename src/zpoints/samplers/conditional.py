@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from zpoints.distribution import Distribution
+from zpoints.analysis.distribution import Distribution
+from zpoints.analysis.readings import moments_of
 from zpoints.errors import ArrayError
-from zpoints.latents import LatentSet
-from zpoints.measuring.passes import moments_of
 from zpoints.samplers.points import Points
 from zpoints.statistics.pca import PCA
+from zpoints.vectors.latent_set import LatentSet
 
 __all__ = ["conditioned"]
 

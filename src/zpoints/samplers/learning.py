@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from zpoints.config import TrainingSettings
-from zpoints.device import Device
+from zpoints.system.device import Device
 
 __all__ = ["Lesson", "at_work", "learn"]
 

@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Float
 
 from zpoints.errors import UsageError
-from zpoints.parallel import in_order
 from zpoints.samplers.base import Sampler, log_volume, restored
 from zpoints.samplers.points import Points
 from zpoints.statistics.mixtures import Mixture as Law
 from zpoints.statistics.mixtures import MixtureSums
+from zpoints.system.threads import in_order
 
 __all__ = ["Mixture"]
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from zpoints.analysis import Analysis, measure_distribution
-from zpoints.distribution import Distribution
-from zpoints.latents import LatentSet
+from zpoints.analysis.analyse import Analysis, measure_distribution
+from zpoints.analysis.distribution import Distribution
+from zpoints.vectors.latent_set import LatentSet
 
 __all__ = ["Points"]
 

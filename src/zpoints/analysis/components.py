@@ -1,0 +1,142 @@
+"""The table of all components: one row each, every figure beside its noise, the least normal ones ranked first."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from zpoints.files.documents import json_number
+from zpoints.statistics.marginals import (
+    TAIL_LEVELS,
+    GaussianFits,
+    Histograms,
+    core_sigma,
+    kolmogorov_smirnov,
+    kolmogorov_smirnov_noise,
+    kurtosis_error,
+    normal_tail,
+    skewness_error,
+)
+from zpoints.statistics.measures import FEWEST
+from zpoints.statistics.modes import count_modes, half_maximum_width
+from zpoints.statistics.moments import Moments
+
+__all__ = ["BEYOND", "LIMIT", "NARROW", "component_summary", "component_table"]
+
+LIMIT = 7.0
+"""A component counts as not normal from so many standard errors on: normal samples never came near it."""
+
+BEYOND = ("beyond_2", "beyond_3", "beyond_4")
+"""Names of the shares beyond `marginals.TAIL_LEVELS` standard deviations."""
+
+NARROW = 1.5  # sigma: a density that leaves its Gaussian below this does so within its body
+DOMINANT = 1.5  # a dominant component's standard deviation, in medians of all
+FEWEST_BEYOND = 10  # expected values below this are too few for a standard error
+LISTED = 10
+
+
+def component_table(
+    axes: str, moments: Moments, fine: Histograms, explained: Float[np.ndarray, " d"]
+) -> pd.DataFrame:
+    """Measure every component of one set of axes.
+
+    Parameters
+    ----------
+    axes : ``"z"`` or ``"pca"``.
+    moments : along these axes. fine : histograms of the fine bins of 1/64 sigma.
+    explained : share of the total variance of each.
+    """
+    n, mean, std = moments.n, moments.mean, moments.std
+    fits = gaussian_fits(fine, moments)
+    centre, sigma = (fits.centre - mean) / std, fits.sigma / std
+    found = pd.DataFrame(
+        {
+            "axes": axes,
+            "component": np.arange(moments.dimension),
+            "mean": mean,
+            "std": std,
+            "median": mean + fine.median * std,
+            "fit_centre": fits.centre,
+            "fit_sigma": fits.sigma,
+            "fwhm": fits.fwhm,
+            "fwhm_histogram": half_maximum_width(fine) * std,
+            "fit_error": fits.rms_error,
+            "skewness": moments.skewness,
+            "skewness_error": skewness_error(n) if n > 2 else np.nan,
+            "excess_kurtosis": moments.excess_kurtosis,
+            "excess_kurtosis_error": kurtosis_error(n) if n > 3 else np.nan,
+            "ks_distance": kolmogorov_smirnov(fine, centre, sigma),
+            **dict(zip(BEYOND, fine.beyond.T / n, strict=True)),
+            "modes": count_modes(fine),
+            "core_sigma": core_sigma(fine, centre, sigma),
+            "explained_variance": explained,
+        }
+    )
+    found["deviation"] = _deviation(found, fine, n)
+    found["rank"] = (
+        found["deviation"].rank(ascending=False, method="first", na_option="bottom").astype(np.int64)
+    )
+    return found
+
+
+def gaussian_fits(fine: Histograms, moments: Moments) -> GaussianFits:
+    """Fit on bins of the width that the data choose."""
+    return GaussianFits.of(fine.merged(fine.chosen_factor()), moments.mean, moments.std)
+
+
+def _deviation(table: pd.DataFrame, fine: Histograms, n: int) -> np.ndarray:
+    """Largest of a component's deviations from a normal sample, in standard errors: skewness, kurtosis, KS, tails."""
+    if n < FEWEST:
+        return np.full(len(table), np.nan)
+    ks_mean, ks_std = kolmogorov_smirnov_noise(n)
+    parts = [
+        np.abs(table["skewness"]) / table["skewness_error"],
+        np.abs(table["excess_kurtosis"]) / table["excess_kurtosis_error"],
+        (_distance_from_normal(fine) - ks_mean) / ks_std,
+    ]
+    for level, name in zip(TAIL_LEVELS, BEYOND, strict=True):
+        share = normal_tail(level)
+        if n * share >= FEWEST_BEYOND:
+            parts.append(np.abs(table[name] - share) / np.sqrt(share * (1 - share) / n))
+    return np.max(np.stack(parts), axis=0)
+
+
+def _distance_from_normal(fine: Histograms) -> np.ndarray:
+    """Kolmogorov-Smirnov distance to the normal with the moments' mean and standard deviation."""
+    zero = np.zeros(len(fine.counts))
+    return kolmogorov_smirnov(fine, zero, zero + 1)
+
+
+def component_summary(table: pd.DataFrame) -> dict[str, Any]:
+    """Scalars of the components of one set of axes."""
+    ratio = table["std"] / table["std"].median()
+    dominant = table[ratio > DOMINANT].sort_values("std", ascending=False)
+    spoilt = table[table["deviation"] > LIMIT]
+    shown = ["component", "skewness", "excess_kurtosis", "modes", "core_sigma", "deviation"]
+    return {
+        "limit": LIMIT,
+        "not_normal": len(spoilt),
+        "dominant": [int(c) for c in dominant["component"]],
+        "narrow": [
+            int(c) for c in spoilt.loc[(spoilt["core_sigma"] < NARROW) | (spoilt["modes"] > 1), "component"]
+        ],
+        "several_modes": [int(c) for c in table.loc[table["modes"] > 1, "component"]],
+        "median": {
+            name: float(table[name].median())
+            for name in ("skewness", "excess_kurtosis", "ks_distance", "core_sigma", *BEYOND)
+        },
+        "largest": {
+            "absolute_skewness": float(table["skewness"].abs().max()),
+            "absolute_excess_kurtosis": float(table["excess_kurtosis"].abs().max()),
+        },
+        "normal_tail": {name: normal_tail(level) for name, level in zip(BEYOND, TAIL_LEVELS, strict=True)},
+        "standard_error": {
+            "skewness": json_number(table["skewness_error"].iloc[0]),
+            "excess_kurtosis": json_number(table["excess_kurtosis_error"].iloc[0]),
+        },
+        "worst": [
+            {name: json_number(value) for name, value in zip(shown, row, strict=True)}
+            for row in spoilt.nsmallest(LISTED, "rank")[shown].itertuples(index=False)
+        ],
+    }

@@ -1,0 +1,164 @@
+"""Is it a multivariate normal? Distances, third moments, random directions and the least normal ones."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from zpoints.analysis.readings import Advance, Whitened, whitened_reading
+from zpoints.files.documents import json_number
+from zpoints.statistics.directions import Pursuit, pursue, random_directions
+from zpoints.statistics.normality import MardiaTest
+from zpoints.statistics.pca import PCA
+from zpoints.statistics.radii import SHARES, Radii
+from zpoints.vectors.latent_set import LatentSet
+
+__all__ = ["RANDOM_DIRECTIONS", "SURE_LOG10_P", "Normality", "measure"]
+
+RANDOM_DIRECTIONS = 1000
+PURSUED = 8
+SURE_LOG10_P = -4.0
+"""A direction is confirmed when normal vectors would look so in fewer than one of 10,000 searches."""
+
+FEWEST_PER_AXIS = 10  # vectors per dimension from which on a search for directions finds more than chance
+
+HENZE_ZIRKLER = (
+    "Not computed over all components: in double precision the statistic is the same for any cloud from about 100 "
+    "dimensions on. Its values in planes are in planes.parquet."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Normality:
+    """Scalars, and the directions that look least normal.
+
+    Attributes
+    ----------
+    directions : unit vectors in whitened coordinates, worst first.
+    confirmed : those of them that look so to vectors which they were not fitted to.
+    """
+
+    summary: dict[str, Any]
+    directions: Float[np.ndarray, "k r"]
+    confirmed: Float[np.ndarray, "k r"]
+
+
+def measure(
+    latents: LatentSet, whole: PCA, sample: Float[np.ndarray, "s d"], size: int, advance: Advance
+) -> Normality:
+    """One reading of all vectors, whitened; the least normal directions are looked for in the sample before it."""
+    rank = whole.rank
+    pursuit = None
+    if rank > 1 and len(sample) >= FEWEST_PER_AXIS * rank:
+        pursuit = pursue(whole.whiten(sample), min(PURSUED, rank), seed=0)
+    found = np.empty((0, rank)) if pursuit is None else pursuit.directions
+    directions = np.concatenate([random_directions(rank, RANDOM_DIRECTIONS, seed=0), found])
+    whitened = whitened_reading(latents, whole, directions, size, advance)
+    summary = {
+        "mardia": _mardia(whitened),
+        "radii": _radii(whitened.radii),
+        "random_directions": _random(whitened),
+        "least_normal_directions": _pursued(pursuit, whitened, latents.n),
+        "henze_zirkler": HENZE_ZIRKLER,
+    }
+    sure = found if pursuit is None else found[pursuit.log10_p < SURE_LOG10_P]
+    return Normality(summary, found, sure)
+
+
+def _mardia(whitened: Whitened) -> dict[str, Any]:
+    third = whitened.third
+    return {
+        "axes": third.dimension,
+        "skewness": _test(third.skewness_test),
+        "kurtosis": _test(third.kurtosis_test),
+        "squared_skewness": json_number(third.squared_skewness),
+        "squared_skewness_error": json_number(third.squared_skewness_error),
+        "scale_variance": json_number(third.scale_variance),
+        "scale_variance_error": json_number(third.scale_variance_error),
+    }
+
+
+def _test(test: MardiaTest) -> dict[str, float | None]:
+    figures = {
+        "value": test.value,
+        "normal": test.expected,
+        "error": test.error,
+        "z": test.z,
+        "log10_p": test.log10_p,
+    }
+    return {name: json_number(value) for name, value in figures.items()}
+
+
+def _radii(radii: Radii) -> dict[str, Any]:
+    normal, measured = radii.quantiles()
+    return {
+        "dimension": radii.dimension,
+        "mean": radii.mean,
+        "std": radii.std,
+        "normal_std": radii.null.std,
+        "scale_variance": json_number(radii.scale_variance),
+        "scale_variance_error": json_number(radii.scale_variance_error),
+        "scale_spread": radii.scale_spread,
+        "ks_distance": radii.distance_to_normal,
+        "normal_ks_distance": 0.67 / np.sqrt(radii.n),
+        "median_distance": float(radii.quantile(np.array([0.5]))[0]),
+        "normal_median_distance": float(np.sqrt(radii.null.quantile(np.array([0.5]))[0])),
+        "shares": [
+            {"chi_square": share, "measured": float(found), "normal": float(exact)}
+            for share, found, exact in zip(SHARES, radii.shares, radii.normal_shares, strict=True)
+        ],
+        "quantiles": {"normal": [float(q) for q in normal], "measured": [float(q) for q in measured]},
+    }
+
+
+def _random(whitened: Whitened) -> dict[str, Any]:
+    """Spread of the moments along random directions, beside that of normal samples."""
+    projections = whitened.projections
+    skewness = projections.skewness[:RANDOM_DIRECTIONS]
+    kurtosis = projections.excess_kurtosis[:RANDOM_DIRECTIONS]
+    skewness_error, kurtosis_error = projections.errors
+    return {
+        "count": RANDOM_DIRECTIONS,
+        "skewness": _spread(skewness),
+        "excess_kurtosis": _spread(kurtosis),
+        "skewness_error": skewness_error,
+        "excess_kurtosis_error": kurtosis_error,
+    }
+
+
+def _spread(values: np.ndarray) -> dict[str, float | None]:
+    figures = {
+        "mean": values.mean(),
+        "std": values.std(),
+        "least": values.min(),
+        "median": np.median(values),
+        "largest": values.max(),
+    }
+    return {name: json_number(value) for name, value in figures.items()}
+
+
+def _pursued(pursuit: Pursuit | None, whitened: Whitened, n: int) -> dict[str, Any]:
+    """The least normal directions: judged on vectors that they were not fitted to, then measured on all."""
+    if pursuit is None:
+        return {"found": [], "reason": f"fewer than {FEWEST_PER_AXIS} vectors per dimension"}
+    skewness = whitened.projections.skewness[RANDOM_DIRECTIONS:]
+    kurtosis = whitened.projections.excess_kurtosis[RANDOM_DIRECTIONS:]
+    return {
+        "fitted": pursuit.fitted,
+        "judged": pursuit.projections.n,
+        "reach": pursuit.reach,
+        "score_of_normal": pursuit.score_error,
+        "found": [
+            {
+                "score": float(pursuit.score[k]),
+                "log10_p": float(pursuit.log10_p[k]),
+                "held_out_skewness": float(pursuit.projections.skewness[k]),
+                "held_out_excess_kurtosis": float(pursuit.projections.excess_kurtosis[k]),
+                "skewness": float(skewness[k]),
+                "excess_kurtosis": float(kurtosis[k]),
+                "leading_axes": [int(axis) for axis in np.argsort(-np.abs(pursuit.directions[k]))[:3]],
+            }
+            for k in range(len(pursuit.directions))
+        ],
+    }

@@ -1,1 +1,0 @@
-"""The convolutional autoencoder: network, training, checkpoints, encoding and decoding. The home of torch."""

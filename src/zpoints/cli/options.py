@@ -1,0 +1,116 @@
+"""What the commands have in common: their options, and the settings that these make."""
+
+import re
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zpoints.errors import UsageError
+
+if TYPE_CHECKING:
+    from zpoints.config import Settings
+    from zpoints.run.stages import Run
+    from zpoints.system.meter import Meter
+    from zpoints.system.progress import Progress
+
+__all__ = [
+    "Changes",
+    "Config",
+    "Debug",
+    "Quiet",
+    "Ram",
+    "Retry",
+    "Vram",
+    "budget_of",
+    "example",
+    "progress_of",
+    "run_in",
+    "settings_of",
+]
+
+RETRIES = 3  # what --retry means
+
+Config = Annotated[Path | None, typer.Option("--config", help="A TOML file of settings.")]
+Changes = Annotated[
+    list[str] | None, typer.Option("--set", help="Change one setting: NAME=VALUE, as in training.epochs=20.")
+]
+Retry = Annotated[
+    bool, typer.Option("--retry", help="If the loss is no longer a number, go back and on at a lower rate.")
+]
+Ram = Annotated[
+    str | None,
+    typer.Option("--ram", help="Memory that the work may take, as 4GiB; else 80 % of what there is."),
+]
+Vram = Annotated[
+    str | None, typer.Option("--vram", help="Memory of the GPU that it may take; else 80 % of what there is.")
+]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def example(text: str) -> str:
+    """The end of a help text: an example as the user would type it."""
+    return f"Example:  {text}"
+
+
+def settings_of(
+    config: Path | None = None,
+    changes: list[str] | None = None,
+    source: str | None = None,
+    named: bool = False,
+    retry: bool = False,
+    ram: str | None = None,
+    vram: str | None = None,
+) -> "Settings":
+    """The settings that a command means: its file, with its options on top."""
+    from zpoints.config import Settings, load_settings, with_changes, with_values
+
+    settings = load_settings(config) if config else Settings()
+    if source:
+        name = {"name": _name_of(source)} if named else {}
+        settings = with_values(settings, {"images.source": source, **name}, f"source {source}")
+    if retry:
+        settings = with_values(settings, {"training.retries": RETRIES}, "--retry")
+    return _with_budget(with_changes(settings, changes or []), ram, vram)
+
+
+def _with_budget(settings: "Settings", ram: str | None, vram: str | None) -> "Settings":
+    from zpoints.config import with_values
+
+    given = {f"budget.{name}": size for name, size in (("ram", ram), ("vram", vram)) if size is not None}
+    return with_values(settings, given, "--ram or --vram") if given else settings
+
+
+def budget_of(settings: "Settings") -> AbstractContextManager["Meter"]:
+    """Inside, the memory that the settings allow is watched over."""
+    from zpoints.system.budget import Budget, within
+
+    return within(Budget.of(settings.budget))
+
+
+def run_in(
+    folder: Path, changes: list[str] | None = None, ram: str | None = None, vram: str | None = None
+) -> "Run":
+    """The run that a folder holds, with changes to its settings."""
+    from zpoints.config import load_settings, with_changes
+    from zpoints.run.stages import Run
+
+    if not (folder / "config.toml").is_file():
+        raise UsageError(f"{folder}: not the folder of a run (no config.toml); make one with `zpoints run`")
+    settings = with_changes(load_settings(folder / "config.toml"), changes or [])
+    return Run(folder, _with_budget(settings, ram, vram))
+
+
+def _name_of(source: str) -> str:
+    """A name for the run: the last part of the path, without what a folder's name had better not hold."""
+    stem = Path(source).expanduser().resolve().stem
+    return re.sub(r"[^\w.-]+", "-", stem).strip("-.") or "run"
+
+
+def progress_of(quiet: bool) -> "Progress":
+    """Where the command reports to."""
+    from zpoints.system.progress import for_terminal
+
+    return for_terminal(quiet)

@@ -1,0 +1,125 @@
+"""Two clouds of latent vectors: in what they differ, by how much, and whether that is more than noise.
+
+One pass over each cloud. Each figure stands beside its noise: a standard error, or what random halves show that
+are equal but for chance.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from zpoints.comparison.classifiers import classifiers, distances
+from zpoints.comparison.clouds import Cloud
+from zpoints.comparison.components import component_summary, components_table
+from zpoints.comparison.correlations import correlations
+from zpoints.comparison.differences import moment_differences, subspaces
+from zpoints.comparison.words import differ_in, verdict
+from zpoints.config import AnalysisSettings
+from zpoints.errors import ArrayError
+from zpoints.files.atomic import atomic_path
+from zpoints.files.documents import write_json
+from zpoints.statistics.clusters import find_clusters
+from zpoints.statistics.location import Location
+from zpoints.statistics.pca import PCA
+from zpoints.system.meter import Meter
+from zpoints.system.progress import Progress, Silent
+from zpoints.vectors.latent_set import LatentSet
+
+__all__ = ["Comparison", "compare"]
+
+CLUSTER_AXES = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """In what two clouds differ.
+
+    Attributes
+    ----------
+    summary : every scalar result, as in ``compare.json``; ``differ_in`` names the kinds of differences found.
+    components : one row per component, the most different first: mean and std of both, their difference in
+        units of the common std, ratio of std, skewness and excess kurtosis of both, with standard errors, and
+        ``z_mean``, ``z_spread``, ``z_skewness``, ``z_tails``: each difference over its standard error.
+    verdict : the findings in plain words.
+    """
+
+    summary: dict[str, Any]
+    components: pd.DataFrame
+    verdict: list[str]
+
+    def save(self, folder: Path) -> None:
+        """Write compare.json and components.parquet."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_path(folder / "components.parquet") as temporary:
+            self.components.to_parquet(temporary, index=False, compression="zstd")
+        write_json(folder / "compare.json", self.summary | {"verdict": self.verdict})
+
+
+def compare(
+    a: Any,
+    b: Any,
+    settings: AnalysisSettings | None = None,
+    rows_a: np.ndarray | None = None,
+    rows_b: np.ndarray | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Compare two clouds of vectors with the same components: training and test, two networks, two data sets.
+
+    Parameters
+    ----------
+    a, b : arrays of shape (n, d), or whatever else `LatentSet.open` takes.
+    settings : block length of the pass.
+    rows_a, rows_b : numbers of the vectors to use, ascending; None is all.
+    seed : decides the random halves and the vectors that the classifiers see.
+    progress : where to report; silent by default.
+
+    Raises
+    ------
+    ArrayError : not arrays of as many components, fewer than 80 vectors, NaN or infinity, a constant component.
+    """
+    first, second = LatentSet.open(a, rows_a), LatentSet.open(b, rows_b)
+    if first.dimension != second.dimension:
+        raise ArrayError(
+            f"A ({first.name}) has {first.dimension} components and B ({second.name}) {second.dimension}: "
+            "only clouds with the same components can be compared"
+        )
+    block = (settings or AnalysisSettings()).block_of(first.dimension)
+    total = first.n + second.n
+    with Meter() as meter, (progress or Silent()).task("compare", total, "vectors") as task:
+        cloud_a = Cloud.read(first, block, np.random.default_rng([seed, 0]), task)
+        cloud_b = Cloud.read(second, block, np.random.default_rng([seed, 1]), task)
+        components = components_table(cloud_a, cloud_b)
+        summary = {
+            "a": _description(cloud_a, seed),
+            "b": _description(cloud_b, seed),
+            **moment_differences(cloud_a, cloud_b),
+            "subspaces": subspaces(cloud_a, cloud_b),
+            "components": component_summary(components),
+            "correlations": correlations(cloud_a, cloud_b),
+            "distance": distances(cloud_a, cloud_b),
+            "classifiers": classifiers(cloud_a, cloud_b, seed),
+        }
+    summary["differ_in"] = differ_in(summary)
+    return Comparison(summary | asdict(meter.cost), components, verdict(summary))
+
+
+def _description(cloud: Cloud, seed: int) -> dict[str, Any]:
+    """One cloud for itself: size, location, variance, regions."""
+    moments = cloud.moments
+    pca = PCA.of_moments(moments)
+    location = Location.of(pca, cloud.lengths)
+    clusters = find_clusters(pca.whiten(cloud.sample)[:, :CLUSTER_AXES], seed)
+    return {
+        "name": cloud.name,
+        "n": moments.n,
+        "d": moments.dimension,
+        **asdict(location),
+        "total_variance": float(pca.variance.sum()),
+        "axes_for_80_percent": pca.components_for(0.8),
+        "regions": clusters.regions,
+        "clusters": clusters.sentence(),
+    }

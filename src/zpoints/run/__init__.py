@@ -1,0 +1,1 @@
+"""A run: a folder, its stages, and what they need."""

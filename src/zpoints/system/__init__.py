@@ -1,0 +1,1 @@
+"""What a machine allows: limits, budget, threads, stopping, progress, locks, devices."""

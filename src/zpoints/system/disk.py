@@ -1,0 +1,74 @@
+"""Errors of a disk that is full or read-only, as one line; and a look at its room before work begins."""
+
+import errno
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from zpoints.errors import DiskError, ZPointsError
+
+__all__ = ["check_room", "writing"]
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
+# What libraries say that write files by themselves; the numbers are the system's: ENOSPC, EFBIG, EDQUOT.
+FULL_WORDS = re.compile(r"No space left|File too large|[Qq]uota exceeded|os error (28|27|122)\b")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Inside, an error of a disk that is full or read-only becomes one line that says where, and what to do.
+
+    Raises
+    ------
+    DiskError : there is no room for `path`, or its folder may not be written to.
+    """
+    try:
+        yield
+    except ZPointsError:
+        raise
+    except (
+        Exception
+    ) as error:  # torch, safetensors, pyarrow and NumPy have classes of their own for a full disk
+        number, free = getattr(error, "errno", None), _free(path)
+        if number in CLOSED:
+            what, then = os.strerror(number), "make its folder writable, or choose another one"
+        elif number in FULL or FULL_WORDS.search(str(error)) or free == 0:
+            left = "" if free is None else f", {_size(free)} are free"
+            why = os.strerror(number if number in FULL else errno.ENOSPC)
+            what, then = f"{why}{left}", "make room and start again, what is finished is kept"
+        else:
+            raise
+        raise DiskError(f"{path}: cannot be written ({what}); {then}") from error
+
+
+def check_room(path: Path, needed: int) -> None:
+    """Refuse to begin a file for which the disk has no room.
+
+    Raises
+    ------
+    DiskError : `needed` bytes are more than the disk of `path` has; says how many are missing.
+    """
+    free = _free(path)
+    if free is not None and needed > free:
+        raise DiskError(
+            f"{path}: needs {_size(needed)}, {_size(free)} are free on the disk; make room for "
+            f"{_size(needed - free)} more and start again, what is finished is kept"
+        )
+
+
+def _free(path: Path) -> int | None:
+    """Free bytes where `path` is to lie; None where the system does not tell."""
+    there = next((folder for folder in path.parents if folder.is_dir()), None)
+    try:
+        return shutil.disk_usage(there).free if there else None
+    except OSError:
+        return None
+
+
+def _size(count: int) -> str:
+    factor, unit = next(((f, u) for f, u in ((1e9, "GB"), (1e6, "MB")) if count >= f), (1e3, "kB"))
+    return f"{count / factor:.1f} {unit}"
