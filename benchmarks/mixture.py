@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 from sklearn.mixture import GaussianMixture
 
-from benchmarks.planes import BLOCK, D, N, correlated_file, in_turn
+from benchmarks.planes import BLOCK, D, N, correlated_file, interleaved
 from zpoints.analysis.readings import moments_of
 from zpoints.statistics.mixtures import Mixture, MixtureSums
 from zpoints.statistics.pca import PCA
 from zpoints.system.meter import processor_name
-from zpoints.system.threads import in_order
+from zpoints.system.threads import map_ordered
 
 COMPONENTS, ROUNDS = 10, 3
 
@@ -42,7 +42,7 @@ def main() -> None:
         memory = 8 * BLOCK * (3 * D + COMPONENTS * D)
 
         def ours() -> None:
-            parts = in_order(lambda b: MixtureSums.of(pca.whiten(b), mixture), z.blocks(BLOCK), memory)
+            parts = map_ordered(lambda b: MixtureSums.of(pca.whiten(b), mixture), z.blocks(BLOCK), memory)
             reduce(add, parts).mixture(1.0)
 
         wide = np.concatenate([pca.whiten(block) for block in z.blocks(BLOCK)])
@@ -61,7 +61,9 @@ def main() -> None:
             theirs.covariances_ = mixture.covariances
             theirs.precisions_cholesky_ = np.linalg.inv(mixture.roots).transpose(0, 2, 1)
 
-        seconds = in_turn({"zpoints, from disk": ours, "scikit-learn, float64 in RAM": scikit_learn}, ROUNDS)
+        seconds = interleaved(
+            {"zpoints, from disk": ours, "scikit-learn, float64 in RAM": scikit_learn}, ROUNDS
+        )
     print(f"\none EM iteration, {N:,} x {D}, {COMPONENTS} components, full covariances")
     print(f"{processor_name()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     base = seconds["zpoints, from disk"]

@@ -134,7 +134,7 @@ def seconds_of(work: Callable[[], object], rounds: int) -> list[float]:
     return seconds
 
 
-def in_turn(works: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+def interleaved(works: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
     """Median seconds of contestants that take turns, after one round to warm up."""
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for number in range(rounds + 1):
@@ -160,7 +160,7 @@ def race_of_counting(z: LatentSet, moments: Moments) -> dict[str, float]:
         "zpoints, joint counting alone": lambda: joint_only(u, row, order, i, j, r, joint),
         "zpoints, with coverage and round coordinates": lambda: counts.count(u, moments.pearson),
     }
-    return {name: seconds * N / SAMPLE for name, seconds in in_turn(works, ROUNDS).items()}
+    return {name: seconds * N / SAMPLE for name, seconds in interleaved(works, ROUNDS).items()}
 
 
 def race_of_pca(z: LatentSet, in_memory: np.ndarray) -> dict[str, float]:
@@ -177,7 +177,7 @@ def race_of_pca(z: LatentSet, in_memory: np.ndarray) -> dict[str, float]:
         ),
         "scikit-learn, IncrementalPCA, float64 in RAM": lambda: IncrementalPCA(batch_size=5 * D).fit(wide),
     }
-    return in_turn(works, 3)
+    return interleaved(works, 3)
 
 
 def main() -> None:

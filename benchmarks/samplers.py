@@ -31,7 +31,7 @@ from zpoints.analysis.distribution import Distribution
 from zpoints.config import JudgeSettings, TrainingSettings
 from zpoints.images.store import ImageStore
 from zpoints.judging.distances import frechet_bootstrap
-from zpoints.judging.reference import Court, Witnesses
+from zpoints.judging.reference import Court, RunInputs
 from zpoints.judging.region import Nearest
 from zpoints.models.coding import Coder
 from zpoints.samplers import Flow, Mixture, Normal, Sampler
@@ -133,7 +133,7 @@ def main() -> None:
     progress = for_terminal(True)
     with progress.task("look", 1, "pictures") as task:
         court = Court.of(
-            Witnesses(run / "images", run / "model", run / "latents" / "z.npy", training),
+            RunInputs(run / "images", run / "model", run / "latents" / "z.npy", training),
             Distribution.load(run / "analysis" / "distribution.npz"),
             held, len(held), JudgeSettings(), 0, progress, task,
         )  # fmt: skip

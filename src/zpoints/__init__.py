@@ -26,8 +26,8 @@ __version__ = "0.1.0"
 
 # Names are looked up at first use, so that importing zpoints costs nothing and never imports torch.
 _HOME = {
-    "Analysis": "zpoints.analysis.analyse",
-    "Comparison": "zpoints.comparison.compare",
+    "Analysis": "zpoints.analysis.result",
+    "Comparison": "zpoints.comparison.result",
     "Distribution": "zpoints.analysis.distribution",
     "LatentSet": "zpoints.vectors.latent_set",
     "Settings": "zpoints.config",

@@ -13,7 +13,8 @@ import scipy.stats
 
 import zpoints
 from support import correlated, line
-from zpoints.analysis.analyse import Analysis, analyse
+from zpoints.analysis.analyse import analyse
+from zpoints.analysis.result import Analysis
 from zpoints.config import AnalysisSettings
 from zpoints.errors import ArrayError
 from zpoints.statistics.margins import Margins
@@ -45,7 +46,7 @@ def coverage_of(x: np.ndarray, i: int, j: int) -> list[float]:
 
 
 def in_axes(table: pd.DataFrame, axes: str) -> pd.DataFrame:
-    return table[table["axes"] == axes].reset_index(drop=True)
+    return table[table["basis"] == axes].reset_index(drop=True)
 
 
 @pytest.mark.parametrize("axes", ["z", "pca"])
@@ -84,14 +85,14 @@ def test_planes_are_what_numpy_says(analysis, cloud, scores, axes):
 
 
 def test_the_columns_are_those_of_the_contract(analysis):
-    wanted = "axes component mean std fit_centre fit_sigma fwhm skewness excess_kurtosis explained_variance"
+    wanted = "basis component mean std fit_centre fit_sigma fwhm skewness excess_kurtosis explained_variance"
     assert set(wanted.split()) <= set(analysis.components)
-    wanted = "axes i j r angle half_axis_major half_axis_minor coverage_1 coverage_2 coverage_2_5 coverage_3"
+    wanted = "basis i j r angle half_axis_major half_axis_minor coverage_1 coverage_2 coverage_2_5 coverage_3"
     assert set(wanted.split()) <= set(analysis.planes)
     assert (
-        analysis.components["axes"].unique().tolist()
+        analysis.components["basis"].unique().tolist()
         == ["z", "pca"]
-        == analysis.planes["axes"].unique().tolist()
+        == analysis.planes["basis"].unique().tolist()
     )
 
 
@@ -375,7 +376,7 @@ def test_a_wide_cloud(tmp_path):
     assert found.summary["rank"] == 19
     assert (len(in_axes(found.components, "z")), len(in_axes(found.components, "pca"))) == (50, 19)
     assert (len(in_axes(found.planes, "z")), len(in_axes(found.planes, "pca"))) == (1225, 171)
-    assert np.isfinite(found.components.drop(columns="axes").to_numpy()).all()
+    assert np.isfinite(found.components.drop(columns="basis").to_numpy()).all()
     expected = coverage_of(x, 3, 40)
     row = in_axes(found.planes, "z").query("i == 3 and j == 40")[list(COVERAGE)]
     assert row.to_numpy()[0].tolist() == pytest.approx(expected)

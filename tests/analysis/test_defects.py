@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from support import correlated
-from zpoints.analysis.analyse import Analysis, analyse
+from zpoints.analysis.analyse import analyse
+from zpoints.analysis.result import Analysis
 
 N = 20_000
 NORMAL = "A multivariate normal distribution"
@@ -15,7 +16,7 @@ def normal(d: int, seed: int = 0, n: int = N) -> np.ndarray:
 
 
 def first(table, axes: str):  # type: ignore[no-untyped-def]
-    rows = table[table["axes"] == axes]
+    rows = table[table["basis"] == axes]
     return rows[rows["rank"] == 1].iloc[0]
 
 
@@ -88,7 +89,7 @@ def test_two_clusters_in_a_random_direction():
     found = analyse(x.astype(np.float32))
     assert found.summary["region"]["clusters"]["regions"] == 2
     assert "2 separate regions" in found.summary["verdict"][0]
-    along = found.components[found.components["axes"] == "pca"].iloc[0]
+    along = found.components[found.components["basis"] == "pca"].iloc[0]
     assert along["component"] == 0
     assert along["modes"] == 2
     assert abs(found.distribution.pca.axes[0] @ direction) > 0.99
@@ -118,7 +119,7 @@ def test_far_outliers_in_one_component():
     core = found.summary["trimming"]["core"]
     assert core["found"]
     assert core["share"] < 0.94, "the core leaves them out"
-    fit = found.components[(found.components["axes"] == "z") & (found.components["component"] == 9)].iloc[0]
+    fit = found.components[(found.components["basis"] == "z") & (found.components["component"] == 9)].iloc[0]
     clean = x[~far, 9].astype(float)
     assert fit["fit_centre"] == pytest.approx(clean.mean(), abs=0.1 * clean.std())
     assert fit["fit_sigma"] == pytest.approx(clean.std(), rel=0.15)

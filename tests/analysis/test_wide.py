@@ -8,15 +8,16 @@ import pytest
 
 import zpoints
 from support import correlated, line
-from zpoints.analysis.analyse import Analysis, analyse
+from zpoints.analysis.analyse import analyse
 from zpoints.analysis.planes import limit_for
+from zpoints.analysis.result import Analysis
 from zpoints.config import AnalysisSettings
 from zpoints.errors import ArrayError
 from zpoints.samplers import Normal
 
 
 def rows(table: pd.DataFrame, axes: str) -> pd.DataFrame:
-    return table[table["axes"] == axes].reset_index(drop=True)
+    return table[table["basis"] == axes].reset_index(drop=True)
 
 
 def assert_whole(found: Analysis, n: int, d: int, rank: int) -> None:

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from support import correlated, line
-from zpoints.comparison.compare import Comparison, compare
+from zpoints.comparison.compare import compare
 from zpoints.comparison.components import KINDS
+from zpoints.comparison.result import Comparison
 from zpoints.config import AnalysisSettings
 from zpoints.errors import ArrayError
 from zpoints.statistics.frechet import frechet_distance

@@ -11,11 +11,11 @@ from PIL import Image
 from support import line
 from zpoints.errors import BudgetError
 from zpoints.images.decoding import BYTES_PER_PIXEL, Cut
-from zpoints.images.semaphore import Gate
+from zpoints.images.semaphore import ByteSemaphore
 
 
 def test_what_is_inside_never_needs_more_than_the_room() -> None:
-    gate, lock = Gate(100), threading.Lock()
+    gate, lock = ByteSemaphore(100), threading.Lock()
     inside, most, done = 0, 0, 0
 
     def work(need: int) -> None:
@@ -39,14 +39,16 @@ def test_what_is_inside_never_needs_more_than_the_room() -> None:
 
 def test_a_picture_that_never_fits_is_refused_and_not_left_out() -> None:
     picture = Image.fromarray(np.zeros((40, 50, 3), np.uint8))
-    assert isinstance(Cut((8, 8), gate=Gate(BYTES_PER_PIXEL * 2000)).picture(lambda: picture), np.ndarray)
+    assert isinstance(
+        Cut((8, 8), gate=ByteSemaphore(BYTES_PER_PIXEL * 2000)).picture(lambda: picture), np.ndarray
+    )
     with pytest.raises(BudgetError) as caught:
-        Cut((8, 8), gate=Gate(BYTES_PER_PIXEL * 2000 - 1)).picture(lambda: picture)
+        Cut((8, 8), gate=ByteSemaphore(BYTES_PER_PIXEL * 2000 - 1)).picture(lambda: picture)
     assert "max_megapixels" in line(caught.value)
 
 
 def test_a_failure_inside_makes_room_again() -> None:
-    gate = Gate(10)
+    gate = ByteSemaphore(10)
     with pytest.raises(KeyError), gate.space(10):
         raise KeyError
     with gate.space(10):

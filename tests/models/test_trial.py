@@ -36,7 +36,7 @@ def test_a_trial_leaves_nothing_behind(store: ImageStore, tmp_path: Path) -> Non
     before = weights(trainer.network)
     found = try_out(trainer, 1000)
     assert found is not None
-    assert found.together == 32
+    assert found.micro_batch == 32
     assert found.images_per_second > 10
     np.testing.assert_array_equal(weights(trainer.network), before)
     assert trainer.schedule.last_epoch == 0
@@ -82,7 +82,7 @@ def test_out_of_memory_halves_what_goes_through_at_once(
     given = out_of_memory_above(monkeypatch, 9)
     found = try_out(trainer_of(store, tmp_path), 1000)
     assert found is not None
-    assert found.together == 8
+    assert found.micro_batch == 8
     assert given[:3] == [32, 16, 8]
 
 
@@ -105,9 +105,9 @@ def test_other_errors_pass(store: ImageStore, tmp_path: Path, monkeypatch: pytes
 def test_parts_of_a_batch_have_the_effect_of_the_whole(store: ImageStore, tmp_path: Path) -> None:
     pictures = torch.from_numpy(np.array(store.pixels[:32]))
     results = []
-    for together in (32, 16, 5):
+    for micro_batch in (32, 16, 5):
         trainer = trainer_of(store, tmp_path, TRAINING.model_copy(update={"precision": "float32"}))
-        trainer.together = together
+        trainer.micro_batch = micro_batch
         losses = [trainer.step(pictures).item() for _ in range(3)]
         results.append((losses, weights(trainer.network)))
     for losses, found in results[1:]:
@@ -122,7 +122,7 @@ def test_memory_that_runs_short_later_halves_too(
     given = out_of_memory_above(monkeypatch, 16)
     trainer.step(torch.from_numpy(np.array(store.pixels[:32])))
     assert given == [32, 16, 16]
-    assert trainer.together == 16
+    assert trainer.micro_batch == 16
 
 
 def test_the_processor_s_word_for_it_is_known_too() -> None:

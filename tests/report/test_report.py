@@ -6,8 +6,9 @@ import pytest
 from PIL import Image
 
 from support import correlated
-from zpoints.analysis.analyse import Analysis, analyse
-from zpoints.images.sheets import GAP, contact_sheet, in_turn, save_sheet
+from zpoints.analysis.analyse import analyse
+from zpoints.analysis.result import Analysis
+from zpoints.images.sheets import GAP, contact_sheet, interleaved, save_sheet
 from zpoints.plots import cuts as trimming_figures
 from zpoints.plots import figures
 from zpoints.statistics.ellipses import LEVELS
@@ -46,11 +47,11 @@ def test_fewer_pictures_than_columns_make_a_narrow_sheet() -> None:
 
 def test_in_turn_puts_each_row_above_its_partner() -> None:
     upper = np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1)
-    assert in_turn(upper, upper + 100, 2).ravel().tolist() == [0, 1, 100, 101, 2, 3, 102, 103, 4, 104]
+    assert interleaved(upper, upper + 100, 2).ravel().tolist() == [0, 1, 100, 101, 2, 3, 102, 103, 4, 104]
 
 
 def test_ellipses_in_the_picture_are_the_measured_ones(cloud: np.ndarray, analysis: Analysis) -> None:
-    planes = analysis.planes[analysis.planes["axes"] == "z"].head(2)
+    planes = analysis.planes[analysis.planes["basis"] == "z"].head(2)
     figure = figures.planes_figure(
         LatentSet.open(cloud), planes, analysis.distribution.mean, analysis.distribution.std
     )
@@ -64,7 +65,7 @@ def test_ellipses_in_the_picture_are_the_measured_ones(cloud: np.ndarray, analys
 
 
 def test_density_figure_draws_the_densities_of_the_chosen(cloud: np.ndarray, analysis: Analysis) -> None:
-    z = analysis.components[analysis.components["axes"] == "z"]
+    z = analysis.components[analysis.components["basis"] == "z"]
     figure = figures.density_figure(z, analysis.histograms["z"], [4, 1])
     assert [axes.get_title("left") for axes in figure.axes[:2]] == ["component 4", "component 1"]
     x, y = figure.axes[0].get_lines()[0].get_data()
@@ -76,10 +77,10 @@ def test_density_figure_draws_the_densities_of_the_chosen(cloud: np.ndarray, ana
 
 
 def test_all_figures_can_be_drawn(analysis: Analysis) -> None:
-    pca = analysis.components[analysis.components["axes"] == "pca"]["explained_variance"].to_numpy()
+    pca = analysis.components[analysis.components["basis"] == "pca"]["explained_variance"].to_numpy()
     variance = figures.explained_variance_figure(pca, analysis.summary["components_for_variance"])
     np.testing.assert_allclose(variance.axes[1].get_lines()[0].get_ydata()[-1], 1)
-    planes = analysis.planes[analysis.planes["axes"] == "z"]
+    planes = analysis.planes[analysis.planes["basis"] == "z"]
     coverage = figures.coverage_figure(planes, COVERAGE, analysis.summary["n"])
     assert len(coverage.axes) == 4
     history = pd.DataFrame({"epoch": [1, 2], "train_loss": [0.2, 0.1], "validation_loss": [np.nan, np.nan]})
@@ -90,7 +91,7 @@ def test_all_figures_can_be_drawn(analysis: Analysis) -> None:
 
 
 def of_axes(table: pd.DataFrame, axes: str) -> pd.DataFrame:
-    return table[table["axes"] == axes]
+    return table[table["basis"] == axes]
 
 
 def test_the_overview_holds_the_components_of_the_largest_spread(analysis: Analysis) -> None:

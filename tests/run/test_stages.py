@@ -112,10 +112,12 @@ def test_the_analysis_is_that_of_the_training_pictures(finished: Run) -> None:
 
 def test_the_judge_s_table_has_every_sampler_and_every_question(finished: Run) -> None:
     scores = json.loads((finished.judging / "scores.json").read_text())
-    assert list(scores["floors"]) == ["training pictures", "reconstructions", "N(0, I)"]
+    assert list(scores["baselines"]) == ["training pictures", "reconstructions", "N(0, I)"]
     assert list(scores["samplers"]) == list(finished.settings.samples.methods)
     for name, row in scores["samplers"].items():
-        assert row["ratio"] == pytest.approx(row["frechet"] / scores["floors"]["reconstructions"]["frechet"])
+        assert row["ratio"] == pytest.approx(
+            row["frechet"] / scores["baselines"]["reconstructions"]["frechet"]
+        )
         assert 0 <= row["two_sample"]["accuracy"] <= 1
         assert row["bytes"] == (finished.samples(name) / "sampler.npz").stat().st_size
         assert (finished.judging / f"nearest-{name}.png").is_file()

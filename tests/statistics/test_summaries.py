@@ -22,7 +22,7 @@ from zpoints.statistics.pca import PCA
 from zpoints.statistics.planes import PlaneCounts, standardise
 from zpoints.statistics.radii import Radii
 from zpoints.statistics.ranks import RankSums
-from zpoints.statistics.trimming import CoreStep, Rings, fwhm_reach
+from zpoints.statistics.trimming import CoreStep, CutMoments, fwhm_reach
 
 BINS = 32
 
@@ -55,7 +55,7 @@ SUMMARIES: dict[str, Callable[[np.ndarray, Known], Any]] = {
     "planes": lambda x, known: PlaneCounts.of(known.standardised(x), known.moments.pearson, BINS),
     "ranks": lambda x, known: RankSums.of(known.standardised(x), known.histograms),
     "lengths": lambda x, known: Lengths.of(x),
-    "rings": lambda x, known: Rings.of(x, known.reach(x), (0.3, 0.6, 0.9)),
+    "cut_moments": lambda x, known: CutMoments.of(x, known.reach(x), (0.3, 0.6, 0.9)),
     "core": lambda x, known: CoreStep.of(x, known.pca, 1.4),
     "radii": lambda x, known: Radii.of(known.pca.whiten(x)),
     "third moments": lambda x, known: ThirdMoments.of(known.pca.whiten(x)),

@@ -18,7 +18,7 @@ from zpoints.statistics.trimming import (
     FACTORS,
     Core,
     CoreStep,
-    Rings,
+    CutMoments,
     expected_survivors,
     fwhm_reach,
     independent_survivors,
@@ -73,7 +73,7 @@ def test_a_component_without_width_is_refused():
 
 @st.composite
 def cut_clouds(draw):  # type: ignore[no-untyped-def]
-    """A cloud with tails, and its rows dealt to blocks in any way; some rings stay empty in most blocks."""
+    """A cloud with tails, and its rows dealt to blocks in any way; some cut_moments stay empty in most blocks."""
     n, d = draw(st.integers(2, 80)), draw(st.integers(1, 4))
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     x = random.standard_t(3, size=(n, d)) * 10.0 ** random.integers(-6, 6, d) @ random.normal(size=(d, d))
@@ -89,26 +89,28 @@ def test_rings_of_blocks_are_the_rings_of_all(cut, factors):
     factors = sorted(factors)
     centre, fwhm = np.median(x, axis=0), np.abs(x).mean(axis=0)
     reach = fwhm_reach(x, centre, fwhm)
-    rings = reduce(add, [Rings.of(block, fwhm_reach(block, centre, fwhm), factors) for block in blocks])
-    assert rings.n == len(x)
-    assert rings.factors == tuple(factors)
+    cut_moments = reduce(
+        add, [CutMoments.of(block, fwhm_reach(block, centre, fwhm), factors) for block in blocks]
+    )
+    assert cut_moments.n == len(x)
+    assert cut_moments.factors == tuple(factors)
     for k, factor in enumerate(factors):
         survive = reach <= factor
-        assert rings.survivors[k] == survive.sum()
-        assert rings.share[k] == survive.mean()
+        assert cut_moments.survivors[k] == survive.sum()
+        assert cut_moments.share[k] == survive.mean()
         if survive.sum() < 2:
-            assert rings.moments(k) is None
+            assert cut_moments.moments(k) is None
         else:
-            assert_same(rings.moments(k), Moments.of(x[survive]))
-    everyone = reduce(add, [ring for ring in rings.rings if ring is not None])
+            assert_same(cut_moments.moments(k), Moments.of(x[survive]))
+    everyone = reduce(add, [ring for ring in cut_moments.rings if ring is not None])
     assert_same(everyone, Moments.of(x))
 
 
 def test_a_vector_on_the_border_survives():
     x = np.array([[0.0], [1.5], [2.0], [9.0]])
-    rings = Rings.of(x, fwhm_reach(x, np.zeros(1), np.ones(1)), (1.5, 2.0))
-    assert rings.survivors.tolist() == [2, 3]
-    assert [ring and ring.n for ring in rings.rings] == [2, 1, 1]
+    cut_moments = CutMoments.of(x, fwhm_reach(x, np.zeros(1), np.ones(1)), (1.5, 2.0))
+    assert cut_moments.survivors.tolist() == [2, 3]
+    assert [ring and ring.n for ring in cut_moments.rings] == [2, 1, 1]
 
 
 def test_rings_refuse_what_has_no_meaning():
@@ -116,12 +118,12 @@ def test_rings_refuse_what_has_no_meaning():
     reach = fwhm_reach(x, np.zeros(2), np.ones(2))
     for factors in ((), (2.0, 1.0), (1.0, 1.0)):
         with pytest.raises(ValueError, match="rise"):
-            Rings.of(x, reach, factors)
+            CutMoments.of(x, reach, factors)
     with pytest.raises(ValueError, match="add up"):
-        Rings.of(x, reach, (1.0, 2.0)) + Rings.of(x, reach, (1.0, 3.0))
+        CutMoments.of(x, reach, (1.0, 2.0)) + CutMoments.of(x, reach, (1.0, 3.0))
     for k in (-1, len(FACTORS)):
         with pytest.raises(IndexError):
-            Rings.of(x, reach).moments(k)
+            CutMoments.of(x, reach).moments(k)
 
 
 @pytest.mark.parametrize(

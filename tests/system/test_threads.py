@@ -8,7 +8,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from zpoints.system import threads as parallel
-from zpoints.system.threads import in_order, one_blas_thread
+from zpoints.system.threads import map_ordered, one_blas_thread
 
 
 def blas_threads() -> set[int]:
@@ -28,7 +28,7 @@ def test_results_come_in_the_order_of_the_items_and_several_are_under_way(four_t
         time.sleep(0.02 if number % 3 == 0 else 0.001)
         return number**2
 
-    assert list(in_order(work, range(40))) == [number**2 for number in range(40)]
+    assert list(map_ordered(work, range(40))) == [number**2 for number in range(40)]
     assert len(names) > 1
 
 
@@ -40,7 +40,7 @@ def test_items_are_taken_by_the_calling_thread_and_only_a_few_ahead(four_threads
             taken.append(threading.current_thread())
             yield number
 
-    results = in_order(lambda number: number, items())
+    results = map_ordered(lambda number: number, items())
     next(results)
     assert len(taken) <= 6
     results.close()
@@ -56,7 +56,7 @@ def test_large_items_are_not_worked_on_side_by_side(four_threads):
         time.sleep(0.01)
         running[0] -= 1
 
-    list(in_order(work, range(10), bytes_each=1 << 30))
+    list(map_ordered(work, range(10), bytes_each=1 << 30))
     assert most[0] == 1
 
 
@@ -69,7 +69,7 @@ def test_an_error_reaches_the_caller_and_blas_gets_its_threads_back(four_threads
         return number
 
     with pytest.raises(ValueError, match="vector 5"):
-        list(in_order(work, range(50)))
+        list(map_ordered(work, range(50)))
     assert blas_threads() == before
 
 
@@ -89,6 +89,6 @@ def test_the_same_product_to_the_last_bit_whatever_the_number_of_threads(monkeyp
     found = []
     for count in (1, 2, 7):
         monkeypatch.setattr(parallel, "processors", lambda count=count: count)
-        found.append(sum(in_order(lambda block: block.T @ block, x)))
+        found.append(sum(map_ordered(lambda block: block.T @ block, x)))
     assert (found[0] == found[1]).all()
     assert (found[0] == found[2]).all()

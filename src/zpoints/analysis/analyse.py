@@ -5,9 +5,8 @@ components; the cuts, which need the fits; the principal axes; every plane of bo
 needs whitened vectors: distances, third moments, projections.
 """
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Self
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,16 +24,11 @@ from zpoints.analysis.planes import (
     rank_disagreements,
 )
 from zpoints.analysis.region import region_summary
+from zpoints.analysis.result import Analysis
 from zpoints.analysis.verdict import verdict
 from zpoints.config import AnalysisSettings
-from zpoints.errors import ArrayError
-from zpoints.files.atomic import atomic_path
-from zpoints.files.documents import read_json, read_table, write_json
-from zpoints.files.numpy_files import load_npz, write_npz
-from zpoints.files.readable import ANEW
 from zpoints.statistics.correlation import largest_off_diagonal, strongest_pairs
 from zpoints.statistics.ellipses import LEVELS, normal_coverage
-from zpoints.statistics.marginals import Histograms
 from zpoints.statistics.measures import COVERAGE, FEWEST, Noise
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
@@ -44,93 +38,10 @@ from zpoints.system.progress import Progress, Silent
 from zpoints.vectors.latent_set import LatentSet
 from zpoints.vectors.views import View
 
-__all__ = ["ANALYSIS_FILES", "Analysis", "analyse", "measure_distribution"]
+__all__ = ["analyse", "measure_distribution"]
 
 LONG = 500_000_000  # vectors times planes that take long enough to say beforehand how long
 SHARES = (0.80, 0.90, 0.95)
-TABLES = ("components", "planes", "trimming")
-ANALYSIS_FILES = (
-    *(f"{name}.parquet" for name in TABLES),
-    "histograms.npz",
-    "distribution.npz",
-    "analysis.json",
-)
-
-
-@dataclass(frozen=True, eq=False)
-class Analysis:
-    """What was measured of a set of latent vectors.
-
-    Attributes
-    ----------
-    summary : every scalar result, as in ``analysis.json``; ``summary["verdict"]`` are sentences.
-    components : one row per component in the original axes (``axes == "z"``) and along the principal ones
-        (``"pca"``): mean, std, median, fit_centre, fit_sigma, fwhm, fwhm_histogram, fit_error, skewness,
-        excess_kurtosis and their standard errors, ks_distance, beyond_2, beyond_3, beyond_4 (shares), modes,
-        core_sigma (up to how many sigma the density follows the fit), explained_variance, deviation (the largest,
-        in standard errors of a normal sample) and rank (1 is the least normal).
-    planes : one row per plane i < j and set of axes: r, rank_correlation (Spearman), angle (degrees),
-        half_axis_major and half_axis_minor of the 1 sigma ellipse; coverage_1, _2, _2_5, _3 and their
-        deviations; mutual_information_excess (nats); henze_zirkler; for the highest-density regions of 39, 68, 86
-        and 95 %: shift (sigma), turn and turn_error (degrees), axis_ratio, agreement; agreement (their mean);
-        deviation and rank as above.
-    trimming : the inner contour of each plane of the leading axes at every factor of the FWHM cut.
-    distribution : mean, covariance, principal axes and core: what a sampler needs.
-    histograms : the counts behind the number densities, by axes.
-    directions : least normal directions that a projection pursuit found, worst first, in the latent components' own
-        units: ``(z - mean) @ directions.T`` has standard deviation 1.
-    latents : where the vectors are, for samplers that need them; None after `load`.
-    """
-
-    summary: dict[str, Any]
-    components: pd.DataFrame
-    planes: pd.DataFrame
-    trimming: pd.DataFrame
-    distribution: Distribution
-    histograms: dict[str, Histograms]
-    directions: np.ndarray
-    latents: LatentSet | None = None
-
-    def save(self, folder: Path) -> None:
-        """Write analysis.json, three tables (.parquet), distribution.npz and histograms.npz."""
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in TABLES:
-            _save_table(folder / f"{name}.parquet", getattr(self, name))
-        counts = {
-            f"{axes}_{part}": getattr(histogram, part)
-            for axes, histogram in self.histograms.items()
-            for part in HISTOGRAM_PARTS
-        }
-        write_npz(folder / "histograms.npz", counts | {"directions": self.directions})
-        self.distribution.save(folder / "distribution.npz")
-        write_json(folder / "analysis.json", self.summary)
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote."""
-        if not (folder / "analysis.json").is_file():
-            raise ArrayError(f"{folder}: no analysis here; make one with `zpoints analyse LATENTS {folder}`")
-        counts = load_npz(folder / "histograms.npz")
-        try:
-            histograms = {
-                axes: Histograms(*(counts[f"{axes}_{part}"] for part in HISTOGRAM_PARTS))
-                for axes in ("z", "pca")
-            }
-            directions = counts["directions"]
-        except KeyError as error:
-            raise ArrayError(f"{folder / 'histograms.npz'}: no array {error}; {ANEW}") from error
-        return cls(
-            summary=read_json(folder / "analysis.json"),
-            components=read_table(folder / "components.parquet"),
-            planes=read_table(folder / "planes.parquet"),
-            trimming=read_table(folder / "trimming.parquet"),
-            distribution=Distribution.load(folder / "distribution.npz"),
-            histograms=histograms,
-            directions=directions,
-        )
-
-
-HISTOGRAM_PARTS = ("counts", "below", "above", "start", "width", "beyond")
 
 
 def analyse(
@@ -176,14 +87,14 @@ def measure_distribution(source: Any, progress: Progress | None = None) -> Distr
     Equal to `analyse(source).distribution`, in a fraction of the time. Parameters and errors as there.
     """
     latents = LatentSet.open(source)
-    return Measurement(latents, AnalysisSettings(), progress or Silent()).foundation().distribution
+    return Measurement(latents, AnalysisSettings(), progress or Silent()).groundwork().distribution
 
 
 def _analysis(measurement: Measurement) -> Analysis:
     """Everything, step by step."""
     latents, settings, size = measurement.latents, measurement.settings, measurement.size
-    n, f = latents.n, measurement.foundation()
-    first, view, along, fits, rings = f.first, f.view, f.along, f.fits, f.rings
+    n, f = latents.n, measurement.groundwork()
+    first, view, along, fits, cut_moments = f.first, f.view, f.along, f.fits, f.cut_moments
     moments, whole = first.moments, f.whole
     pca, scores, core = f.distribution.pca, f.scores, f.core
     noise = Noise.simulate(n) if n >= FEWEST else None
@@ -193,12 +104,12 @@ def _analysis(measurement: Measurement) -> Analysis:
         component_table("pca", scores, f.fine_pca, pca.explained_variance_ratio[: pca.rank]),
     ]
     margins = f.distribution.margins
-    assert margins is not None, "the foundation has them"
+    assert margins is not None, "the groundwork has them"
     planes = [
         _planes(measurement, view, noise, measurement.ranks(view, f.fine)),
         _planes(measurement, along, noise, margins.axes_rank_correlation),
     ]
-    turned, cuts = trimming.turns(rings, whole)
+    turned, cuts = trimming.turns(cut_moments, whole)
     turn_table = measurement.step(
         "turns", 1, lambda advance: trimming.turn_table(latents, fits, cuts, size, advance)
     )
@@ -209,7 +120,7 @@ def _analysis(measurement: Measurement) -> Analysis:
     )
     summary = {
         **_overview(moments, pca, scores, whole),
-        "components": {table["axes"].iloc[0]: component_summary(table) for table in components},
+        "components": {table["basis"].iloc[0]: component_summary(table) for table in components},
         "coverage": {
             axes: _coverage_summary(table)
             for axes, table in zip(("z", "pca"), planes, strict=True)
@@ -220,7 +131,7 @@ def _analysis(measurement: Measurement) -> Analysis:
         },
         "rank_disagreements": rank_disagreements(planes[0], n) if moments.dimension > 1 else [],
         "trimming": {
-            "survivors": trimming.survivors(rings, moments, fits),
+            "survivors": trimming.survivors(cut_moments, moments, fits),
             "turns": turned,
             "core": trimming.core_summary(core, whole),
         },
@@ -250,7 +161,7 @@ def _planes(
 ) -> pd.DataFrame:
     groups = groups_of(view)
     return measurement.step(
-        f"{view.axes} planes",
+        f"{view.basis} planes",
         len(groups),
         lambda advance: measure_planes(view, noise, measurement.size, rank_correlation, advance, groups),
     )
@@ -281,8 +192,3 @@ def _coverage_summary(planes: pd.DataFrame) -> list[dict[str, float | None]]:
         exact = normal_coverage(sigma)
         rows.append({"sigma": sigma, "normal": exact, "median": median, "least": least, "largest": largest})
     return rows
-
-
-def _save_table(path: Path, table: pd.DataFrame) -> None:
-    with atomic_path(path) as temporary:
-        table.to_parquet(temporary, index=False, compression="zstd")

@@ -37,13 +37,13 @@ LISTED = 10
 
 
 def component_table(
-    axes: str, moments: Moments, fine: Histograms, explained: Float[np.ndarray, " d"]
+    basis: str, moments: Moments, fine: Histograms, explained: Float[np.ndarray, " d"]
 ) -> pd.DataFrame:
     """Measure every component of one set of axes.
 
     Parameters
     ----------
-    axes : ``"z"`` or ``"pca"``.
+    basis : ``"z"`` or ``"pca"``.
     moments : along these axes. fine : histograms of the fine bins of 1/64 sigma.
     explained : share of the total variance of each.
     """
@@ -52,7 +52,7 @@ def component_table(
     centre, sigma = (fits.centre - mean) / std, fits.sigma / std
     found = pd.DataFrame(
         {
-            "axes": axes,
+            "basis": basis,
             "component": np.arange(moments.dimension),
             "mean": mean,
             "std": std,

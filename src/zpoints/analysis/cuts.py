@@ -16,7 +16,7 @@ from zpoints.statistics.planes import PlaneCounts
 from zpoints.statistics.regions import Regions
 from zpoints.statistics.trimming import (
     Core,
-    Rings,
+    CutMoments,
     expected_survivors,
     independent_survivors,
     robust_core,
@@ -66,41 +66,41 @@ def find_core(latents: LatentSet, sample: Float[np.ndarray, "s d"], size: int, a
     return CoreFound(core)
 
 
-def survivors(rings: Rings, moments: Moments, fits: GaussianFits) -> list[dict[str, float]]:
+def survivors(cut_moments: CutMoments, moments: Moments, fits: GaussianFits) -> list[dict[str, float]]:
     """Per factor: survivors, and what an ideal normal cloud would have left."""
     std = moments.std
     share, error = expected_survivors(
-        moments.pearson, (fits.centre - moments.mean) / std, fits.fwhm / std, rings.factors
+        moments.pearson, (fits.centre - moments.mean) / std, fits.fwhm / std, cut_moments.factors
     )
     return [
         {
             "factor": factor,
-            "survivors": int(rings.survivors[k]),
-            "share": float(rings.share[k]),
+            "survivors": int(cut_moments.survivors[k]),
+            "share": float(cut_moments.share[k]),
             "normal_share": float(share[k]),
             "normal_share_error": float(error[k]),
             "independent_share": independent_survivors(moments.dimension, factor),
         }
-        for k, factor in enumerate(rings.factors)
+        for k, factor in enumerate(cut_moments.factors)
     ]
 
 
-def turns(rings: Rings, whole: PCA) -> tuple[list[dict[str, Any]], list[tuple[float, PCA]]]:
+def turns(cut_moments: CutMoments, whole: PCA) -> tuple[list[dict[str, Any]], list[tuple[float, PCA]]]:
     """Turn of the leading axes by each cut, and the cuts with their axes, from none (infinity) to the closest."""
     leading = min(LEADING, whole.rank)
     found: list[dict[str, Any]] = []
     cuts = [(float("inf"), whole)]
-    for k in reversed(range(len(rings.factors))):
-        left = rings.moments(k)
+    for k in reversed(range(len(cut_moments.factors))):
+        left = cut_moments.moments(k)
         if left is None or left.n <= left.dimension:
             break
         pca = PCA.of_moments(left)
         if pca.rank < leading:
             break
-        cuts.append((rings.factors[k], pca))
+        cuts.append((cut_moments.factors[k], pca))
         found.append(
             {
-                "factor": rings.factors[k],
+                "factor": cut_moments.factors[k],
                 "axis_turn": [float(angle) for angle in pca.turn(whole, leading)],
                 "largest_subspace_angle": float(pca.subspace_angles(whole, leading).max()),
             }

@@ -27,12 +27,12 @@ from zpoints.statistics.margins import Margins, quantiles, radius_quantiles
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
 from zpoints.statistics.radii import Radii
-from zpoints.statistics.trimming import Core, Rings
+from zpoints.statistics.trimming import Core, CutMoments
 from zpoints.system.progress import Progress
 from zpoints.vectors.latent_set import LatentSet
 from zpoints.vectors.views import View
 
-__all__ = ["Foundation", "Measurement"]
+__all__ = ["Groundwork", "Measurement"]
 
 ALIGNED = 1e-12  # correlations after the transform; above, the axes are refined by what was measured
 
@@ -40,7 +40,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
-class Foundation:
+class Groundwork:
     """What all further measurements, and the samplers, build on.
 
     Attributes
@@ -48,7 +48,7 @@ class Foundation:
     first, whole : moments, lengths and sample of all vectors, and their principal axes by covariance.
     view, along : the vectors along the components, and along the principal axes that the settings choose.
     fine, drawn, fine_pca, drawn_pca : histograms of both, fine ones and those to draw.
-    fits, rings, core : Gaussian fits of the components, what the cuts leave, and the robust core.
+    fits, cut_moments, core : Gaussian fits of the components, what the cuts leave, and the robust core.
     scores : moments along the principal axes, measured on the vectors.
     distribution : what samplers learn from.
     """
@@ -59,7 +59,7 @@ class Foundation:
     fine: Histograms
     drawn: Histograms
     fits: GaussianFits
-    rings: Rings
+    cut_moments: CutMoments
     core: trimming.CoreFound
     scores: Moments
     along: View
@@ -76,14 +76,14 @@ class Measurement:
     settings: AnalysisSettings
     progress: Progress
 
-    def foundation(self) -> "Foundation":
+    def groundwork(self) -> "Groundwork":
         """Everything but planes and tests: enough for samplers."""
         size = self.size
         first = self.step("moments", 1, lambda advance: first_reading(self.latents, size, advance))
         view = View.of_components(self.latents, first.moments)
         fine, drawn = self._histograms(view, self.settings.bin_width)
         fits = gaussian_fits(fine, first.moments)
-        rings = self.step(
+        cut_moments = self.step(
             "cuts",
             1,
             lambda advance: cut(
@@ -95,7 +95,7 @@ class Measurement:
             trimming.CORE_STEPS,
             lambda advance: trimming.find_core(self.latents, first.sample, size, advance),
         )
-        chosen = self._chosen(first, rings, core.core)
+        chosen = self._chosen(first, cut_moments, core.core)
         pca, scores, radii = self._principal_axes(chosen)
         along = View.of_principal_axes(self.latents, pca, scores)
         fine_pca, drawn_pca = self._histograms(along, self.settings.pca_bin_width)
@@ -111,14 +111,14 @@ class Measurement:
             mean_length=np.asarray(first.lengths.mean),
         )
         distribution = Distribution(chosen.n, chosen.mean, chosen.covariance, pca, core.core, margins)
-        return Foundation(
+        return Groundwork(
             first=first,
             whole=_axes(_Chosen.of(first.moments), "covariance"),
             view=view,
             fine=fine,
             drawn=drawn,
             fits=fits,
-            rings=rings,
+            cut_moments=cut_moments,
             core=core,
             scores=scores,
             along=along,
@@ -139,7 +139,7 @@ class Measurement:
 
     def ranks(self, view: View, fine: Histograms) -> np.ndarray:
         """Spearman's coefficients of all pairs along a view."""
-        sums = self.step(f"{view.axes} ranks", 1, lambda advance: rank_sums(view, fine, self.size, advance))
+        sums = self.step(f"{view.basis} ranks", 1, lambda advance: rank_sums(view, fine, self.size, advance))
         return sums.rank_correlation
 
     def _principal_axes(self, chosen: "_Chosen") -> tuple[PCA, Moments, Radii]:
@@ -154,11 +154,11 @@ class Measurement:
     def _along(self, pca: PCA) -> tuple[Moments, Radii]:
         return self.step("pca", 1, lambda advance: moments_along(self.latents, pca, self.size, advance))
 
-    def _chosen(self, first: First, rings: Rings, core: Core | None) -> "_Chosen":
+    def _chosen(self, first: First, cut_moments: CutMoments, core: Core | None) -> "_Chosen":
         """The vectors that decide the principal axes."""
         of, name = self.settings.pca_of, self.latents.name
         if of == "trimmed":
-            left = rings.moments(self.settings.trim_factors.index(self.settings.trim_factor))
+            left = cut_moments.moments(self.settings.trim_factors.index(self.settings.trim_factor))
             if left is None:
                 raise ArrayError(
                     f"{name}: the cut at factor {self.settings.trim_factor:g} leaves no vectors for the principal "
@@ -183,7 +183,7 @@ class Measurement:
             except ValueError as error:
                 raise ArrayError(f'{self.latents.name}: {error}; choose a larger one, or "auto"') from error
         found = self.step(
-            f"{view.axes} axes", 1, lambda advance: count_components(view, bins, self.size, advance)
+            f"{view.basis} axes", 1, lambda advance: count_components(view, bins, self.size, advance)
         )
         fine = found[0]
         return fine, found[1] if len(found) > 1 else fine.merged(fine.chosen_factor())

@@ -76,7 +76,7 @@ def measure_planes(
     tables = [_rows(view, _counts(view, group, size, advance), noise, rank_correlation) for group in groups]
     if not tables:
         return pd.DataFrame(
-            {"axes": np.empty(0, object), "i": np.empty(0, np.int64), "j": np.empty(0, np.int64)}
+            {"basis": np.empty(0, object), "i": np.empty(0, np.int64), "j": np.empty(0, np.int64)}
         )
     table = pd.concat(tables, ignore_index=True)
     table["rank"] = _ranks(table)
@@ -129,7 +129,7 @@ def _rows(
     r = view.pearson[i, j]
     ellipses = Ellipses.of(view.std[i], view.std[j], r)
     measures = PlaneMeasures.of(counts)
-    columns: dict[str, Any] = {"axes": view.axes, "i": i, "j": j, "r": r}
+    columns: dict[str, Any] = {"basis": view.basis, "i": i, "j": j, "r": r}
     if rank_correlation is not None:
         columns["rank_correlation"] = rank_correlation[i, j]
     columns |= {

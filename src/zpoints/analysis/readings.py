@@ -23,8 +23,8 @@ from zpoints.statistics.pca import PCA
 from zpoints.statistics.planes import PlaneCounts, PlaneGroup, bins_for, standardise
 from zpoints.statistics.radii import Radii
 from zpoints.statistics.ranks import RankSums
-from zpoints.statistics.trimming import CoreStep, Rings, fwhm_reach
-from zpoints.system.threads import in_order
+from zpoints.statistics.trimming import CoreStep, CutMoments, fwhm_reach
+from zpoints.system.threads import map_ordered
 from zpoints.vectors.latent_set import LatentSet
 from zpoints.vectors.views import View
 
@@ -93,7 +93,7 @@ def first_reading(latents: LatentSet, size: int, advance: Advance, seed: int = 0
         with np.errstate(invalid="ignore", over="ignore"):
             return block, Moments.of(block), Lengths.of(block)
 
-    for block, part, length in in_order(measure, latents.blocks(size), _bytes(latents, size)):
+    for block, part, length in map_ordered(measure, latents.blocks(size), _bytes(latents, size)):
         if not np.isfinite(part.mean).all():
             refuse_not_finite(latents, block, start)
         with np.errstate(invalid="ignore", over="ignore"):
@@ -119,7 +119,7 @@ def moments_of(latents: LatentSet, size: int, advance: Advance) -> Moments:
     """Moments of the vectors as they are."""
 
     def parts() -> Iterable[Moments]:
-        for part in in_order(Moments.of, latents.blocks(size), _bytes(latents, size)):
+        for part in map_ordered(Moments.of, latents.blocks(size), _bytes(latents, size)):
             yield part
             advance(part.n)
 
@@ -139,7 +139,7 @@ def moments_along(latents: LatentSet, pca: PCA, size: int, advance: Advance) -> 
 
     moments: Moments | None = None
     radii: Radii | None = None
-    for part, distances in in_order(measure, latents.blocks(size), _bytes(latents, size)):
+    for part, distances in map_ordered(measure, latents.blocks(size), _bytes(latents, size)):
         moments = part if moments is None else moments + part
         radii = distances if radii is None else radii + distances
         advance(part.n)
@@ -182,12 +182,12 @@ def cut(
     factors: tuple[float, ...],
     size: int,
     advance: Advance,
-) -> Rings:
+) -> CutMoments:
     """Moments of the vectors between the factors of the FWHM cut."""
 
-    def parts() -> Iterable[Rings]:
+    def parts() -> Iterable[CutMoments]:
         reached = ((block, fwhm_reach(block, centre, fwhm)) for block in latents.blocks(size))
-        for part in in_order(lambda found: Rings.of(*found, factors), reached, _bytes(latents, size)):
+        for part in map_ordered(lambda found: CutMoments.of(*found, factors), reached, _bytes(latents, size)):
             yield part
             advance(part.n)
 
@@ -230,7 +230,7 @@ def core_step(latents: LatentSet, pca: PCA, radius: float, size: int, advance: A
         def measure(block: np.ndarray) -> CoreStep:
             return CoreStep.of(block, pca, radius)
 
-        for part in in_order(measure, latents.blocks(size), _bytes(latents, size)):
+        for part in map_ordered(measure, latents.blocks(size), _bytes(latents, size)):
             yield part
             advance(part.n)
 
@@ -264,7 +264,7 @@ def whitened_reading(
         return u, Radii.of(u), Projections.of(u, directions)
 
     memory = _bytes(latents, size) + 8 * size * len(directions)
-    for u, radius, projection in in_order(measure, latents.blocks(size), memory):
+    for u, radius, projection in map_ordered(measure, latents.blocks(size), memory):
         third.add(u[:, : third.dimension])
         radii = radius if radii is None else radii + radius
         projections = projection if projections is None else projections + projection

@@ -13,7 +13,7 @@ from zpoints.analysis.distribution import Distribution
 from zpoints.analysis.readings import moments_of
 from zpoints.errors import ArrayError, UsageError
 from zpoints.statistics.trimming import mahalanobis
-from zpoints.system.threads import in_order
+from zpoints.system.threads import map_ordered
 from zpoints.vectors.latent_set import LatentSet
 
 __all__ = [
@@ -170,7 +170,7 @@ def farthest(
     blocks = latents.blocks(BLOCK)
     memory = 24 * BLOCK * latents.dimension
     squares = np.concatenate(
-        list(in_order(lambda block: mahalanobis(block, distribution.pca), blocks, memory))
+        list(map_ordered(lambda block: mahalanobis(block, distribution.pca), blocks, memory))
     )
     order = np.argsort(-squares, kind="stable")[:count]
     return order, np.sqrt(squares[order])

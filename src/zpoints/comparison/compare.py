@@ -4,23 +4,20 @@ One pass over each cloud. Each figure stands beside its noise: a standard error,
 are equal but for chance.
 """
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from zpoints.comparison.classifiers import classifiers, distances
 from zpoints.comparison.clouds import Cloud
 from zpoints.comparison.components import component_summary, components_table
 from zpoints.comparison.correlations import correlations
 from zpoints.comparison.differences import moment_differences, subspaces
+from zpoints.comparison.result import Comparison
 from zpoints.comparison.words import differ_in, verdict
 from zpoints.config import AnalysisSettings
 from zpoints.errors import ArrayError
-from zpoints.files.atomic import atomic_path
-from zpoints.files.documents import write_json
 from zpoints.statistics.clusters import find_clusters
 from zpoints.statistics.location import Location
 from zpoints.statistics.pca import PCA
@@ -28,34 +25,9 @@ from zpoints.system.meter import Meter
 from zpoints.system.progress import Progress, Silent
 from zpoints.vectors.latent_set import LatentSet
 
-__all__ = ["Comparison", "compare"]
+__all__ = ["compare"]
 
 CLUSTER_AXES = 10
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """In what two clouds differ.
-
-    Attributes
-    ----------
-    summary : every scalar result, as in ``compare.json``; ``differ_in`` names the kinds of differences found.
-    components : one row per component, the most different first: mean and std of both, their difference in
-        units of the common std, ratio of std, skewness and excess kurtosis of both, with standard errors, and
-        ``z_mean``, ``z_spread``, ``z_skewness``, ``z_tails``: each difference over its standard error.
-    verdict : the findings in plain words.
-    """
-
-    summary: dict[str, Any]
-    components: pd.DataFrame
-    verdict: list[str]
-
-    def save(self, folder: Path) -> None:
-        """Write compare.json and components.parquet."""
-        folder.mkdir(parents=True, exist_ok=True)
-        with atomic_path(folder / "components.parquet") as temporary:
-            self.components.to_parquet(temporary, index=False, compression="zstd")
-        write_json(folder / "compare.json", self.summary | {"verdict": self.verdict})
 
 
 def compare(

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from zpoints.errors import BudgetError
-from zpoints.images.semaphore import Gate
+from zpoints.images.semaphore import ByteSemaphore
 from zpoints.images.source import Crop, Opener, UnusableError
 
 __all__ = ["Cut", "crop_box", "is_grey", "open_encoded", "pillow_limits"]
@@ -44,7 +44,7 @@ class Cut:
     size: tuple[int, int]
     crop: Crop = "none"
     channels: Literal[1, 3] | None = None
-    gate: Gate | None = None
+    gate: ByteSemaphore | None = None
 
     def picture(self, opener: Opener) -> np.ndarray | str:
         """Return the picture as uint8 of shape (height, width, channels), or the reason why there is none."""

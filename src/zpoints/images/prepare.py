@@ -26,7 +26,7 @@ from zpoints.images.decoding import Cut, crop_box, is_grey, pillow_limits
 from zpoints.images.files import FolderSource
 from zpoints.images.index import build_index, write_index, write_rejected
 from zpoints.images.journal import Block, Journal
-from zpoints.images.semaphore import Gate
+from zpoints.images.semaphore import ByteSemaphore
 from zpoints.images.source import Crop, Opener, Source, UnusableError
 from zpoints.images.sources import open_source
 from zpoints.images.store import DESCRIPTION, INDEX, PIXELS, REJECTED, ImageStore
@@ -97,7 +97,7 @@ class _Preparation:
         crop = self.source.default_crop if self.settings.crop == "auto" else self.settings.crop
         height, width = self._size(crop)
         require(LEAST_BYTES, "preparing pictures")
-        gate = Gate(share(DECODING_BYTES, least=LEAST_BYTES))
+        gate = ByteSemaphore(share(DECODING_BYTES, least=LEAST_BYTES))
         with _workers() as pool:
             channels = journal.channels or self._channels(Cut((height, width), crop, gate=gate), pool)
             cut = Cut((height, width), crop, channels, gate)

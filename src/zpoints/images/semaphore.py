@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from zpoints.errors import BudgetError
 from zpoints.system.sizes import in_words
 
-__all__ = ["Gate"]
+__all__ = ["ByteSemaphore"]
 
 
-class Gate:
+class ByteSemaphore:
     """Lets work in as long as all that is inside needs at most `room` bytes; the rest waits at the door.
 
     Small pictures are decoded by all threads at once, large ones by as many as fit.

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from zpoints.files.atomic import atomic_path
 
-__all__ = ["Row", "contact_sheet", "framed", "in_turn", "save_animation", "save_rows", "save_sheet"]
+__all__ = ["Row", "contact_sheet", "framed", "interleaved", "save_animation", "save_rows", "save_sheet"]
 
 GAP, PAPER, INK, SOFT_INK = 2, 255, 20, 110
 TITLE, NOTE = 14, 11  # pixels of a row's texts
@@ -31,7 +31,7 @@ def contact_sheet(pictures: UInt8[np.ndarray, "n h w c"], columns: int) -> Image
     return Image.fromarray(sheet[:, :, 0] if colours == 1 else sheet)
 
 
-def in_turn(
+def interleaved(
     upper: UInt8[np.ndarray, "n h w c"], lower: UInt8[np.ndarray, "n h w c"], columns: int
 ) -> UInt8[np.ndarray, "m h w c"]:
     """Rows of `columns` pictures of `upper`, each followed by the same places of `lower`."""

@@ -6,13 +6,13 @@ import numpy as np
 
 __all__ = ["recommendation"]
 
-FLOORS = ("resample",)
+BASELINES = ("resample",)
 LEVEL = 0.95
 
 
 def recommendation(
     samplers: dict[str, dict[str, Any]],
-    floors: dict[str, dict[str, Any]],
+    baselines: dict[str, dict[str, Any]],
     drawn: dict[str, np.ndarray],
     n: int,
     asked_for: int,
@@ -32,7 +32,7 @@ def recommendation(
             "compared within this table only"
         )
     copying = [name for name, row in samplers.items() if row["nearest_ratio"] < copies]
-    honest = [name for name in samplers if name not in copying and name not in FLOORS]
+    honest = [name for name in samplers if name not in copying and name not in BASELINES]
     if not honest:
         return {
             "best": None,
@@ -43,7 +43,7 @@ def recommendation(
         }
     best = min(honest, key=lambda name: samplers[name]["frechet"])
     as_good = [name for name in honest if name != best and not _worse(drawn[name], drawn[best])]
-    row, floor = samplers[best], floors["reconstructions"]["frechet"]
+    row, floor = samplers[best], baselines["reconstructions"]["frechet"]
     sentence = (
         f"Use {best}: of the samplers that do not copy, its pictures lie nearest to held-out ones (Fréchet distance "
         f"{row['frechet']:.4g} ± {row['frechet_error']:.2g}, {row['frechet'] / floor:.2f} times that of "
@@ -51,7 +51,7 @@ def recommendation(
     )
     if as_good:
         sentence += f"; {_listed(as_good)} {'are' if len(as_good) > 1 else 'is'} as good within the noise"
-    copies_text = [name for name in copying if name not in FLOORS]
+    copies_text = [name for name in copying if name not in BASELINES]
     if copies_text:
         sentence += (
             f". {_listed(copies_text)} {'lie' if len(copies_text) > 1 else 'lies'} nearer to training vectors than "
@@ -75,7 +75,7 @@ def _worse(other: np.ndarray, best: np.ndarray) -> bool:
 def _none(copying: list[str]) -> str:
     if copying:
         return "No sampler to recommend: all of them copy training vectors."
-    return "No sampler to recommend: only floors were judged."
+    return "No sampler to recommend: only baselines were judged."
 
 
 def _listed(names: list[str]) -> str:

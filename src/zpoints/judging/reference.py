@@ -19,7 +19,7 @@ from zpoints.vectors.latent_set import LatentSet
 if TYPE_CHECKING:
     from zpoints.models.coding import Coder
 
-__all__ = ["Court", "Witnesses"]
+__all__ = ["Reference", "RunInputs"]
 
 BATCH = 128
 AXES, REAL_PER_AXIS = 64, 50  # what ``judge.axes = "auto"`` means, and real pictures that decide each axis
@@ -28,7 +28,7 @@ Pictures = Callable[[int, int], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Witnesses:
+class RunInputs:
     """Where the files lie that a judgement rests on: the folders of pictures and network, and all latent vectors."""
 
     images: Path
@@ -38,7 +38,7 @@ class Witnesses:
 
 
 @dataclass(frozen=True, eq=False)
-class Court:
+class Reference:
     """Held-out pictures and all that was found out of them, once for all samplers.
 
     Attributes
@@ -69,7 +69,7 @@ class Court:
     @classmethod
     def of(
         cls,
-        witnesses: Witnesses,
+        inputs: RunInputs,
         distribution: Distribution,
         held: np.ndarray,
         n: int,
@@ -81,8 +81,8 @@ class Court:
         """Choose `n` of the held-out rows, and look at them."""
         from zpoints.models.coding import Coder
 
-        store = ImageStore.open(witnesses.images)
-        coder = Coder.load(witnesses.model, witnesses.training.device, witnesses.training.precision)
+        store = ImageStore.open(inputs.images)
+        coder = Coder.load(inputs.model, inputs.training.device, inputs.training.precision)
         features = features_by_name(settings.features, store.shape[2], progress)
         random = np.random.default_rng(seed)
         rows, held = store.rows("train"), np.sort(random.permutation(held)[:n])
@@ -94,7 +94,7 @@ class Court:
         task.advance(n)
         axes = Axes.all_of(features.dimension) if whole else Axes.of(real, axes_count)
         held_features = _featured(features, _stored(store, held), n, task)
-        z, training = LatentSet.open(witnesses.latents, held).array(), LatentSet.open(witnesses.latents, rows)
+        z, training = LatentSet.open(inputs.latents, held).array(), LatentSet.open(inputs.latents, rows)
         return cls(
             coder=coder,
             features=features,

@@ -9,7 +9,7 @@ from scipy.stats import ks_2samp
 
 from zpoints.comparison.classifiers import CLASSIFIER_AXES, tell_apart
 from zpoints.statistics.pca import PCA
-from zpoints.system.threads import in_order
+from zpoints.system.threads import map_ordered
 from zpoints.vectors.latent_set import LatentSet
 
 __all__ = ["Nearest", "mahalanobis_summary", "two_sample_test", "violated_planes"]
@@ -42,7 +42,7 @@ class Nearest:
 
         least, number = np.full(len(z), np.inf), np.zeros(len(z), np.int64)
         memory = 8 * BLOCK * (2 * training.dimension + len(z))
-        for square, place in in_order(nearest, training.numbered_blocks(BLOCK), memory):
+        for square, place in map_ordered(nearest, training.numbered_blocks(BLOCK), memory):
             nearer = square < least
             least, number = np.where(nearer, square, least), np.where(nearer, place, number)
         return cls(np.sqrt(np.maximum(least + own, 0.0)), number)

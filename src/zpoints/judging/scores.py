@@ -11,12 +11,12 @@ from zpoints.analysis.distribution import Distribution
 from zpoints.config import JudgeSettings
 from zpoints.errors import StageError
 from zpoints.files.documents import json_number, write_json
-from zpoints.images.sheets import Row, in_turn, save_rows, save_sheet
+from zpoints.images.sheets import Row, interleaved, save_rows, save_sheet
 from zpoints.images.store import ImageStore
 from zpoints.judging.distances import DensityCoverage, frechet_bootstrap, kernel_distance
 from zpoints.judging.features import features_by_name
 from zpoints.judging.recommendation import recommendation
-from zpoints.judging.reference import Court, Witnesses
+from zpoints.judging.reference import Reference, RunInputs
 from zpoints.judging.region import Nearest, mahalanobis_summary, two_sample_test, violated_planes
 from zpoints.samplers import Sampler
 from zpoints.system.forecast import forecast
@@ -47,7 +47,7 @@ class Candidate:
 
 
 def judge(
-    witnesses: Witnesses,
+    inputs: RunInputs,
     distribution: Distribution,
     candidates: list[Candidate],
     out: Path,
@@ -62,7 +62,7 @@ def judge(
 
     Parameters
     ----------
-    witnesses : the pictures, the network trained on them, and all their latent vectors.
+    inputs : the pictures, the network trained on them, and all their latent vectors.
     distribution : of the training vectors.
     candidates : fitted samplers.
 
@@ -73,11 +73,11 @@ def judge(
     With fewer than 20 held-out pictures nothing is judged, and ``scores.json`` says so.
     """
     with locked(out):
-        return _judge(witnesses, distribution, candidates, out, settings, seed, progress or Silent())
+        return _judge(inputs, distribution, candidates, out, settings, seed, progress or Silent())
 
 
 def _judge(
-    witnesses: Witnesses,
+    inputs: RunInputs,
     distribution: Distribution,
     candidates: list[Candidate],
     out: Path,
@@ -85,7 +85,7 @@ def _judge(
     seed: int,
     progress: Progress,
 ) -> dict[str, Any]:
-    store = ImageStore.open(witnesses.images)
+    store = ImageStore.open(inputs.images)
     held = store.rows("test") if len(store.rows("test")) >= FEWEST else store.rows("val")
     if len(held) < FEWEST:
         why = f"{len(held)} held-out pictures; the judge needs at least {FEWEST}: raise images.test"
@@ -98,30 +98,30 @@ def _judge(
     if total > LONG:
         _say_how_long(store, settings, total, progress)
     with progress.task("judge", total, "pictures") as task:
-        court = Court.of(witnesses, distribution, held, n, settings, seed, progress, task)
-        floors, sheet = _floors(court, task)
+        reference = Reference.of(inputs, distribution, held, n, settings, seed, progress, task)
+        baselines, sheet = _baselines(reference, task)
         samplers, drawn = {}, {}
-        reference = floors["reconstructions"]["frechet"]
+        bound = baselines["reconstructions"]["frechet"]
         for candidate in candidates:
             name = candidate.sampler.name
-            found = _sampler(court, candidate, task)
+            found = _sampler(reference, candidate, task)
             drawn[name] = found.drawn
-            ratio = found.row["frechet"] / reference if reference > 0 else None
+            ratio = found.row["frechet"] / bound if bound > 0 else None
             samplers[name] = found.row | {"ratio": ratio}
-            _show_suspects(court, found, out / f"nearest-{name}.png")
-            sheet.append((name, samplers[name], court.decode(found.z[:SHOWN])))
+            _show_suspects(reference, found, out / f"nearest-{name}.png")
+            sheet.append((name, samplers[name], reference.decode(found.z[:SHOWN])))
     scores = {
         "n": n,
         "features": settings.features,
-        "axes": court.axes.count,
+        "axes": reference.axes.count,
         "asked_for": settings.count,
-        "held_out_nearest": court.held_nearest,
-        "held_out_round_trip": court.held_trip,
-        "floors": floors,
+        "held_out_nearest": reference.held_nearest,
+        "held_out_round_trip": reference.held_trip,
+        "baselines": baselines,
         "samplers": samplers,
-        **recommendation(samplers, floors, drawn, n, settings.count, COPIES),
+        **recommendation(samplers, baselines, drawn, n, settings.count, COPIES),
     }
-    _save_sheet_of_all(out / "samplers.png", sheet, court)
+    _save_sheet_of_all(out / "samplers.png", sheet, reference)
     write_json(out / "scores.json", scores)
     return scores
 
@@ -143,20 +143,22 @@ def _say_how_long(store: ImageStore, settings: JudgeSettings, total: int, progre
     progress.say(forecast("judge", f"{total:,} pictures", ram, seconds))
 
 
-def _floors(court: Court, task: Task) -> tuple[dict[str, dict[str, Any]], list[Shown]]:
+def _baselines(reference: Reference, task: Task) -> tuple[dict[str, dict[str, Any]], list[Shown]]:
     """What bounds every sampler: other real pictures, reconstructions, and N(0, I); and pictures of the last two."""
-    noise = np.random.default_rng([court.seed, 3]).standard_normal((court.n, court.training.dimension))
+    noise = np.random.default_rng([reference.seed, 3]).standard_normal(
+        (reference.n, reference.training.dimension)
+    )
     features = {
-        "training pictures": court.others,
-        "reconstructions": court.featured(court.reconstructed, task),
-        "N(0, I)": court.featured(lambda a, b: court.decode(noise[a:b]), task),
+        "training pictures": reference.others,
+        "reconstructions": reference.featured(reference.reconstructed, task),
+        "N(0, I)": reference.featured(lambda a, b: reference.decode(noise[a:b]), task),
     }
-    floors = {name: _by_pictures(court, found)[0] for name, found in features.items()}
+    baselines = {name: _by_pictures(reference, found)[0] for name, found in features.items()}
     shown = [
-        ("reconstructions", floors["reconstructions"], court.reconstructed(0, SHOWN)),
-        ("N(0, I)", floors["N(0, I)"], court.decode(noise[:SHOWN])),
+        ("reconstructions", baselines["reconstructions"], reference.reconstructed(0, SHOWN)),
+        ("N(0, I)", baselines["N(0, I)"], reference.decode(noise[:SHOWN])),
     ]
-    return floors, shown
+    return baselines, shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,44 +171,46 @@ class _Found:
     nearest: Nearest
 
 
-def _sampler(court: Court, candidate: Candidate, task: Task) -> _Found:
+def _sampler(reference: Reference, candidate: Candidate, task: Task) -> _Found:
     started = time.perf_counter()
-    z = candidate.sampler.sample(court.n, seed=court.seed + 1).astype(np.float64)
+    z = candidate.sampler.sample(reference.n, seed=reference.seed + 1).astype(np.float64)
     seconds = time.perf_counter() - started
     if not np.isfinite(z).all():
         raise StageError(
             f"{candidate.path}: {candidate.sampler.name} draws vectors that are not finite; fit it anew"
         )
-    row, drawn = _by_pictures(court, court.featured(lambda a, b: court.decode(z[a:b]), task))
-    pca = court.distribution.pca
-    nearest = Nearest.of(z, court.training)
+    row, drawn = _by_pictures(reference, reference.featured(lambda a, b: reference.decode(z[a:b]), task))
+    pca = reference.distribution.pca
+    nearest = Nearest.of(z, reference.training)
     median = float(np.median(nearest.distance))
     row |= {
-        "mahalanobis": mahalanobis_summary(z, court.held_z, pca),
+        "mahalanobis": mahalanobis_summary(z, reference.held_z, pca),
         "violated_planes": json_number(violated_planes(z, pca)),
-        "two_sample": two_sample_test(z, court.held_z, pca, court.seed),
+        "two_sample": two_sample_test(z, reference.held_z, pca, reference.seed),
         "nearest": median,
-        "nearest_ratio": median / court.held_nearest,
-        "round_trip": court.round_trip(z),
+        "nearest_ratio": median / reference.held_nearest,
+        "round_trip": reference.round_trip(z),
         "fit_seconds": candidate.fit_seconds,
-        "vectors_per_second": court.n / max(seconds, 1e-9),
+        "vectors_per_second": reference.n / max(seconds, 1e-9),
         "bytes": candidate.path.stat().st_size,
     }
     return _Found(row, drawn, z, nearest)
 
 
-def _show_suspects(court: Court, found: _Found, path: Path) -> None:
+def _show_suspects(reference: Reference, found: _Found, path: Path) -> None:
     """Write the samples nearest to training vectors, above the pictures of these."""
     suspects = np.argsort(found.nearest.distance)[:SUSPICIOUS]
-    theirs = np.asarray(court.store.pixels[court.rows[found.nearest.number[suspects]]])
-    save_sheet(path, in_turn(court.decode(found.z[suspects]), theirs, SUSPICIOUS), SUSPICIOUS)
+    theirs = np.asarray(reference.store.pixels[reference.rows[found.nearest.number[suspects]]])
+    save_sheet(path, interleaved(reference.decode(found.z[suspects]), theirs, SUSPICIOUS), SUSPICIOUS)
 
 
-def _by_pictures(court: Court, features: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
+def _by_pictures(reference: Reference, features: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
     """The figures of a set of pictures by their features, and the bootstrapped Fréchet distances."""
-    distance, drawn = frechet_bootstrap(court.axes.project(features), court.held_projected, court.seed)
-    kernel, kernel_error = kernel_distance(features, court.held_features)
-    fill = DensityCoverage.of(features, court.held_features)
+    distance, drawn = frechet_bootstrap(
+        reference.axes.project(features), reference.held_projected, reference.seed
+    )
+    kernel, kernel_error = kernel_distance(features, reference.held_features)
+    fill = DensityCoverage.of(features, reference.held_features)
     row = {
         "frechet": distance,
         "frechet_error": float(drawn.std(ddof=1)),
@@ -218,11 +222,11 @@ def _by_pictures(court: Court, features: np.ndarray) -> tuple[dict[str, Any], np
     return row, drawn
 
 
-def _save_sheet_of_all(path: Path, shown: list[Shown], court: Court) -> None:
+def _save_sheet_of_all(path: Path, shown: list[Shown], reference: Reference) -> None:
     """One row of unselected pictures for each sampler, best first, under held-out pictures and reconstructions."""
     floor, *rest = shown
     rest.sort(key=lambda row: row[1]["frechet"])
-    held = np.asarray(court.store.pixels[court.held[:SHOWN]])
+    held = np.asarray(reference.store.pixels[reference.held[:SHOWN]])
     rows = [Row("held-out pictures", "distances (and ratios to reconstructions')", held)]
     for name, score, pictures in [floor, *rest]:
         note = f"Fréchet distance {score['frechet']:,.0f}"

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
-from zpoints.analysis.analyse import Analysis
 from zpoints.analysis.cuts import turns
 from zpoints.analysis.readings import cut
+from zpoints.analysis.result import Analysis
 from zpoints.plots.style import ACCENT, INK, PALE, POINTS, SECOND, hide, new_figure, styled
 from zpoints.statistics.contours import PlaneDensity
 from zpoints.statistics.ellipses import normal_coverage
@@ -141,12 +141,12 @@ def _left(
     latents: LatentSet, analysis: Analysis, plane: tuple[int, int]
 ) -> list[tuple[float, np.ndarray, np.ndarray]]:
     """What each cut leaves, along two of its own principal axes: factor, standard deviations, coordinates."""
-    z = analysis.components[analysis.components["axes"] == "z"].sort_values("component")
+    z = analysis.components[analysis.components["basis"] == "z"].sort_values("component")
     centre, fwhm = z["fit_centre"].to_numpy(), z["fwhm"].to_numpy()
     factors = tuple(row["factor"] for row in analysis.summary["trimming"]["survivors"])
-    rings = cut(latents, centre, fwhm, factors, BLOCK, lambda _: None)
-    moments = reduce(add, [ring for ring in rings.rings if ring is not None])
-    _, cuts = turns(rings, PCA.of_moments(moments))
+    cut_moments = cut(latents, centre, fwhm, factors, BLOCK, lambda _: None)
+    moments = reduce(add, [ring for ring in cut_moments.rings if ring is not None])
+    _, cuts = turns(cut_moments, PCA.of_moments(moments))
     axes = list(plane)
     parts: list[list[np.ndarray]] = [[] for _ in cuts]
     for block in latents.blocks(BLOCK):

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from zpoints.analysis.analyse import Analysis
+from zpoints.analysis.result import Analysis
 from zpoints.plots.style import ACCENT, INK, POINTS, SECOND, hide, new_figure, styled
 from zpoints.statistics.contours import PlaneDensity
 from zpoints.statistics.ellipses import LEVELS, Ellipses, normal_coverage
@@ -117,8 +117,8 @@ def against_figure(
     first : the component, or principal axis, that lies along every panel's horizontal axis.
     axes : ``"pca"`` for the principal axes, ``"z"`` for the latent components.
     """
-    table = analysis.components[analysis.components["axes"] == axes].sort_values("component")
-    planes = analysis.planes[analysis.planes["axes"] == axes]
+    table = analysis.components[analysis.components["basis"] == axes].sort_values("component")
+    planes = analysis.planes[analysis.planes["basis"] == axes]
     planes = planes[(planes["i"] == first) | (planes["j"] == first)].dropna(subset=["coverage_2"])
     if planes.empty:
         raise ValueError(f"no plane of {axes} axes holds component {first}")

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from zpoints.analysis.analyse import Analysis
+from zpoints.analysis.result import Analysis
 from zpoints.plots.style import ACCENT, INK, PALE, POINTS, SECOND, new_figure, styled
 from zpoints.vectors.latent_set import LatentSet
 
@@ -95,7 +95,7 @@ def ellipsoid_figure(latents: LatentSet, analysis: Analysis, points: int = POINT
     pca = analysis.distribution.pca
     if pca.rank < 3:
         raise ValueError(f"{pca.rank} principal axes have variance; the figure needs three")
-    table = analysis.components[analysis.components["axes"] == "pca"].set_index("component")
+    table = analysis.components[analysis.components["basis"] == "pca"].set_index("component")
     mean, std = (table.loc[[0, 1, 2], name].to_numpy() for name in ("mean", "std"))
     scores = np.concatenate([pca.transform(block, 0, 3) for block in latents.blocks(16384)])
     shown = scores[np.random.default_rng(seed).permutation(len(scores))[:points]]

@@ -50,7 +50,10 @@ def scores_lines(scores: dict[str, Any]) -> list[str]:
     if "skipped" in scores:
         return [f"not judged: {scores['skipped']}"]
     lines = [f"{'':<20}{'Fréchet':>10}{'+/-':>8}{'density':>9}{'coverage':>10}{'nearest':>9}"]
-    rows = {**scores["floors"], **dict(sorted(scores["samplers"].items(), key=lambda row: row[1]["frechet"]))}
+    rows = {
+        **scores["baselines"],
+        **dict(sorted(scores["samplers"].items(), key=lambda row: row[1]["frechet"])),
+    }
     for name, row in rows.items():
         nearest = f"{row['nearest_ratio']:>9.2f}" if "nearest_ratio" in row else ""
         lines.append(

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 from PIL import Image
 
-from zpoints.analysis.analyse import Analysis
+from zpoints.analysis.result import Analysis
 from zpoints.config import SamplerName
 from zpoints.errors import StageError
 from zpoints.files.atomic import atomic_path
@@ -100,8 +100,8 @@ def _content(run: "Run") -> dict[str, Any]:
 
 
 def _analysis_figures(run: "Run", latents: LatentSet, analysis: Analysis) -> dict[str, Any]:
-    z = analysis.components[analysis.components["axes"] == "z"]
-    pca = analysis.components[analysis.components["axes"] == "pca"]
+    z = analysis.components[analysis.components["basis"] == "z"]
+    pca = analysis.components[analysis.components["basis"] == "pca"]
     wanted = run.settings.report.components
     dominant = z.sort_values("std", ascending=False)["component"].head(wanted)
     found: dict[str, Any] = {
@@ -138,7 +138,7 @@ def _analysis_figures(run: "Run", latents: LatentSet, analysis: Analysis) -> dic
         found |= {
             "most_elliptic": drawn(planes.head(count)),
             "least_elliptic": drawn(planes.tail(count).iloc[::-1]),
-            "map": _embed(figures.planes_map_figure(analysis.planes[analysis.planes["axes"] == "z"])),
+            "map": _embed(figures.planes_map_figure(analysis.planes[analysis.planes["basis"] == "z"])),
             "against": _against(run, latents, analysis),
             "coverage": _embed(figures.coverage_figure(planes, COVERAGE, analysis.summary["n"])),
         }
@@ -154,14 +154,14 @@ def _pairs(analysis: Analysis, z: pd.DataFrame, dominant: pd.Series) -> str | No
 
 def _against(run: "Run", latents: LatentSet, analysis: Analysis) -> str | None:
     """The first principal axis against the next ones; none where the vectors lie on a line."""
-    if not (analysis.planes["axes"] == "pca").any():
+    if not (analysis.planes["basis"] == "pca").any():
         return None
     return _embed(figures.against_figure(latents, analysis, count=AGAINST, seed=run.settings.seed))
 
 
 def _ranked(analysis: Analysis) -> pd.DataFrame:
     """Planes of the original axes, the most elliptic first."""
-    planes = analysis.planes[analysis.planes["axes"] == "z"]
+    planes = analysis.planes[analysis.planes["basis"] == "z"]
     return (
         planes if planes.empty else planes.dropna(subset=["coverage_2"]).sort_values("rank", ascending=False)
     )

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zpoints.analysis.analyse import ANALYSIS_FILES, analyse
+from zpoints.analysis.analyse import analyse
+from zpoints.analysis.result import ANALYSIS_FILES
 from zpoints.config import SamplerName, Settings
 from zpoints.errors import SourceError, StageError
 from zpoints.files.documents import fingerprint, read_json, write_json
@@ -281,7 +282,7 @@ def _judge(run: Run, key: str, progress: Progress) -> dict[str, Any]:
 def judge_run(run: Run, progress: Progress) -> dict[str, Any]:
     """Compare a run's samplers by its held-out pictures; see `judging.scores.judge`."""
     from zpoints.analysis.distribution import Distribution
-    from zpoints.judging.reference import Witnesses
+    from zpoints.judging.reference import RunInputs
     from zpoints.judging.scores import Candidate, judge
     from zpoints.samplers import Sampler
 
@@ -291,7 +292,7 @@ def judge_run(run: Run, progress: Progress) -> dict[str, Any]:
         seconds = read_json(run.samples(method) / "cost.json")["fit_seconds"]
         candidates.append(Candidate(Sampler.load(path), path, seconds))
     return judge(
-        Witnesses(run.images, run.model, run.latents, run.settings.training),
+        RunInputs(run.images, run.model, run.latents, run.settings.training),
         Distribution.load(run.analysis / "distribution.npz"),
         candidates,
         run.judging,
@@ -341,7 +342,7 @@ STAGES: dict[str, tuple[Work, Outputs]] = {
 
 def train_to_folder(settings: Settings, images: Path, out: Path, progress: Progress) -> None:
     """Train, and lay a sheet of originals above their reconstructions beside the model."""
-    from zpoints.images.sheets import in_turn, save_sheet
+    from zpoints.images.sheets import interleaved, save_sheet
     from zpoints.images.store import ImageStore
     from zpoints.models.autoencoder.training import train
     from zpoints.models.coding import Coder
@@ -352,7 +353,7 @@ def train_to_folder(settings: Settings, images: Path, out: Path, progress: Progr
     watched = store.rows("val") if len(store.rows("val")) else store.rows("train")
     originals = np.asarray(store.pixels[watched[: 2 * SHEET_COLUMNS]])
     rebuilt = Coder(network, Device.of(settings.training)).reconstruct(originals)
-    save_sheet(out / "reconstructions.png", in_turn(originals, rebuilt, SHEET_COLUMNS), SHEET_COLUMNS)
+    save_sheet(out / "reconstructions.png", interleaved(originals, rebuilt, SHEET_COLUMNS), SHEET_COLUMNS)
 
 
 def sample_to_folder(source: Any, out: Path, sampler: "Sampler", count: int, seed: int) -> None:

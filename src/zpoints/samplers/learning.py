@@ -13,7 +13,7 @@ from torch.optim.swa_utils import AveragedModel
 from zpoints.config import TrainingSettings
 from zpoints.system.device import Device
 
-__all__ = ["Lesson", "at_work", "learn"]
+__all__ = ["FitOptions", "at_work", "learn"]
 
 AVERAGE = 0.999  # share of the old weights in the running mean of each step
 WEIGHT_DECAY = 1e-2
@@ -27,7 +27,7 @@ Loss = Callable[[nn.Module, Tensor, torch.Generator], Tensor]
 
 
 @dataclass(frozen=True)
-class Lesson:
+class FitOptions:
     """How long and how fast a network learns.
 
     Attributes
@@ -66,7 +66,7 @@ def learn(
     loss: Loss,
     vectors: Float32[np.ndarray, "n r"],
     held_out: Float32[np.ndarray, "m r"],
-    lesson: Lesson,
+    lesson: FitOptions,
 ) -> tuple[nn.Module, int, float]:
     """Train a network by AdamW under a one-cycle schedule.
 

@@ -13,7 +13,7 @@ from zpoints.samplers.base import Sampler, log_volume, restored
 from zpoints.samplers.points import Points
 from zpoints.statistics.mixtures import Mixture as Law
 from zpoints.statistics.mixtures import MixtureSums
-from zpoints.system.threads import in_order
+from zpoints.system.threads import map_ordered
 
 __all__ = ["Mixture"]
 
@@ -80,7 +80,7 @@ class Mixture(Sampler):
         memory = 8 * BLOCK * (3 * latents.dimension + k * pca.rank)
 
         def one_pass(law: Law) -> MixtureSums:
-            work = in_order(lambda b: MixtureSums.of(pca.whiten(b), law), latents.blocks(BLOCK), memory)
+            work = map_ordered(lambda b: MixtureSums.of(pca.whiten(b), law), latents.blocks(BLOCK), memory)
             return reduce(add, work)
 
         start = _start(trial, std, k, self.seed).mixture(prior)
@@ -144,7 +144,7 @@ class Mixture(Sampler):
 def _passes(x: Float[np.ndarray, "m r"]) -> Callable[[Law], MixtureSums]:
     """Passes over vectors in memory."""
     parts = [x[start : start + BLOCK] for start in range(0, len(x), BLOCK)]
-    return lambda law: reduce(add, in_order(lambda part: MixtureSums.of(part, law), parts))
+    return lambda law: reduce(add, map_ordered(lambda part: MixtureSums.of(part, law), parts))
 
 
 def _climb(

@@ -83,14 +83,14 @@ class Neural(Sampler):
         self._ask_for_packages()
         import torch
 
-        from zpoints.samplers.learning import Lesson, learn
+        from zpoints.samplers.learning import FitOptions, learn
 
         assert points.vectors is not None, "fit has seen to it"
         whiten, chosen = self.distribution_.pca.whiten, points.vectors.some(self.most, self.seed)
         u = np.concatenate([whiten(block).astype(np.float32) for block in chosen.blocks(4096)])
         order = np.random.default_rng(self.seed).permutation(len(u))
         held = max(1, int(HELD_OUT * len(u)))
-        lesson = Lesson(self.steps, self.batch, self.rate, self.seed, self.device)
+        lesson = FitOptions(self.steps, self.batch, self.rate, self.seed, self.device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             self.network_, self.best_step_, self.held_out_loss_ = learn(

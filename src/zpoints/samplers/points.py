@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from zpoints.analysis.analyse import Analysis, measure_distribution
+from zpoints.analysis.analyse import measure_distribution
 from zpoints.analysis.distribution import Distribution
+from zpoints.analysis.result import Analysis
 from zpoints.vectors.latent_set import LatentSet
 
 __all__ = ["Points"]

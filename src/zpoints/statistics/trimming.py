@@ -25,7 +25,7 @@ __all__ = [
     "FACTORS",
     "Core",
     "CoreStep",
-    "Rings",
+    "CutMoments",
     "expected_survivors",
     "fwhm_reach",
     "independent_survivors",
@@ -92,7 +92,7 @@ def _reach_of_columns(columns: np.ndarray, centre: np.ndarray, scale: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
-class Rings:
+class CutMoments:
     """Vectors grouped by their reach, so that one pass tells what every factor of the FWHM cut leaves.
 
     Attributes
@@ -119,7 +119,7 @@ class Rings:
         return cls(tuple(factors), tuple(Moments.of(block[m]) if len(m) else None for m in members))
 
     def __add__(self, other: Self) -> Self:
-        """Rings of both blocks together."""
+        """CutMoments of both blocks together."""
         if self.factors != other.factors:
             raise ValueError(f"cuts at {self.factors} and at {other.factors} do not add up")
         both = zip(self.rings, other.rings, strict=True)

@@ -18,7 +18,7 @@ from threadpoolctl import ThreadpoolController
 
 from zpoints.system.budget import share
 
-__all__ = ["AHEAD_BYTES", "in_order", "one_blas_thread", "processors"]
+__all__ = ["AHEAD_BYTES", "map_ordered", "one_blas_thread", "processors"]
 
 MOST_WORKERS = 16
 AHEAD_BYTES = 256 << 20  # memory that work under way may take, where the budget has it
@@ -27,7 +27,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def in_order(work: Callable[[Item], Result], items: Iterable[Item], bytes_each: int = 0) -> Iterator[Result]:
+def map_ordered(
+    work: Callable[[Item], Result], items: Iterable[Item], bytes_each: int = 0
+) -> Iterator[Result]:
     """`work` of every item, in the items' order, worked out by several threads ahead of who asks for it.
 
     Parameters

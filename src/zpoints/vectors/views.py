@@ -13,7 +13,7 @@ from jaxtyping import Float, Float32
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
 from zpoints.statistics.planes import LONGEST_BLOCK, standardise
-from zpoints.system.threads import in_order
+from zpoints.system.threads import map_ordered
 from zpoints.vectors.latent_set import LatentSet
 
 __all__ = ["View"]
@@ -28,13 +28,13 @@ class View:
 
     Attributes
     ----------
-    axes : ``"z"`` or ``"pca"``.
+    basis : ``"z"`` or ``"pca"``.
     mean, std : of the components along these axes.
     pearson : their correlations; the identity along the principal axes of these vectors.
     pca : the principal axes, or None for the components as they are.
     """
 
-    axes: str
+    basis: str
     latents: LatentSet
     mean: Float[np.ndarray, " d"]
     std: Float[np.ndarray, " d"]
@@ -93,4 +93,4 @@ class View:
         blocks = self.latents.blocks(size)
         if self.pca is None:
             return (block[:, first:] for block in blocks)
-        return in_order(lambda block: self.values(block, first), blocks, 16 * size * self.dimension)
+        return map_ordered(lambda block: self.values(block, first), blocks, 16 * size * self.dimension)

@@ -16,16 +16,16 @@ KEPT = 1.3
 in float32: batches of 32, 128 and 512 pictures of 96x96 took 330, 602 and 1,840 MiB (bfloat16: 329, 508, 1,230)."""
 
 
-def training_bytes(architecture: Architecture, together: int) -> int:
-    """Bytes that training takes on top of what Python and PyTorch have, `together` pictures at a time."""
+def training_bytes(architecture: Architecture, micro_batch: int) -> int:
+    """Bytes that training takes on top of what Python and PyTorch have, `micro_batch` pictures at a time."""
     parameters, values = _sizes(architecture)
-    return FLOAT * int(COPIES * parameters + KEPT * together * values)
+    return FLOAT * int(COPIES * parameters + KEPT * micro_batch * values)
 
 
-def coding_bytes(architecture: Architecture, together: int) -> int:
+def coding_bytes(architecture: Architecture, micro_batch: int) -> int:
     """The same for encoding or decoding: weights, and the two largest neighbours among the layers at a time."""
     parameters, values = _sizes(architecture)
-    return FLOAT * int(2 * parameters + together * values)
+    return FLOAT * int(2 * parameters + micro_batch * values)
 
 
 def parameter_count(architecture: Architecture) -> int:

@@ -116,7 +116,7 @@ class Trainer:
         self.synced = -math.inf
         self.halvings = 0  # of the learning rate, since the last checkpoint
         self.stop = Stop()
-        self.together = settings.batch
+        self.micro_batch = settings.batch
         self.shuffle: Order | None = None
         self.feed: Feed = Streamed(store.pixels, self.device.kind)
         self.device.limit(current().vram)
@@ -211,7 +211,7 @@ class Trainer:
 
     def _words(self, images: int) -> str:
         """What is about to be done, and how."""
-        parts = f", {self.together} at a time" if self.together < self.settings.batch else ""
+        parts = f", {self.micro_batch} at a time" if self.micro_batch < self.settings.batch else ""
         how = f", {words}" if (words := self.feed.words) else ""
         return f"{images:,} images in batches of {self.settings.batch}{parts}{how}"
 
@@ -288,9 +288,9 @@ class Trainer:
                 break
             except Exception as error:
                 # A GPU's memory goes to pieces, and other programs may take some of it.
-                if self.together == 1 or not is_out_of_memory(error):
+                if self.micro_batch == 1 or not is_out_of_memory(error):
                     raise
-            self.together = -(-self.together // 2)
+            self.micro_batch = -(-self.micro_batch // 2)
             self.device.free_cache()
         if self.settings.clip_gradient:
             self.fabric.clip_gradients(self.model, self.fast_optimizer, max_norm=self.settings.clip_gradient)
@@ -303,7 +303,7 @@ class Trainer:
         self.model.train()
         self.fast_optimizer.zero_grad()
         total = torch.zeros((), device=self.device.kind)
-        for part in block.split(self.together):
+        for part in block.split(self.micro_batch):
             pictures = pictures_to_tensor(part)
             loss = self.loss(self.model(pictures), pictures)
             if len(part) < len(block):
@@ -318,7 +318,7 @@ class Trainer:
         self.model.eval()
         total = 0.0
         with torch.inference_mode():
-            for block in self.feed.batches(self.sets.validation, min(self.settings.batch, self.together)):
+            for block in self.feed.batches(self.sets.validation, min(self.settings.batch, self.micro_batch)):
                 pictures = pictures_to_tensor(block)
                 total += self.loss(self.model(pictures), pictures).item() * len(block)
         return total / len(self.sets.validation)

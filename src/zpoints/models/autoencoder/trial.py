@@ -27,12 +27,12 @@ class Trial:
 
     Attributes
     ----------
-    together : pictures that pass through the network at once; less than a batch where a batch does not fit.
+    micro_batch : pictures that pass through the network at once; less than a batch where a batch does not fit.
     ram, vram : peaks in bytes; 0 where they are not known.
     images_per_second : the rate to expect.
     """
 
-    together: int
+    micro_batch: int
     ram: int
     vram: int
     images_per_second: float
@@ -50,23 +50,23 @@ def try_out(trainer: "Trainer", steps_left: int) -> Trial | None:
     """
     batch = min(trainer.settings.batch, len(trainer.sets.train))
     require(training_bytes(trainer.architecture, 1), "training", "choose fewer channels or smaller pictures")
-    together = _that_fits(trainer, batch)
+    micro_batch = _that_fits(trainer, batch)
     if steps_left < FEWEST_STEPS:
-        trainer.together = together
+        trainer.micro_batch = micro_batch
         return None
     while True:
-        trainer.together = together
+        trainer.micro_batch = micro_batch
         try:
             return _tried(trainer, batch)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            if together == 1:
+            if micro_batch == 1:
                 raise BudgetError(
                     f"training: not even one picture at a time fits the GPU's budget of "
                     f"{_vram_words(trainer)}; give a larger --vram, or choose fewer channels or smaller pictures"
                 ) from error
-            together = -(-together // 2)
+            micro_batch = -(-micro_batch // 2)
         finally:
             trainer.start_again()
 
@@ -78,15 +78,15 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 
 
-def _that_fits(trainer: "Trainer", together: int) -> int:
+def _that_fits(trainer: "Trainer", micro_batch: int) -> int:
     """As many pictures, halved and halved again, as the budget's RAM holds. On a GPU RAM holds few things."""
     left = spare()
     if left is None or trainer.device.kind != "cpu":
-        return together
+        return micro_batch
     # What the network and the optimiser have already is counted twice: the safe side.
-    while together > 1 and training_bytes(trainer.architecture, together) > left:
-        together = -(-together // 2)
-    return together
+    while micro_batch > 1 and training_bytes(trainer.architecture, micro_batch) > left:
+        micro_batch = -(-micro_batch // 2)
+    return micro_batch
 
 
 def _tried(trainer: "Trainer", batch: int) -> Trial:
@@ -102,7 +102,7 @@ def _tried(trainer: "Trainer", batch: int) -> Trial:
     cost = meter.cost
     mean = sum(seconds) / len(seconds) if seconds else meter.cost.seconds
     return Trial(
-        together=trainer.together,
+        micro_batch=trainer.micro_batch,
         ram=int((cost.peak_ram_mib or 0) * MIB),
         vram=int((cost.peak_vram_mib or 0) * MIB),
         images_per_second=batch / max(mean, 1e-9),
