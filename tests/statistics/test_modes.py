@@ -5,7 +5,7 @@ import pytest
 import scipy.ndimage
 import scipy.stats
 
-from zpoints.statistics.marginals import FWHM_PER_SIGMA, Histograms, fine_bins
+from zpoints.statistics.histograms import FWHM_PER_SIGMA, Histograms, fine_bins
 from zpoints.statistics.modes import _smoothed, bandwidth, count_modes, half_maximum_width
 
 

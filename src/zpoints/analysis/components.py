@@ -7,7 +7,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from zpoints.files.documents import json_number
-from zpoints.statistics.marginals import (
+from zpoints.statistics.histograms import (
     TAIL_LEVELS,
     GaussianFits,
     Histograms,
@@ -28,7 +28,7 @@ LIMIT = 7.0
 """A component counts as not normal from so many standard errors on: normal samples never came near it."""
 
 BEYOND = ("beyond_2", "beyond_3", "beyond_4")
-"""Names of the shares beyond `marginals.TAIL_LEVELS` standard deviations."""
+"""Names of the shares beyond `histograms.TAIL_LEVELS` standard deviations."""
 
 NARROW = 1.5  # sigma: a density that leaves its Gaussian below this does so within its body
 DOMINANT = 1.5  # a dominant component's standard deviation, in medians of all

@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 from scipy.fft import irfft, rfft, rfftfreq
 from scipy.signal import find_peaks
 
-from zpoints.statistics.marginals import FWHM_PER_SIGMA, Histograms
+from zpoints.statistics.histograms import FWHM_PER_SIGMA, Histograms
 
 __all__ = ["bandwidth", "count_modes", "half_maximum_width"]
 

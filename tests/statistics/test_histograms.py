@@ -12,7 +12,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zpoints.statistics.marginals import (
+from zpoints.statistics.histograms import (
     FINE_BINS,
     FWHM_PER_SIGMA,
     GaussianFits,

@@ -11,10 +11,7 @@ from hypothesis import strategies as st
 from sklearn.covariance import MinCovDet
 
 from support import correlated
-from zpoints.statistics.marginals import FWHM_PER_SIGMA
-from zpoints.statistics.moments import Moments
-from zpoints.statistics.pca import PCA
-from zpoints.statistics.trimming import (
+from zpoints.statistics.core import (
     FACTORS,
     Core,
     CoreStep,
@@ -27,6 +24,9 @@ from zpoints.statistics.trimming import (
     robust_core,
     truncation_factor,
 )
+from zpoints.statistics.histograms import FWHM_PER_SIGMA
+from zpoints.statistics.moments import Moments
+from zpoints.statistics.pca import PCA
 
 
 def normal(n: int, d: int, seed: int = 0) -> np.ndarray:

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int, Num
 from scipy.linalg import eigh
 from scipy.special import betaincinv, erfc, fdtri, gammainc, gammaincinv
 
-from zpoints.statistics.marginals import FWHM_PER_SIGMA
+from zpoints.statistics.histograms import FWHM_PER_SIGMA
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
 

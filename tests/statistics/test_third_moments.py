@@ -12,10 +12,10 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zpoints.statistics import normality
+from zpoints.statistics import third_moments
 from zpoints.statistics.moments import Moments
-from zpoints.statistics.normality import MAX_DIMENSION, ThirdMoments, kurtosis_null, skewness_null
 from zpoints.statistics.pca import PCA
+from zpoints.statistics.third_moments import MAX_DIMENSION, ThirdMoments, kurtosis_null, skewness_null
 
 
 @pytest.fixture(autouse=True)
@@ -169,7 +169,7 @@ def test_the_null_law_becomes_chi_square_for_many_vectors():
 def test_the_tail_of_the_gamma_law_goes_below_the_smallest_float(shape, x):
     with mpmath.workdps(40):
         exact = mpmath.log(mpmath.gammainc(shape, x, mpmath.inf) / mpmath.gamma(shape))
-    assert normality._log_gamma_tail(shape, x) == pytest.approx(float(exact), rel=1e-9)
+    assert third_moments._log_gamma_tail(shape, x) == pytest.approx(float(exact), rel=1e-9)
 
 
 def test_both_tests_reject_what_is_not_normal_and_say_how_surely():
