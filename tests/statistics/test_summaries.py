@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zpoints.statistics.core import CoreStep, CutMoments, fwhm_reach
+from zpoints.statistics.core import CoreStep
+from zpoints.statistics.cuts import CutMoments, fwhm_reach
 from zpoints.statistics.directions import Projections, random_directions
 from zpoints.statistics.histograms import Histograms, fine_bins
 from zpoints.statistics.location import Lengths

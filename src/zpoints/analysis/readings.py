@@ -14,7 +14,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from zpoints.analysis.checks import check_moments, refuse_not_finite
-from zpoints.statistics.core import CoreStep, CutMoments, fwhm_reach
+from zpoints.statistics.core import CoreStep
+from zpoints.statistics.cuts import CutMoments, fwhm_reach
 from zpoints.statistics.directions import Projections
 from zpoints.statistics.histograms import Histograms
 from zpoints.statistics.location import Lengths
