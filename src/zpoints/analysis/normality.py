@@ -9,7 +9,7 @@ from jaxtyping import Float
 from zpoints.analysis.readings import Advance, Whitened, whitened_reading
 from zpoints.files.documents import json_number
 from zpoints.statistics.directions import Pursuit, pursue, random_directions
-from zpoints.statistics.normality import MardiaTest
+from zpoints.statistics.mardia import MardiaTest
 from zpoints.statistics.pca import PCA
 from zpoints.statistics.radii import SHARES, Radii
 from zpoints.vectors.latent_set import LatentSet

@@ -17,7 +17,7 @@ import numba
 import numpy as np
 from jaxtyping import Float, Float32
 
-from zpoints.statistics.marginals import Histograms
+from zpoints.statistics.histograms import Histograms
 
 __all__ = ["RankSums", "normal_rank_correlation"]
 
