@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from zpoints.cli.interruption import Commands, InterruptionError
 from zpoints.cli.options import (
     Changes,
     Config,
@@ -21,11 +22,13 @@ from zpoints.cli.options import (
     settings_of,
 )
 from zpoints.errors import UsageError, ZPointsError
+from zpoints.system.streams import secure_streams, tell
 
 __all__ = ["app", "main"]
 
 
 app = typer.Typer(
+    cls=Commands,
     help="Measure where a trained autoencoder puts its images in latent space, and make new images from it.",
     add_completion=False,
     no_args_is_help=True,
@@ -382,6 +385,7 @@ def main() -> None:
     """Run a command; an error is one line, and the exit status 2 for wrong usage, 1 for anything else."""
     from zpoints.system.stopping import StoppedError, terminable
 
+    secure_streams()
     debug = "--debug" in sys.argv
     try:
         with terminable():
@@ -390,9 +394,10 @@ def main() -> None:
         if debug:
             raise
         _fail(str(error), error.exit_status)
-    except StoppedError as error:
-        _fail(str(error), error.exit_status)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, InterruptionError) as error:
+        cause = getattr(error, "cause", error)
+        if isinstance(cause, StoppedError):
+            _fail(str(cause), cause.exit_status)
         _fail("interrupted; start the same command again to go on", 130)
     except MemoryError as error:
         if debug:
@@ -421,7 +426,7 @@ def main() -> None:
 
 
 def _fail(message: str, status: int) -> None:
-    print("error: " + " ".join(message.split()), file=sys.stderr)
+    tell("error: " + " ".join(message.split()))
     sys.exit(status)
 
 
