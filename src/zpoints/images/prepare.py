@@ -23,7 +23,6 @@ from zpoints.errors import SourceError, ZPointsError
 from zpoints.files.array_writer import ArrayWriter
 from zpoints.files.documents import fingerprint, write_json
 from zpoints.images.decoding import Cut, crop_box, is_grey, pillow_limits
-from zpoints.images.files import FolderSource
 from zpoints.images.index import build_index, write_index, write_rejected
 from zpoints.images.journal import Block, Journal
 from zpoints.images.semaphore import ByteSemaphore
@@ -253,7 +252,7 @@ def _is_finished(out: Path, key: str) -> bool:
 
 
 def _make_folder(out: Path, source: Source) -> None:
-    if isinstance(source, FolderSource) and out.resolve().is_relative_to(source.root.resolve()):
+    if source.contains(out):
         raise SourceError(f"{out}: lies inside the folder of the pictures; choose another place")
     try:
         out.mkdir(parents=True, exist_ok=True)
