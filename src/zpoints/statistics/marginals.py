@@ -382,7 +382,7 @@ def _fit(x: np.ndarray, density: np.ndarray, start: np.ndarray, width: float) ->
     return float(amplitude), float(centre), max(abs(float(sigma)), width / 4)
 
 
-@numba.njit(parallel=True, cache=True, error_model="numpy")
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _count(
     u: np.ndarray,
     start: np.ndarray,
@@ -394,7 +394,7 @@ def _count(
     d, m = u.shape
     bins = counts.shape[1] - 2
     level0, level1, level2 = levels[0], levels[1], levels[2]
-    for c in numba.prange(d):
+    for c in range(d):
         first, factor = start[c], scale[c]
         places = np.empty(CHUNK, np.int32)
         for begin in range(0, m, CHUNK):
