@@ -37,7 +37,7 @@ def main() -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as folder:
         z = correlated_file(Path(folder) / "z.npy")
-        pca = PCA.of_moments(moments_of(z, BLOCK, lambda _: None))
+        pca = PCA.of_moments(moments_of(z, BLOCK))
         mixture = start()
         memory = 8 * BLOCK * (3 * D + COMPONENTS * D)
 

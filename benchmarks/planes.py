@@ -168,7 +168,7 @@ def race_of_pca(z: LatentSet, in_memory: np.ndarray) -> dict[str, float]:
     wide = in_memory.astype(np.float64)
 
     def ours() -> None:
-        PCA.of_moments(moments_of(z, BLOCK, lambda _: None))
+        PCA.of_moments(moments_of(z, BLOCK))
 
     works = {
         "zpoints, from disk": ours,
@@ -186,10 +186,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         z = correlated_file(Path(folder) / "z.npy")
         in_memory = np.load(Path(folder) / "z.npy")
-        moments, noise = moments_of(z, BLOCK, lambda _: None), Noise.simulate(N)
+        moments, noise = moments_of(z, BLOCK), Noise.simulate(N)
         counting = race_of_counting(z, moments)
-        view = View.of_components(z, moments)
-        full = float(np.median(seconds_of(lambda: measure_planes(view, noise, BLOCK), 4)[1:]))
+        view = View.of_components(moments)
+        full = float(np.median(seconds_of(lambda: measure_planes(z, view, noise), 4)[1:]))
         numpy_seconds = float(np.median(seconds_of(lambda: numpy_planes(in_memory, moments), 3)))
         fft = float(np.median(seconds_of(lambda: fft_planes(in_memory), 3))) / KDE_PLANES * planes
         scipy_loop = seconds_of(lambda: scipy_planes(in_memory), 1)[0] / SCIPY_PLANES * planes

@@ -34,11 +34,11 @@ def case(n: int, d: int) -> dict[str, float]:
         z = correlated_file(path, n, d)
         correlated_file(Path(folder) / "small.npy", 3000, 8)
         analyse(Path(folder) / "small.npy")  # compiles, or loads what was compiled
-        moments, noise = moments_of(z, BLOCK, lambda _: None), Noise.simulate(n)
-        view = View.of_components(z, moments)
+        moments, noise = moments_of(z, BLOCK), Noise.simulate(n)
+        view = View.of_components(moments)
         before = anonymous_bytes() or 0
         started = time.perf_counter()
-        measure_planes(view, noise, BLOCK)
+        measure_planes(z, view, noise)
         planes_seconds = time.perf_counter() - started
         del view
         with Meter() as meter:

@@ -1,9 +1,9 @@
 """One law for all summaries: how the vectors are cut, in which order, and by how many threads, does not matter."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import reduce
 from operator import add
 from typing import Any
 
@@ -20,10 +20,12 @@ from zpoints.statistics.histograms import Histograms, fine_bins
 from zpoints.statistics.location import Lengths
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
-from zpoints.statistics.planes import PlaneCounts, standardise
+from zpoints.statistics.planes import PlaneCounts, PlaneGroup, standardise
 from zpoints.statistics.radii import Radii
 from zpoints.statistics.ranks import RankSums
 from zpoints.statistics.third_moments import ThirdMoments
+from zpoints.vectors.reduce import Executor, Into, Serial, Sum, Threads, Through, reduce
+from zpoints.vectors.views import LongBlocks, View
 
 BINS = 32
 
@@ -135,8 +137,8 @@ def test_any_cut_in_any_order_on_any_threads_gives_the_whole(name, cut):
         numba.set_num_threads(threads)
         parts.append(of(block, known))
     numba.set_num_threads(1)
-    assert_same(reduce(add, parts), whole)
-    assert_same(reduce(lambda a, b: b + a, parts), whole)
+    assert_same(functools.reduce(add, parts), whole)
+    assert_same(functools.reduce(lambda a, b: b + a, parts), whole)
 
 
 @pytest.mark.parametrize("name", SUMMARIES)
@@ -159,3 +161,77 @@ def test_adding_leaves_both_parts_as_they_were(name):
     a + b  # type: ignore[unused-ignore]
     assert_same(a, of(x[:150], known), 0)
     assert_same(b, of(x[150:], known), 0)
+
+
+@dataclass(frozen=True)
+class Apart:
+    """As several machines would add up: each its own run of blocks, then the totals."""
+
+    machines: int
+
+    def total(
+        self,
+        source: Any,
+        work: Sum,
+        size: int,
+        bytes_each: int,
+        advance: Callable[[int], None],
+    ) -> Any:
+        blocks = list(source.numbered_blocks(size))
+        return reduce_totals(work, [work.over(blocks[k :: self.machines]) for k in range(self.machines)])
+
+
+def reduce_totals(work: Sum, totals: list[Any]) -> Any:
+    return functools.reduce(work.join, totals)
+
+
+EXECUTORS: tuple[Executor, ...] = (Threads(), Serial(), Apart(2), Apart(3))
+
+
+def accumulated(x: np.ndarray, known: Known) -> dict[str, tuple[Any, Callable[[Any], Any]]]:
+    """Summaries that are too large to make anew for each block, and what each is read out by."""
+    d = x.shape[1]
+    view, group = View.of_components(known.moments), PlaneGroup(0, d - 1, d)
+    count = functools.partial(PlaneCounts.count, pearson=view.pearson)
+    empty = functools.partial(PlaneCounts.empty, group, BINS)
+    long = LongBlocks.into(empty, count, d, len(x))
+    return {
+        "planes": (Through(view.standardised, Into(empty, count)), lambda found: found),
+        "planes, long blocks": (Through(view.standardised, long), lambda found: found.finished()),
+        "third moments": (
+            Through(known.pca.whiten, Into(functools.partial(ThirdMoments.empty, known.pca.rank))),
+            lambda found: found,
+        ),
+    }
+
+
+@given(cuts(), st.integers(1, 160), st.sampled_from(EXECUTORS))
+@settings(max_examples=50)
+def test_all_questions_in_one_reading_are_answered_as_if_each_were_alone(cut, size, executor):
+    x, _ = cut
+    known = Known.of(x)
+    numba.set_num_threads(1)
+    alone = tuple(of(x, known) for of in SUMMARIES.values())
+    question = tuple(functools.partial(of, known=known) for of in SUMMARIES.values())
+    assert_same(reduce(x, question, size=size, executor=executor), alone)
+
+
+@given(cuts(), st.integers(1, 160), st.sampled_from(EXECUTORS))
+@settings(max_examples=50)
+def test_what_is_filled_in_place_is_what_is_made_at_once(cut, size, executor):
+    x, _ = cut
+    known = Known.of(x)
+    numba.set_num_threads(1)
+    questions = accumulated(x, known)
+    answers = reduce(x, tuple(of for of, _ in questions.values()), size=size, executor=executor)
+    for (name, (_, read)), answer in zip(questions.items(), answers, strict=True):
+        assert_same(read(answer), SUMMARIES[name.partition(",")[0]](x, known))
+
+
+@pytest.mark.parametrize("size", [100, 7000, 65_536, 70_000])
+def test_long_blocks_of_many_vectors(size):
+    x = skewed(140_001, 3, 5).astype(np.float32)
+    known = Known.of(x)
+    numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
+    of, read = accumulated(x, known)["planes, long blocks"]
+    assert_same(read(reduce(x, of, size=size)), SUMMARIES["planes"](x, known))

@@ -107,6 +107,21 @@ def test_arrays_in_memory_and_opened_sets():
     np.testing.assert_array_equal(next(few.blocks(100)), Z[[3, 5]])
 
 
+def test_it_says_what_it_is_in_a_line(tmp_path):
+    np.save(tmp_path / "a<b>.npy", Z)
+    latents = LatentSet.open(tmp_path / "a<b>.npy")
+    assert repr(latents) == f"<LatentSet {tmp_path}/a<b>.npy: 103 vectors of 4 components, float32>"
+    html = LatentSet.open(latents, np.arange(7))._repr_html_()
+    assert "7 vectors (of 103) of 4 components, float32" in html
+    assert "a&lt;b&gt;.npy" in html
+    assert "\n" not in repr(LatentSet("two\nlines", latents.reader))
+
+
+def test_its_head():
+    np.testing.assert_array_equal(LatentSet.open(Z).head(5), Z[:5])
+    np.testing.assert_array_equal(LatentSet.open(Z, np.array([2, 50, 90])).head(200), Z[[2, 50, 90]])
+
+
 def test_the_directory_above_is_found(tmp_path, monkeypatch):
     np.save(tmp_path / "z.npy", Z)
     monkeypatch.setenv("HOME", str(tmp_path))

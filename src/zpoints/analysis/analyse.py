@@ -1,28 +1,34 @@
-"""Streams latent vectors through the statistics, and holds what was measured.
+"""Asks everything that there is to ask of a set of latent vectors, and puts the answers together.
 
-The readings follow from what each needs to know: moments first; then histograms and Gaussian fits along the
-components; the cuts, which need the fits; the principal axes; every plane of both sets of axes; and at last what
-needs whitened vectors: distances, third moments, projections.
+What is asked in which reading follows from what each question builds on (`vectors.inquiries`,
+`analysis.groundwork`). An analysis reads the vectors 4 times where one group of joint histograms holds all
+planes of a set of axes, and 6 times with two groups of each, as 170,000 vectors of 256 components have: (1)
+moments; (2) histograms, scores along the principal axes, distances, third moments, projections, core; (3)
+histograms of the scores, cuts, core, ranks, planes; (4) to (6) turns, ranks of the scores, and the other
+planes. Each further group of planes costs one reading. Axes that have to be refined, and those of the trimmed
+vectors or of the core, ask for up to two more.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from zpoints.analysis import cuts as trimming
-from zpoints.analysis import normality
 from zpoints.analysis.components import component_summary, component_table
 from zpoints.analysis.distribution import Distribution
-from zpoints.analysis.groundwork import Measurement
+from zpoints.analysis.groundwork import Groundwork
+from zpoints.analysis.normality import Normality, least_normal, normality
 from zpoints.analysis.planes import (
     expected_cost,
+    group_table,
     groups_of,
-    measure_planes,
     plane_summary,
+    planes_table,
     rank_disagreements,
 )
+from zpoints.analysis.readings import counted, inner_planes, whitened
 from zpoints.analysis.region import region_summary
 from zpoints.analysis.result import Analysis
 from zpoints.analysis.verdict import verdict
@@ -35,6 +41,7 @@ from zpoints.statistics.pca import PCA
 from zpoints.system.forecast import forecast
 from zpoints.system.meter import Meter
 from zpoints.system.progress import Progress, Silent
+from zpoints.vectors.inquiries import Line, line
 from zpoints.vectors.latent_set import LatentSet
 from zpoints.vectors.views import View
 
@@ -64,21 +71,20 @@ def analyse(
     ArrayError : not an (n, d) array of numbers, fewer than 2 vectors, NaN or infinity, a constant component.
     """
     latents = LatentSet.open(source, rows)
-    measurement = Measurement(latents, settings or AnalysisSettings(), progress or Silent())
     with Meter() as meter:
-        _say_how_long(measurement)
-        found = _analysis(measurement)
+        _say_how_long(latents, settings or AnalysisSettings(), progress or Silent())
+        measurement = Measurement(latents, settings or AnalysisSettings(), progress or Silent())
+        found = measurement.inquiries.run(measurement.analysis())
     found.summary.update(asdict(meter.cost))
     return found
 
 
-def _say_how_long(measurement: Measurement) -> None:
-    latents = measurement.latents
+def _say_how_long(latents: LatentSet, settings: AnalysisSettings, progress: Progress) -> None:
     planes = latents.dimension * (latents.dimension - 1) // 2
     if planes * latents.n > LONG:
-        seconds, ram = expected_cost(latents, measurement.size)
+        seconds, ram = expected_cost(latents, settings.block_of(latents.dimension))
         what = f"{latents.n:,} vectors, {latents.dimension} components, {planes:,} planes along both kinds of axes"
-        measurement.progress.say(forecast("analyse", what, ram, seconds))
+        progress.say(forecast("analyse", what, ram, seconds))
 
 
 def measure_distribution(source: Any, progress: Progress | None = None) -> Distribution:
@@ -86,85 +92,118 @@ def measure_distribution(source: Any, progress: Progress | None = None) -> Distr
 
     Equal to `analyse(source).distribution`, in a fraction of the time. Parameters and errors as there.
     """
-    latents = LatentSet.open(source)
-    return Measurement(latents, AnalysisSettings(), progress or Silent()).groundwork().distribution
+    groundwork = Groundwork(LatentSet.open(source), AnalysisSettings(), progress or Silent())
+    return groundwork.inquiries.run(groundwork.distribution())
 
 
-def _analysis(measurement: Measurement) -> Analysis:
-    """Everything, step by step."""
-    latents, settings, size = measurement.latents, measurement.settings, measurement.size
-    n, f = latents.n, measurement.groundwork()
-    first, view, along, fits, cut_moments = f.first, f.view, f.along, f.fits, f.cut_moments
-    moments, whole = first.moments, f.whole
-    pca, scores, core = f.distribution.pca, f.scores, f.core
-    noise = Noise.simulate(n) if n >= FEWEST else None
-    spread = moments.std**2
-    components = [
-        component_table("z", moments, f.fine, spread / spread.sum()),
-        component_table("pca", scores, f.fine_pca, pca.explained_variance_ratio[: pca.rank]),
-    ]
-    margins = f.distribution.margins
-    assert margins is not None, "the groundwork has them"
-    planes = [
-        _planes(measurement, view, noise, measurement.ranks(view, f.fine)),
-        _planes(measurement, along, noise, margins.axes_rank_correlation),
-    ]
-    turned, cuts = trimming.turns(cut_moments, whole)
-    turn_table = measurement.step(
-        "turns", 1, lambda advance: trimming.turn_table(latents, fits, cuts, size, advance)
-    )
-    shape = measurement.step(
-        "normality",
-        1,
-        lambda advance: normality.measure(latents, whole, first.sample, size, advance),
-    )
-    summary = {
-        **_overview(moments, pca, scores, whole),
-        "components": {table["basis"].iloc[0]: component_summary(table) for table in components},
-        "coverage": {
-            axes: _coverage_summary(table)
-            for axes, table in zip(("z", "pca"), planes, strict=True)
-            if moments.dimension > 1
-        },
-        "planes": {
-            axes: plane_summary(table, noise) for axes, table in zip(("z", "pca"), planes, strict=True)
-        },
-        "rank_disagreements": rank_disagreements(planes[0], n) if moments.dimension > 1 else [],
-        "trimming": {
-            "survivors": trimming.survivors(cut_moments, moments, fits),
-            "turns": turned,
-            "core": trimming.core_summary(core, whole),
-        },
-        "normality": shape.summary,
-        "region": region_summary(whole, first.lengths, first.sample, shape.confirmed),
-        "pca": {
-            "matrix": settings.pca,
-            "of": settings.pca_of,
-            "vectors": f.distribution.n,
-        },
-    }
-    summary["verdict"] = verdict(summary)
-    return Analysis(
-        summary=summary,
-        components=pd.concat(components, ignore_index=True),
-        planes=pd.concat([t for t in planes if len(t)] or planes[:1], ignore_index=True),
-        trimming=turn_table,
-        distribution=f.distribution,
-        histograms={"z": f.drawn, "pca": f.drawn_pca},
-        directions=(shape.directions / np.sqrt(whole.variance[: whole.rank])) @ whole.axes[: whole.rank],
-        latents=latents,
-    )
+@dataclass(frozen=True, eq=False)
+class _Planes:
+    noise: Noise | None
+    tables: dict[str, pd.DataFrame]
 
 
-def _planes(
-    measurement: Measurement, view: View, noise: Noise | None, rank_correlation: np.ndarray | None
-) -> pd.DataFrame:
-    groups = groups_of(view)
-    return measurement.step(
-        f"{view.basis} planes",
-        len(groups),
-        lambda advance: measure_planes(view, noise, measurement.size, rank_correlation, advance, groups),
-    )
+@dataclass(frozen=True, eq=False)
+class _Turned:
+    summary: list[dict[str, Any]]
+    table: pd.DataFrame
+
+
+class Measurement(Groundwork):
+    """The lines of thought of a whole analysis."""
+
+    @line
+    async def analysis(self) -> Analysis:
+        """Everything. All lines begin at once: each question is asked in the first reading that can answer."""
+        for begin in (self.planes, self.distribution, self.turned, self.normality):
+            begin()
+        planes, distribution, turned = await self.planes(), await self.distribution(), await self.turned()
+        shape, cut_moments, fits = await self.normality(), await self.cut_moments(), await self.fits()
+        first, whole, axes, core = (
+            await self.first(),
+            await self.whole(),
+            await self.axes(),
+            await self.core(),
+        )
+        components, along = await self.counted(), await self.counted_along()
+        moments, pca, noise = first.moments, axes.pca, planes.noise
+        spread = moments.std**2
+        tables = {
+            "z": component_table("z", moments, components.fine, spread / spread.sum()),
+            "pca": component_table("pca", axes.scores, along.fine, pca.explained_variance_ratio[: pca.rank]),
+        }
+        summary = {
+            **_overview(moments, pca, axes.scores, whole),
+            "components": {basis: component_summary(table) for basis, table in tables.items()},
+            "coverage": {
+                basis: _coverage_summary(table)
+                for basis, table in planes.tables.items()
+                if moments.dimension > 1
+            },
+            "planes": {basis: plane_summary(table, noise) for basis, table in planes.tables.items()},
+            "rank_disagreements": (
+                rank_disagreements(planes.tables["z"], moments.n) if moments.dimension > 1 else []
+            ),
+            "trimming": {
+                "survivors": trimming.survivors(cut_moments, moments, fits),
+                "turns": turned.summary,
+                "core": trimming.core_summary(core, whole),
+            },
+            "normality": shape.summary,
+            "region": region_summary(whole, first.lengths, first.sample, shape.confirmed),
+            "pca": {"matrix": self.settings.pca, "of": self.settings.pca_of, "vectors": distribution.n},
+        }
+        summary["verdict"] = verdict(summary)
+        both = list(planes.tables.values())
+        return Analysis(
+            summary=summary,
+            components=pd.concat(tables.values(), ignore_index=True),
+            planes=pd.concat([table for table in both if len(table)] or both[:1], ignore_index=True),
+            trimming=turned.table,
+            distribution=distribution,
+            histograms={"z": components.drawn, "pca": along.drawn},
+            directions=(shape.directions / np.sqrt(whole.variance[: whole.rank])) @ whole.axes[: whole.rank],
+            latents=self.latents,
+        )
+
+    @line
+    async def planes(self) -> _Planes:
+        """All planes, one group of one view after the other: their counts are what takes most memory."""
+        # Counted in the same reading as the ranks, which the table needs; so it waits for the histograms.
+        await self.counted()
+        noise = Noise.simulate(self.latents.n) if self.latents.n >= FEWEST else None
+        z = await self._planes_of(await self.view(), noise, self.ranks())
+        await self.counted_along()
+        pca = await self._planes_of(await self.view_along(), noise, self.ranks_along())
+        return _Planes(noise, {"z": z, "pca": pca})
+
+    async def _planes_of(self, view: View, noise: Noise | None, ranks: Line[np.ndarray]) -> pd.DataFrame:
+        tables = []
+        for group in groups_of(view):
+            found = await self.inquiries.ask(counted(view, group), f"{view.basis} planes")
+            tables.append(group_table(view, found.finished(), noise, await ranks))
+            del found  # one group's counts are gone before the next group's are made
+        return planes_table(tables)
+
+    @line
+    async def turned(self) -> _Turned:
+        """How the leading axes, and the inner contours of their planes, turn by each cut."""
+        whole, fits = await self.whole(), await self.fits()
+        summary, cuts = trimming.turns(await self.cut_moments(), whole)
+        leading, found = min(trimming.LEADING, whole.rank), ()
+        if leading > 1:
+            question = inner_planes(fits.centre, fits.fwhm, cuts, leading, self.latents.n)
+            besides = 16 * self.size * leading * len(cuts)
+            found = await self.inquiries.ask(question, "turns", besides)
+        return _Turned(summary, trimming.turn_table(cuts, found, self.latents.n))
+
+    @line
+    async def normality(self) -> Normality:
+        """Whether it is a multivariate normal; the least normal directions are looked for in the sample first."""
+        whole, first = await self.whole(), await self.first()
+        search = least_normal(whole, first.sample)
+        question = whitened(whole, search.directions)
+        besides = 8 * self.size * (whole.rank + len(search.directions))
+        return normality(search, *await self.inquiries.ask(question, "normality", besides))
 
 
 def _overview(moments: Moments, pca: PCA, scores: Moments, whole: PCA) -> dict[str, Any]:

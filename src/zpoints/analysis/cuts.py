@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from zpoints.analysis.readings import SAMPLE, Advance, core_step, inner_planes
-from zpoints.statistics.core import Core, robust_core
+from zpoints.analysis.readings import SAMPLE
+from zpoints.statistics.core import Core, CoreStep, robust_core
 from zpoints.statistics.cuts import CutMoments, expected_survivors, independent_survivors
 from zpoints.statistics.ellipses import Ellipses
 from zpoints.statistics.gaussian_fits import GaussianFits
@@ -16,9 +16,19 @@ from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
 from zpoints.statistics.planes import PlaneCounts
 from zpoints.statistics.regions import Regions
-from zpoints.vectors.latent_set import LatentSet
+from zpoints.vectors.views import LongBlocks
 
-__all__ = ["CORE_STEPS", "LEADING", "find_core", "survivors", "turn_table", "turns"]
+__all__ = [
+    "CORE_STEPS",
+    "LEADING",
+    "CoreFound",
+    "core_of_sample",
+    "core_summary",
+    "next_core",
+    "survivors",
+    "turn_table",
+    "turns",
+]
 
 LEADING = 10
 """Principal axes whose turn is followed, and whose 45 planes are."""
@@ -39,26 +49,24 @@ class CoreFound:
     reason: str = ""
 
 
-def find_core(latents: LatentSet, sample: Float[np.ndarray, "s d"], size: int, advance: Advance) -> CoreFound:
-    """Iterate on the sample, then twice over all vectors (unless the sample is all of them)."""
+def core_of_sample(sample: Float[np.ndarray, "s d"]) -> CoreFound:
+    """Iterate on the sample alone."""
     n, d = sample.shape
     if n < FEWEST_PER_AXIS * d:
         return CoreFound(
             None, f"{n} vectors are too few for a core in {d} dimensions ({FEWEST_PER_AXIS * d} needed)"
         )
     try:
-        core = robust_core(sample)
+        return CoreFound(robust_core(sample))
     except ValueError as error:
         return CoreFound(None, str(error))
-    if latents.n > n:
-        for _ in range(CORE_STEPS):
-            step = core_step(latents, core.pca, core.radius, size, advance)
-            if step.kept is None or step.kept.n <= d + 1:
-                return CoreFound(None, "no vectors within the core's radius")
-            core = step.core(core.iterations + 1, core.converged)
-    else:
-        advance(CORE_STEPS * n)
-    return CoreFound(core)
+
+
+def next_core(core: Core, step: CoreStep) -> CoreFound:
+    """The core after one more step, over all vectors."""
+    if step.kept is None or step.kept.n <= len(core.mean) + 1:
+        return CoreFound(None, "no vectors within the core's radius")
+    return CoreFound(step.core(core.iterations + 1, core.converged))
 
 
 def survivors(cut_moments: CutMoments, moments: Moments, fits: GaussianFits) -> list[dict[str, float]]:
@@ -103,25 +111,20 @@ def turns(cut_moments: CutMoments, whole: PCA) -> tuple[list[dict[str, Any]], li
     return found[::-1], cuts
 
 
-def turn_table(
-    latents: LatentSet,
-    fits: GaussianFits,
-    cuts: list[tuple[float, PCA]],
-    size: int,
-    advance: Advance,
-) -> pd.DataFrame:
+def turn_table(cuts: list[tuple[float, PCA]], found: tuple[LongBlocks, ...], n: int) -> pd.DataFrame:
     """The inner contour (39 %) of every plane of the leading axes, beside its ellipse, at every cut.
 
     One row per cut and plane (i, j): factor, share kept, turn (degrees, from the ellipse's major axis to the
     contour's), axis_ratio (the contour's over the ellipse's), shift and agreement (`statistics.regions`), and
     ellipse_ratio, the ellipse's own minor over major axis: of a round one, the turn means nothing.
+
+    Parameters
+    ----------
+    cuts : what `turns` gave. found : the answers to `readings.inner_planes`. n : number of all vectors.
     """
-    leading = min(LEADING, cuts[0][1].rank)
-    if leading < 2:
-        advance(latents.n)
+    if not found:
         return pd.DataFrame({"factor": np.empty(0), "i": np.empty(0, np.int64), "j": np.empty(0, np.int64)})
-    found = inner_planes(latents, fits.centre, fits.fwhm, cuts, leading, size, advance)
-    rows = [_rows(factor, pca, counts, latents.n) for (factor, pca), counts in zip(cuts, found, strict=True)]
+    rows = [_rows(*cut, counts.finished(), n) for cut, counts in zip(cuts, found, strict=True)]
     return pd.concat(rows, ignore_index=True)
 
 
@@ -151,7 +154,8 @@ def core_summary(found: CoreFound, whole: PCA) -> dict[str, Any]:
     core = found.core
     if core is None:
         return {"found": False, "reason": found.reason}
-    leading = min(LEADING, whole.rank, core.pca.rank)
+    axes = core.pca
+    leading = min(LEADING, whole.rank, axes.rank)
     return {
         "found": True,
         "share": core.share,
@@ -161,6 +165,6 @@ def core_summary(found: CoreFound, whole: PCA) -> dict[str, Any]:
         "iterations": core.iterations,
         "converged": core.converged,
         "sample": min(core.n, SAMPLE),
-        "axis_turn": [float(angle) for angle in core.pca.turn(whole, leading)],
+        "axis_turn": [float(angle) for angle in axes.turn(whole, leading)],
         "variance_ratio": float(np.trace(core.covariance) / whole.variance.sum()),
     }

@@ -1,27 +1,17 @@
 """What everything else builds on: moments, margins, cuts, core and principal axes. Samplers need no more."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self, TypeVar
+from typing import Self
 
 import numpy as np
 
 from zpoints.analysis import cuts as trimming
+from zpoints.analysis import readings
 from zpoints.analysis.components import gaussian_fits
 from zpoints.analysis.distribution import Distribution
-from zpoints.analysis.readings import (
-    Advance,
-    First,
-    count_components,
-    cut,
-    first_reading,
-    moments_along,
-    moments_of,
-    rank_sums,
-)
+from zpoints.analysis.readings import First
 from zpoints.config import AnalysisSettings
 from zpoints.errors import ArrayError
-from zpoints.statistics.core import Core
 from zpoints.statistics.correlation import largest_off_diagonal
 from zpoints.statistics.cuts import CutMoments
 from zpoints.statistics.gaussian_fits import GaussianFits
@@ -30,153 +20,154 @@ from zpoints.statistics.margins import Margins, quantiles, radius_quantiles
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
 from zpoints.statistics.radii import Radii
+from zpoints.statistics.ranks import EXACT, exact_rank_correlation
 from zpoints.system.progress import Progress
-from zpoints.vectors.latent_set import LatentSet
+from zpoints.vectors.inquiries import Inquiries, line
+from zpoints.vectors.latent_set import LatentSet, drawn
 from zpoints.vectors.views import View
 
-__all__ = ["Groundwork", "Measurement"]
+__all__ = ["Axes", "Counted", "Groundwork"]
 
 ALIGNED = 1e-12  # correlations after the transform; above, the axes are refined by what was measured
 
-Result = TypeVar("Result")
-
 
 @dataclass(frozen=True, eq=False)
-class Groundwork:
-    """What all further measurements, and the samplers, build on.
+class Counted:
+    """Histograms of all components of a view: fine ones, and those to draw."""
 
-    Attributes
-    ----------
-    first, whole : moments, lengths and sample of all vectors, and their principal axes by covariance.
-    view, along : the vectors along the components, and along the principal axes that the settings choose.
-    fine, drawn, fine_pca, drawn_pca : histograms of both, fine ones and those to draw.
-    fits, cut_moments, core : Gaussian fits of the components, what the cuts leave, and the robust core.
-    scores : moments along the principal axes, measured on the vectors.
-    distribution : what samplers learn from.
-    """
-
-    first: First
-    whole: PCA
-    view: View
     fine: Histograms
     drawn: Histograms
-    fits: GaussianFits
-    cut_moments: CutMoments
-    core: trimming.CoreFound
-    scores: Moments
-    along: View
-    fine_pca: Histograms
-    drawn_pca: Histograms
-    distribution: Distribution
 
 
 @dataclass(frozen=True, eq=False)
-class Measurement:
-    """Readings under way: what all steps share."""
+class Axes:
+    """Principal axes, and moments and Mahalanobis distances along them, measured on the vectors."""
 
-    latents: LatentSet
-    settings: AnalysisSettings
-    progress: Progress
+    pca: PCA
+    scores: Moments
+    radii: Radii
 
-    def groundwork(self) -> "Groundwork":
-        """Everything but planes and tests: enough for samplers."""
-        size = self.size
-        first = self.step("moments", 1, lambda advance: first_reading(self.latents, size, advance))
-        view = View.of_components(self.latents, first.moments)
-        fine, drawn = self._histograms(view, self.settings.bin_width)
-        fits = gaussian_fits(fine, first.moments)
-        cut_moments = self.step(
-            "cuts",
-            1,
-            lambda advance: cut(
-                self.latents, fits.centre, fits.fwhm, self.settings.trim_factors, size, advance
-            ),
-        )
-        core = self.step(
-            "core",
-            trimming.CORE_STEPS,
-            lambda advance: trimming.find_core(self.latents, first.sample, size, advance),
-        )
-        chosen = self._chosen(first, cut_moments, core.core)
-        pca, scores, radii = self._principal_axes(chosen)
-        along = View.of_principal_axes(self.latents, pca, scores)
-        fine_pca, drawn_pca = self._histograms(along, self.settings.pca_bin_width)
-        ranks = self.ranks(along, fine_pca)
-        margins = Margins(
-            components=first.moments.mean[:, None] + first.moments.std[:, None] * quantiles(fine),
-            axes=(scores.mean[:, None] + scores.std[:, None] * quantiles(fine_pca))
-            / np.sqrt(pca.variance[: pca.rank, None]),
-            radii=radius_quantiles(radii),
-            axes_rank_correlation=ranks,
-            fit_centre=fits.centre,
-            fit_fwhm=fits.fwhm,
-            mean_length=np.asarray(first.lengths.mean),
-        )
-        distribution = Distribution(chosen.n, chosen.mean, chosen.covariance, pca, core.core, margins)
-        return Groundwork(
-            first=first,
-            whole=_axes(_Chosen.of(first.moments), "covariance"),
-            view=view,
-            fine=fine,
-            drawn=drawn,
-            fits=fits,
-            cut_moments=cut_moments,
-            core=core,
-            scores=scores,
-            along=along,
-            fine_pca=fine_pca,
-            drawn_pca=drawn_pca,
-            distribution=distribution,
-        )
 
-    @property
-    def size(self) -> int:
-        """Vectors per block."""
-        return self.settings.block_of(self.latents.dimension)
+class Groundwork:
+    """Lines of thought that all further measurements, and the samplers, build on; each is asked for by its name.
 
-    def step(self, label: str, times: int, work: Callable[[Advance], Result]) -> Result:
-        """One step that reads all vectors `times` times, with its own line of progress."""
-        with self.progress.task(label, times * self.latents.n, "vectors") as task:
-            return work(lambda amount: task.advance(amount))
+    The chain of questions: moments; then histograms along the components, scores along the principal axes, and the
+    first step of the core; then the cuts (which need Gaussian fits), the histograms along the principal axes, and the
+    second step of the core; then the ranks. Axes that have to be refined, or that only the trimmed vectors or the
+    core decide, make the chain longer.
 
-    def ranks(self, view: View, fine: Histograms) -> np.ndarray:
-        """Spearman's coefficients of all pairs along a view."""
-        sums = self.step(f"{view.basis} ranks", 1, lambda advance: rank_sums(view, fine, self.size, advance))
-        return sums.rank_correlation
+    Parameters
+    ----------
+    latents, settings : the vectors, and what to make of them.
+    progress : where to report.
+    """
 
-    def _principal_axes(self, chosen: "_Chosen") -> tuple[PCA, Moments, Radii]:
-        """The axes, and moments and distances along them, measured on the vectors."""
-        pca = _axes(chosen, self.settings.pca)
-        scores, radii = self._along(pca)
-        if self.settings.pca_of == "all" and largest_off_diagonal(scores.pearson) > ALIGNED:
+    def __init__(self, latents: LatentSet, settings: AnalysisSettings, progress: Progress) -> None:
+        self.latents, self.settings = latents, settings
+        self.size = settings.block_of(latents.dimension)
+        self.inquiries = Inquiries(latents, self.size, progress)
+
+    @line
+    async def first(self) -> First:
+        """Moments, lengths and a random sample."""
+        question, of = readings.first(self.latents)
+        return of(await self.inquiries.ask(question, "moments"))
+
+    @line
+    async def whole(self) -> PCA:
+        """The principal axes of all vectors, by covariance."""
+        return _axes(Chosen.of((await self.first()).moments), "covariance")
+
+    @line
+    async def view(self) -> View:
+        """The vectors along the components."""
+        return View.of_components((await self.first()).moments)
+
+    @line
+    async def counted(self) -> Counted:
+        """Histograms of the components."""
+        return await self._histograms(await self.view(), self.settings.bin_width)
+
+    @line
+    async def fits(self) -> GaussianFits:
+        """Gaussian fits of the components."""
+        return gaussian_fits((await self.counted()).fine, (await self.first()).moments)
+
+    @line
+    async def cut_moments(self) -> CutMoments:
+        """What the FWHM cut leaves, at every factor."""
+        fits, factors = await self.fits(), self.settings.trim_factors
+        besides = 8 * (len(factors) + 1) * self.latents.dimension**2
+        return await self.inquiries.ask(readings.cut(fits.centre, fits.fwhm, factors), "cuts", besides)
+
+    @line
+    async def core(self) -> trimming.CoreFound:
+        """The robust core: iterated on the sample, then twice over all vectors (unless the sample is all of them)."""
+        first = await self.first()
+        found = trimming.core_of_sample(first.sample)
+        for _ in range(0 if first.whole else trimming.CORE_STEPS):
+            if (core := found.core) is None:
+                break
+            question = readings.core_step(core.pca, core.radius)
+            found = trimming.next_core(
+                core, await self.inquiries.ask(question, "core", 8 * self.latents.dimension**2)
+            )
+        return found
+
+    @line
+    async def axes(self) -> Axes:
+        """The principal axes that the settings choose, refined where rounding has left correlations."""
+        settings = self.settings
+        if (settings.pca_of, settings.pca) == ("all", "covariance"):
+            pca = await self.whole()  # the very same, so that both are asked of one transform
+        else:
+            pca = _axes(await self.chosen(), settings.pca)
+        scores, radii = await self._along(pca)
+        if settings.pca_of == "all" and largest_off_diagonal(scores.pearson) > ALIGNED:
             pca = pca.refined(scores)
-            scores, radii = self._along(pca)
-        return pca, scores, radii
+            scores, radii = await self._along(pca)
+        return Axes(pca, scores, radii)
 
-    def _along(self, pca: PCA) -> tuple[Moments, Radii]:
-        return self.step("pca", 1, lambda advance: moments_along(self.latents, pca, self.size, advance))
+    async def _along(self, pca: PCA) -> tuple[Moments, Radii]:
+        return await self.inquiries.ask(readings.along(pca), "pca", 8 * pca.rank**2)
 
-    def _chosen(self, first: First, cut_moments: CutMoments, core: Core | None) -> "_Chosen":
-        """The vectors that decide the principal axes."""
-        of, name = self.settings.pca_of, self.latents.name
-        if of == "trimmed":
-            left = cut_moments.moments(self.settings.trim_factors.index(self.settings.trim_factor))
-            if left is None:
-                raise ArrayError(
-                    f"{name}: the cut at factor {self.settings.trim_factor:g} leaves no vectors for the principal "
-                    "axes; choose a larger factor"
-                )
-            return _Chosen.of(left)
-        if of == "core":
-            if core is None:
-                raise ArrayError(f'{name}: no robust core was found; set analysis.pca_of to "all"')
-            return _Chosen(core.kept, core.mean, core.covariance)
-        if of == "sample" and self.settings.pca_sample < self.latents.n:
-            part = self.latents.some(self.settings.pca_sample, seed=0)
-            return _Chosen.of(moments_of(part, self.size, lambda _: None))
-        return _Chosen.of(first.moments)
+    @line
+    async def view_along(self) -> View:
+        """The vectors along the principal axes."""
+        axes = await self.axes()
+        return View.of_principal_axes(axes.pca, axes.scores)
 
-    def _histograms(self, view: View, width: float | str) -> tuple[Histograms, Histograms]:
+    @line
+    async def counted_along(self) -> Counted:
+        """Histograms along the principal axes."""
+        return await self._histograms(await self.view_along(), self.settings.pca_bin_width)
+
+    @line
+    async def ranks(self) -> np.ndarray:
+        """Spearman's coefficients of all pairs of components."""
+        first = await self.first()
+        if self._exact(first):
+            return exact_rank_correlation(first.sample)
+        return await self._rank_sums(await self.view(), await self.counted())
+
+    @line
+    async def ranks_along(self) -> np.ndarray:
+        """Spearman's coefficients of all pairs of principal axes."""
+        first, axes = await self.first(), await self.axes()
+        if self._exact(first):
+            return exact_rank_correlation(axes.pca.transform(first.sample, 0, axes.pca.rank))
+        return await self._rank_sums(await self.view_along(), await self.counted_along())
+
+    def _exact(self, first: First) -> bool:
+        return first.whole and first.moments.n <= EXACT
+
+    async def _rank_sums(self, view: View, counted: Counted) -> np.ndarray:
+        """Ranks from the fine histograms."""
+        besides = 8 * view.dimension * (view.dimension + self.size)
+        question = readings.rank_sums(view, counted.fine)
+        return (await self.inquiries.ask(question, f"{view.basis} ranks", besides)).rank_correlation
+
+    async def _histograms(self, view: View, width: float | str) -> Counted:
         """Fine histograms, and those to draw, of the width that was set or that the data choose."""
         bins = [fine_bins(view.dimension)]
         if isinstance(width, float):
@@ -184,15 +175,62 @@ class Measurement:
                 bins.append(fixed_bins(view.mean, view.std, width))
             except ValueError as error:
                 raise ArrayError(f'{self.latents.name}: {error}; choose a larger one, or "auto"') from error
-        found = self.step(
-            f"{view.basis} axes", 1, lambda advance: count_components(view, bins, self.size, advance)
+        besides = sum(8 * 2 * view.dimension * count for *_, count in bins)
+        question = readings.count_components(view, bins)
+        fine, *others = await self.inquiries.ask(question, f"{view.basis} axes", besides)
+        return Counted(fine, others[0] if others else fine.merged(fine.chosen_factor()))
+
+    @line
+    async def distribution(self) -> Distribution:
+        """What samplers learn from."""
+        for begin in (self.fits, self.core, self.chosen, self.ranks_along):
+            begin()
+        first, chosen, axes, core = (
+            await self.first(),
+            await self.chosen(),
+            await self.axes(),
+            await self.core(),
         )
-        fine = found[0]
-        return fine, found[1] if len(found) > 1 else fine.merged(fine.chosen_factor())
+        fits, counted = await self.fits(), await self.counted()
+        along, ranks = await self.counted_along(), await self.ranks_along()
+        pca, scores = axes.pca, axes.scores
+        margins = Margins(
+            components=first.moments.mean[:, None] + first.moments.std[:, None] * quantiles(counted.fine),
+            axes=(scores.mean[:, None] + scores.std[:, None] * quantiles(along.fine))
+            / np.sqrt(pca.variance[: pca.rank, None]),
+            radii=radius_quantiles(axes.radii),
+            axes_rank_correlation=ranks,
+            fit_centre=fits.centre,
+            fit_fwhm=fits.fwhm,
+            mean_length=np.asarray(first.lengths.mean),
+        )
+        return Distribution(chosen.n, chosen.mean, chosen.covariance, pca, core.core, margins)
+
+    @line
+    async def chosen(self) -> "Chosen":
+        """The vectors that decide the principal axes."""
+        settings, name = self.settings, self.latents.name
+        if settings.pca_of == "trimmed":
+            left = (await self.cut_moments()).moments(settings.trim_factors.index(settings.trim_factor))
+            if left is None:
+                raise ArrayError(
+                    f"{name}: the cut at factor {settings.trim_factor:g} leaves no vectors for the principal "
+                    "axes; choose a larger factor"
+                )
+            return Chosen.of(left)
+        if settings.pca_of == "core":
+            core = (await self.core()).core
+            if core is None:
+                raise ArrayError(f'{name}: no robust core was found; set analysis.pca_of to "all"')
+            return Chosen(core.kept, core.mean, core.covariance)
+        if settings.pca_of == "sample" and settings.pca_sample < self.latents.n:
+            question = readings.moments_of_picked(drawn(self.latents.n, settings.pca_sample, seed=0))
+            return Chosen.of(await self.inquiries.ask(question, "moments"))
+        return Chosen.of((await self.first()).moments)
 
 
 @dataclass(frozen=True, eq=False)
-class _Chosen:
+class Chosen:
     """What the principal axes are made of."""
 
     n: int
@@ -204,6 +242,6 @@ class _Chosen:
         return cls(moments.n, moments.mean, moments.covariance)
 
 
-def _axes(of: _Chosen, matrix: str) -> PCA:
+def _axes(of: Chosen, matrix: str) -> PCA:
     axes = PCA.of if matrix == "covariance" else PCA.of_pearson
     return axes(of.mean, of.covariance, of.n)

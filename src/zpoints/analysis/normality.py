@@ -6,15 +6,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from zpoints.analysis.readings import Advance, Whitened, whitened_reading
 from zpoints.files.documents import json_number
-from zpoints.statistics.directions import Pursuit, pursue, random_directions
+from zpoints.statistics.directions import Projections, Pursuit, pursue, random_directions
 from zpoints.statistics.mardia import MardiaTest
 from zpoints.statistics.pca import PCA
 from zpoints.statistics.radii import SHARES, Radii
-from zpoints.vectors.latent_set import LatentSet
+from zpoints.statistics.third_moments import ThirdMoments
 
-__all__ = ["RANDOM_DIRECTIONS", "SURE_LOG10_P", "Normality", "measure"]
+__all__ = ["RANDOM_DIRECTIONS", "SURE_LOG10_P", "Normality", "Search", "least_normal", "normality"]
 
 RANDOM_DIRECTIONS = 1000
 PURSUED = 8
@@ -44,30 +43,50 @@ class Normality:
     confirmed: Float[np.ndarray, "k r"]
 
 
-def measure(
-    latents: LatentSet, whole: PCA, sample: Float[np.ndarray, "s d"], size: int, advance: Advance
-) -> Normality:
-    """One reading of all vectors, whitened; the least normal directions are looked for in the sample before it."""
+@dataclass(frozen=True, eq=False)
+class Search:
+    """Directions to project all vectors on: random ones, and behind them the least normal ones of the sample.
+
+    Attributes
+    ----------
+    directions : unit vectors in whitened coordinates.
+    pursuit : how the least normal ones were found; None where there are too few vectors for that.
+    """
+
+    directions: Float[np.ndarray, "k r"]
+    pursuit: Pursuit | None
+
+    @property
+    def found(self) -> Float[np.ndarray, "p r"]:
+        """The least normal ones."""
+        return self.directions[RANDOM_DIRECTIONS:]
+
+
+def least_normal(whole: PCA, sample: Float[np.ndarray, "s d"]) -> Search:
+    """Look for the least normal directions in the sample."""
     rank = whole.rank
     pursuit = None
     if rank > 1 and len(sample) >= FEWEST_PER_AXIS * rank:
         pursuit = pursue(whole.whiten(sample), min(PURSUED, rank), seed=0)
     found = np.empty((0, rank)) if pursuit is None else pursuit.directions
-    directions = np.concatenate([random_directions(rank, RANDOM_DIRECTIONS, seed=0), found])
-    whitened = whitened_reading(latents, whole, directions, size, advance)
+    return Search(np.concatenate([random_directions(rank, RANDOM_DIRECTIONS, seed=0), found]), pursuit)
+
+
+def normality(search: Search, radii: Radii, third: ThirdMoments, projections: Projections) -> Normality:
+    """What all vectors say: the answers to `readings.whitened` for the directions of the search."""
+    pursuit, found = search.pursuit, search.found
     summary = {
-        "mardia": _mardia(whitened),
-        "radii": _radii(whitened.radii),
-        "random_directions": _random(whitened),
-        "least_normal_directions": _pursued(pursuit, whitened, latents.n),
+        "mardia": _mardia(third),
+        "radii": _radii(radii),
+        "random_directions": _random(projections),
+        "least_normal_directions": _pursued(pursuit, projections),
         "henze_zirkler": HENZE_ZIRKLER,
     }
     sure = found if pursuit is None else found[pursuit.log10_p < SURE_LOG10_P]
     return Normality(summary, found, sure)
 
 
-def _mardia(whitened: Whitened) -> dict[str, Any]:
-    third = whitened.third
+def _mardia(third: ThirdMoments) -> dict[str, Any]:
     return {
         "axes": third.dimension,
         "skewness": _test(third.skewness_test),
@@ -112,9 +131,8 @@ def _radii(radii: Radii) -> dict[str, Any]:
     }
 
 
-def _random(whitened: Whitened) -> dict[str, Any]:
+def _random(projections: Projections) -> dict[str, Any]:
     """Spread of the moments along random directions, beside that of normal samples."""
-    projections = whitened.projections
     skewness = projections.skewness[:RANDOM_DIRECTIONS]
     kurtosis = projections.excess_kurtosis[:RANDOM_DIRECTIONS]
     skewness_error, kurtosis_error = projections.errors
@@ -138,12 +156,12 @@ def _spread(values: np.ndarray) -> dict[str, float | None]:
     return {name: json_number(value) for name, value in figures.items()}
 
 
-def _pursued(pursuit: Pursuit | None, whitened: Whitened, n: int) -> dict[str, Any]:
+def _pursued(pursuit: Pursuit | None, projections: Projections) -> dict[str, Any]:
     """The least normal directions: judged on vectors that they were not fitted to, then measured on all."""
     if pursuit is None:
         return {"found": [], "reason": f"fewer than {FEWEST_PER_AXIS} vectors per dimension"}
-    skewness = whitened.projections.skewness[RANDOM_DIRECTIONS:]
-    kurtosis = whitened.projections.excess_kurtosis[RANDOM_DIRECTIONS:]
+    skewness = projections.skewness[RANDOM_DIRECTIONS:]
+    kurtosis = projections.excess_kurtosis[RANDOM_DIRECTIONS:]
     return {
         "fitted": pursuit.fitted,
         "judged": pursuit.projections.n,

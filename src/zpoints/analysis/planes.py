@@ -1,13 +1,13 @@
 """The table of all planes: one row each, every figure beside its noise, the least normal ones ranked first."""
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from zpoints.analysis.readings import counted
 from zpoints.files.documents import json_number
 from zpoints.statistics.ellipses import Ellipses
 from zpoints.statistics.measures import COVERAGE, FEWEST, MASS_NAMES, Noise, PlaneMeasures
@@ -23,17 +23,21 @@ from zpoints.statistics.ranks import normal_rank_correlation
 from zpoints.statistics.regions import turn_error
 from zpoints.system.budget import share
 from zpoints.system.meter import anonymous_bytes
+from zpoints.system.progress import Progress
 from zpoints.system.threads import AHEAD_BYTES
 from zpoints.vectors.latent_set import LatentSet
+from zpoints.vectors.reduce import reduce
 from zpoints.vectors.views import View
 
 __all__ = [
     "LIMIT",
     "PlaneSummary",
     "expected_cost",
+    "group_table",
     "groups_of",
     "measure_planes",
     "plane_summary",
+    "planes_table",
     "rank_disagreements",
 ]
 
@@ -54,31 +58,34 @@ PlaneSummary = dict[str, Any]
 
 
 def measure_planes(
+    latents: LatentSet,
     view: View,
     noise: Noise | None,
-    size: int,
     rank_correlation: Float[np.ndarray, "d d"] | None = None,
-    advance: Callable[[int], None] = lambda _: None,
-    groups: list[PlaneGroup] | None = None,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Count and measure every plane of a view.
+    """Count and measure every plane of a view, in one reading of the vectors per group of planes.
 
     Parameters
     ----------
     noise : what a normal sample of the same size gives; None for too few vectors, then nothing is compared.
-    size : vectors read at a time.
     rank_correlation : Spearman's coefficients, where they are known.
-    advance : told how many vectors were counted; every vector is counted once per group of planes.
-    groups : what `groups_of` gave. The figures do not depend on how the planes are grouped.
     """
-    groups = groups_of(view) if groups is None else groups
-    # One group's counts are gone before the next group's are made.
-    tables = [_rows(view, _counts(view, group, size, advance), noise, rank_correlation) for group in groups]
-    if not tables:
+    tables = []
+    for group in groups_of(view):
+        found = reduce(latents, counted(view, group), label=f"{view.basis} planes", progress=progress)
+        tables.append(group_table(view, found.finished(), noise, rank_correlation))
+        del found  # one group's counts are gone before the next group's are made
+    return planes_table(tables)
+
+
+def planes_table(groups: list[pd.DataFrame]) -> pd.DataFrame:
+    """The tables of all groups of planes of a view as one, with the planes' ranks."""
+    if not groups:
         return pd.DataFrame(
             {"basis": np.empty(0, object), "i": np.empty(0, np.int64), "j": np.empty(0, np.int64)}
         )
-    table = pd.concat(tables, ignore_index=True)
+    table = pd.concat(groups, ignore_index=True)
     table["rank"] = _ranks(table)
     return table
 
@@ -90,7 +97,7 @@ def expected_cost(latents: LatentSet, size: int) -> tuple[float, int]:
     """
     dimension, bins = latents.dimension, bins_for(latents.n)
     groups = plane_groups(dimension, bins, LEAST_GROUP_BYTES)
-    block = np.asarray(next(latents.blocks(size)), np.float64)
+    block = np.asarray(latents.head(size), np.float64)
     u = standardise(block, block.mean(axis=0), np.maximum(block.std(axis=0), 1e-300))
     for _ in range(2):  # the first time, compiled code is loaded
         counts = PlaneCounts.empty(groups[0], bins)
@@ -111,20 +118,16 @@ def limit_for(planes: int) -> float:
 
 def groups_of(view: View) -> list[PlaneGroup]:
     """All planes, in as many groups as the memory budget asks for; each group costs one reading of the vectors."""
-    return plane_groups(view.dimension, bins_for(view.latents.n), share(GROUP_BYTES, least=LEAST_GROUP_BYTES))
+    return plane_groups(view.dimension, bins_for(view.n), share(GROUP_BYTES, least=LEAST_GROUP_BYTES))
 
 
-def _counts(view: View, group: PlaneGroup, size: int, advance: Callable[[int], None]) -> PlaneCounts:
-    counts = PlaneCounts.empty(group, bins_for(view.latents.n))
-    for u in view.standardised(size, group.first):
-        counts.count(u, view.pearson)
-        advance(u.shape[1])
-    return counts
-
-
-def _rows(
-    view: View, counts: PlaneCounts, noise: Noise | None, rank_correlation: np.ndarray | None
+def group_table(
+    view: View,
+    counts: PlaneCounts,
+    noise: Noise | None,
+    rank_correlation: Float[np.ndarray, "d d"] | None = None,
 ) -> pd.DataFrame:
+    """What the counts of one group of planes tell: one row each. The figures do not depend on the groups."""
     i, j = counts.group.pairs
     r = view.pearson[i, j]
     ellipses = Ellipses.of(view.std[i], view.std[j], r)

@@ -1,17 +1,16 @@
-"""The readings of the vectors: each goes once through the file and adds up summaries.
+"""The questions that an analysis asks of the vectors; how often they are read for them, `vectors.inquiries` decides.
 
-Memory holds one block and the summaries, whatever the number of vectors; a random sample of them stays for what
+Memory holds some blocks and the summaries, whatever the number of vectors; a random sample of them stays for what
 cannot be a sum (mixtures, projection pursuit, the first steps of the robust core).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce
-from operator import add
-from typing import TypeVar
+from functools import partial
+from operator import itemgetter
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Float32, Int
 
 from zpoints.analysis.checks import check_moments, refuse_not_finite
 from zpoints.statistics.core import CoreStep
@@ -25,39 +24,73 @@ from zpoints.statistics.planes import PlaneCounts, PlaneGroup, bins_for, standar
 from zpoints.statistics.radii import Radii
 from zpoints.statistics.ranks import RankSums
 from zpoints.statistics.third_moments import MAX_DIMENSION, ThirdMoments
-from zpoints.system.threads import map_ordered
-from zpoints.vectors.latent_set import LatentSet
-from zpoints.vectors.views import View
+from zpoints.vectors.latent_set import LatentSet, drawn
+from zpoints.vectors.reduce import Into, Numbered, Question, Through, reduce, rows
+from zpoints.vectors.views import LongBlocks, View
 
 __all__ = [
+    "SAMPLE",
     "First",
-    "Whitened",
+    "along",
     "core_step",
     "count_components",
+    "counted",
     "cut",
-    "first_reading",
+    "first",
     "inner_planes",
-    "moments_along",
     "moments_of",
+    "moments_of_picked",
+    "picked",
     "rank_sums",
-    "whitened_reading",
+    "whitened",
 ]
 
 SAMPLE = 32_768  # vectors kept in memory, or as many as fit into the bytes below
 SAMPLE_BYTES = 64 << 20
 
-Advance = Callable[[int], None]
-Sum = TypeVar("Sum")
+Bins = tuple[Float[np.ndarray, " d"], Float[np.ndarray, " d"], int]
 
 
-def total(parts: Iterable[Sum]) -> Sum:
-    """Add up summaries."""
-    return reduce(add, parts)
+# --- what is made of a block, once for all questions that name it ---------------------------------------------------
 
 
-def _bytes(latents: LatentSet, size: int) -> int:
-    """Memory of the work on one block: three float64 copies of it at a time."""
-    return 3 * 8 * min(size, latents.n) * latents.dimension
+@dataclass(frozen=True)
+class Scores:
+    """Coordinates along the leading `rank` principal axes."""
+
+    pca: PCA
+
+    def __call__(self, block: np.ndarray) -> Float[np.ndarray, "m r"]:
+        return self.pca.transform(block, 0, self.pca.rank)
+
+
+@dataclass(frozen=True)
+class Whitened:
+    """The same in standard deviations."""
+
+    pca: PCA
+
+    def __call__(self, scores: Float[np.ndarray, "m r"]) -> Float[np.ndarray, "m r"]:
+        return scores / np.sqrt(self.pca.variance[: self.pca.rank])
+
+
+@dataclass(frozen=True)
+class Standardised:
+    """Values for the kernels, along the axes of a view from number `first` on, one row per axis."""
+
+    view: View
+    first: int = 0
+
+    def __call__(self, block: np.ndarray) -> Float32[np.ndarray, "c m"]:
+        return self.view.standardised(block, self.first)
+
+
+def whitening(pca: PCA, of: Question) -> Through:
+    """Questions about whitened vectors."""
+    return Through(Scores(pca), Through(Whitened(pca), of))
+
+
+# --- the first reading ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +107,16 @@ class First:
     lengths: Lengths
     sample: Float[np.ndarray, "s d"]
 
+    @property
+    def whole(self) -> bool:
+        """Whether the sample is all vectors."""
+        return len(self.sample) == self.moments.n
 
-def first_reading(latents: LatentSet, size: int, advance: Advance, seed: int = 0) -> First:
-    """Moments, lengths and a random sample; refuses vectors that cannot be measured.
+
+def first(latents: LatentSet, seed: int = 0) -> tuple[Question, Callable[[tuple], First]]:
+    """Moments, lengths and a random sample; and what makes a `First` of the answer.
+
+    Both refuse vectors that cannot be measured.
 
     Raises
     ------
@@ -84,192 +124,152 @@ def first_reading(latents: LatentSet, size: int, advance: Advance, seed: int = 0
     """
     # float16 would be too coarse to whiten, float32 too small for all that float64 holds.
     kept = np.result_type(latents.reader.dtype, np.float32).newbyteorder("=")
-    chosen = _chosen(latents, kept.itemsize, seed)
-    sample = np.empty((len(chosen), latents.dimension), kept)
-    moments: Moments | None = None
-    lengths: Lengths | None = None
-    start = 0
+    count = min(latents.n, SAMPLE, max(2, SAMPLE_BYTES // (kept.itemsize * latents.dimension)))
+    chosen = drawn(latents.n, count, seed)
 
-    def measure(block: np.ndarray) -> tuple[np.ndarray, Moments, Lengths]:
+    def moments(start: int, block: np.ndarray) -> Moments:
         with np.errstate(invalid="ignore", over="ignore"):
-            return block, Moments.of(block), Lengths.of(block)
-
-    for block, part, length in map_ordered(measure, latents.blocks(size), _bytes(latents, size)):
-        if not np.isfinite(part.mean).all():
+            found = Moments.of(block)
+        if not np.isfinite(found.mean).all():
             refuse_not_finite(latents, block, start)
+        return found
+
+    def lengths(block: np.ndarray) -> Lengths:
         with np.errstate(invalid="ignore", over="ignore"):
-            moments = part if moments is None else moments + part
-            lengths = length if lengths is None else lengths + length
-        first, last = np.searchsorted(chosen, (start, start + len(block)))
-        sample[first:last] = block[chosen[first:last] - start]
-        start += len(block)
-        advance(len(block))
-    assert moments is not None, "LatentSet holds at least two vectors"
-    assert lengths is not None
-    check_moments(latents, moments)
-    return First(moments, lengths, sample)
+            return Lengths.of(block)
+
+    def of(answer: tuple) -> First:
+        found, length, sample = answer
+        check_moments(latents, found)
+        return First(found, length, sample.array())
+
+    return (Numbered(moments), lengths, rows(picked(chosen, kept))), of
 
 
-def _chosen(latents: LatentSet, bytes_each: int, seed: int) -> Int[np.ndarray, " s"]:
-    """Numbers of the vectors of the sample, ascending; the same for any block length."""
-    count = min(latents.n, SAMPLE, max(2, SAMPLE_BYTES // (bytes_each * latents.dimension)))
-    return np.sort(np.random.default_rng(seed).choice(latents.n, count, replace=False, shuffle=False))
+def picked(chosen: Int[np.ndarray, " s"], kept: np.dtype | None = None) -> Numbered:
+    """Those vectors of a block whose numbers were chosen, ascending, as they are or as `kept`."""
+
+    def of(start: int, block: np.ndarray) -> np.ndarray:
+        low, high = np.searchsorted(chosen, (start, start + len(block)))
+        found = block[chosen[low:high] - start]
+        return found if kept is None else found.astype(kept, copy=False)
+
+    return Numbered(of)
 
 
-def moments_of(latents: LatentSet, size: int, advance: Advance) -> Moments:
-    """Moments of the vectors as they are."""
-
-    def parts() -> Iterable[Moments]:
-        for part in map_ordered(Moments.of, latents.blocks(size), _bytes(latents, size)):
-            yield part
-            advance(part.n)
-
-    return total(parts())
+def moments_of_picked(chosen: Int[np.ndarray, " s"]) -> Through:
+    """Moments of those vectors whose numbers were chosen, ascending."""
+    return Through(picked(chosen), lambda block: Moments.of(block) if len(block) else None)
 
 
-def moments_along(latents: LatentSet, pca: PCA, size: int, advance: Advance) -> tuple[Moments, Radii]:
+def moments_of(latents: LatentSet, size: int | None = None) -> Moments:
+    """Moments of the vectors as they are, in a reading of their own."""
+    return reduce(latents, Moments.of, size=size)
+
+
+# --- later readings -------------------------------------------------------------------------------------------------
+
+
+def along(pca: PCA) -> Through:
     """Moments of the coordinates along the leading `rank` principal axes, and Mahalanobis distances in them.
 
     Measured on the vectors themselves.
     """
-    sigma = np.sqrt(pca.variance[: pca.rank])
-
-    def measure(block: np.ndarray) -> tuple[Moments, Radii]:
-        along = pca.transform(block, 0, pca.rank)
-        return Moments.of(along), Radii.of(along / sigma)
-
-    moments: Moments | None = None
-    radii: Radii | None = None
-    for part, distances in map_ordered(measure, latents.blocks(size), _bytes(latents, size)):
-        moments = part if moments is None else moments + part
-        radii = distances if radii is None else radii + distances
-        advance(part.n)
-    assert moments is not None
-    assert radii is not None
-    return moments, radii
+    return Through(Scores(pca), (Moments.of, Through(Whitened(pca), Radii.of)))
 
 
-def count_components(
-    view: View,
-    bins: list[tuple[Float[np.ndarray, " d"], Float[np.ndarray, " d"], int]],
-    size: int,
-    advance: Advance,
-) -> list[Histograms]:
-    """Histograms of all components, one per way to cut bins (`histograms.fine_bins`, `histograms.fixed_bins`)."""
-    found: list[Histograms] | None = None
-    for u in view.standardised(size):
-        parts = [Histograms.of(u, *cut) for cut in bins]
-        found = parts if found is None else [a + b for a, b in zip(found, parts, strict=True)]
-        advance(u.shape[1])
-    assert found is not None
-    return found
+def count_components(view: View, bins: list[Bins]) -> Through:
+    """Histograms of all components, one per way to cut bins (`marginals.fine_bins`, `marginals.fixed_bins`)."""
+
+    def of(cut: Bins) -> Callable[[np.ndarray], Histograms]:
+        return lambda u: Histograms.of(u, *cut)
+
+    return Through(Standardised(view), tuple(of(cut) for cut in bins))
 
 
-def rank_sums(view: View, fine: Histograms, size: int, advance: Advance) -> RankSums:
+def rank_sums(view: View, fine: Histograms) -> Through:
     """Sums for Spearman's coefficients."""
+    return Through(Standardised(view), partial(RankSums.of, histograms=fine))
 
-    def parts() -> Iterable[RankSums]:
-        for u in view.standardised(size):
-            yield RankSums.of(u, fine)
-            advance(u.shape[1])
 
-    return total(parts())
+def counted(view: View, group: PlaneGroup) -> Through:
+    """Counts of a group of planes; answered by `LongBlocks`, whose total are the `PlaneCounts`."""
+    return Through(
+        Standardised(view, group.first),
+        LongBlocks.into(
+            partial(PlaneCounts.empty, group, bins_for(view.n)),
+            partial(PlaneCounts.count, pearson=view.pearson),
+            view.dimension - group.first,
+            view.n,
+        ),
+    )
 
 
 def cut(
-    latents: LatentSet,
-    centre: Float[np.ndarray, " d"],
-    fwhm: Float[np.ndarray, " d"],
-    factors: tuple[float, ...],
-    size: int,
-    advance: Advance,
-) -> CutMoments:
+    centre: Float[np.ndarray, " d"], fwhm: Float[np.ndarray, " d"], factors: tuple[float, ...]
+) -> Callable[[np.ndarray], CutMoments]:
     """Moments of the vectors between the factors of the FWHM cut."""
-
-    def parts() -> Iterable[CutMoments]:
-        reached = ((block, fwhm_reach(block, centre, fwhm)) for block in latents.blocks(size))
-        for part in map_ordered(lambda found: CutMoments.of(*found, factors), reached, _bytes(latents, size)):
-            yield part
-            advance(part.n)
-
-    return total(parts())
+    return lambda block: CutMoments.of(block, fwhm_reach(block, centre, fwhm), factors)
 
 
 def inner_planes(
-    latents: LatentSet,
     centre: Float[np.ndarray, " d"],
     fwhm: Float[np.ndarray, " d"],
     cuts: list[tuple[float, PCA]],
     leading: int,
-    size: int,
-    advance: Advance,
-) -> list[PlaneCounts]:
+    n: int,
+) -> Through:
     """Joint histograms of the leading planes of what each cut leaves, each along the axes of its own survivors.
+
+    Answered by one `LongBlocks` of `PlaneCounts` per cut.
 
     Parameters
     ----------
     cuts : factor of the FWHM cut (infinity for no cut) and the principal axes of its survivors.
     leading : so many axes, so `leading` (`leading` - 1) / 2 planes.
+    n : number of all vectors.
     """
-    bins, group = bins_for(latents.n), PlaneGroup(0, leading - 1, leading)
-    found = [PlaneCounts.empty(group, bins) for _ in cuts]
-    for block in latents.blocks(max(size, 1 << 14)):
+    # All axes of all cuts in one product, from one centre; the centres of the cuts lie a little off it.
+    middle = cuts[0][1].mean
+    axes = [pca.axes[:leading] / pca.scale for _, pca in cuts]
+    offset = [(pca.mean - middle) @ own.T for (_, pca), own in zip(cuts, axes, strict=True)]
+    std = [np.sqrt(pca.variance[:leading]) for _, pca in cuts]
+    together = np.concatenate(axes).T
+
+    def standardised(block: np.ndarray) -> list[np.ndarray]:
         reach = fwhm_reach(block, centre, fwhm)
-        for (factor, pca), counts in zip(cuts, found, strict=True):
-            scores = pca.transform(block[reach <= factor], 0, leading)
-            if len(scores):
-                std = np.sqrt(pca.variance[:leading])
-                counts.count(standardise(scores, np.zeros(leading), std), np.eye(leading))
-        advance(len(block))
-    return found
+        scores = (block - middle) @ together
+        found = []
+        for k, (factor, _) in enumerate(cuts):
+            own = scores[reach <= factor, k * leading : (k + 1) * leading]
+            found.append(standardise(own, offset[k], std[k]))
+        return found
+
+    group, bins = PlaneGroup(0, leading - 1, leading), bins_for(n)
+    into = LongBlocks.into(
+        partial(PlaneCounts.empty, group, bins),
+        partial(PlaneCounts.count, pearson=np.eye(leading)),
+        leading,
+        n,
+    )
+    return Through(standardised, tuple(Through(itemgetter(k), into) for k in range(len(cuts))))
 
 
-def core_step(latents: LatentSet, pca: PCA, radius: float, size: int, advance: Advance) -> CoreStep:
+def core_step(pca: PCA, radius: float) -> Callable[[np.ndarray], CoreStep]:
     """Moments of the vectors within a Mahalanobis radius."""
-
-    def parts() -> Iterable[CoreStep]:
-        def measure(block: np.ndarray) -> CoreStep:
-            return CoreStep.of(block, pca, radius)
-
-        for part in map_ordered(measure, latents.blocks(size), _bytes(latents, size)):
-            yield part
-            advance(part.n)
-
-    return total(parts())
+    return partial(CoreStep.of, pca=pca, radius=radius)
 
 
-@dataclass(frozen=True, eq=False)
-class Whitened:
-    """What is added up along whitened axes: distances, third moments, projections.
-
-    Attributes
-    ----------
-    third : of the leading `third.dimension` axes.
-    """
-
-    radii: Radii
-    third: ThirdMoments
-    projections: Projections
+def whitened(pca: PCA, directions: Float[np.ndarray, "k r"]) -> Through:
+    """Distances, Mardia's third moments (of the leading axes) and projections of vectors whitened by the axes."""
+    count = min(pca.rank, MAX_DIMENSION)
+    third = Through(_Leading(count), Into(partial(ThirdMoments.empty, count)))
+    return whitening(pca, (Radii.of, third, partial(Projections.of, directions=directions)))
 
 
-def whitened_reading(
-    latents: LatentSet, pca: PCA, directions: Float[np.ndarray, "k r"], size: int, advance: Advance
-) -> Whitened:
-    """Distances, Mardia's third moments and projections of all vectors, whitened by the given axes."""
-    third = ThirdMoments.empty(min(pca.rank, MAX_DIMENSION))
-    radii: Radii | None = None
-    projections: Projections | None = None
+@dataclass(frozen=True)
+class _Leading:
+    count: int
 
-    def measure(block: np.ndarray) -> tuple[np.ndarray, Radii, Projections]:
-        u = pca.whiten(block)
-        return u, Radii.of(u), Projections.of(u, directions)
-
-    memory = _bytes(latents, size) + 8 * size * len(directions)
-    for u, radius, projection in map_ordered(measure, latents.blocks(size), memory):
-        third.add(u[:, : third.dimension])
-        radii = radius if radii is None else radii + radius
-        projections = projection if projections is None else projections + projection
-        advance(len(u))
-    assert radii is not None
-    assert projections is not None
-    return Whitened(radii, third, projections)
+    def __call__(self, u: Float[np.ndarray, "m r"]) -> Float[np.ndarray, "m c"]:
+        return u[:, : self.count]

@@ -13,8 +13,8 @@ from zpoints.analysis.distribution import Distribution
 from zpoints.analysis.readings import moments_of
 from zpoints.errors import ArrayError, UsageError
 from zpoints.statistics.core import mahalanobis
-from zpoints.system.threads import map_ordered
 from zpoints.vectors.latent_set import LatentSet
+from zpoints.vectors.reduce import collect
 
 __all__ = [
     "Interpolation",
@@ -26,8 +26,6 @@ __all__ = [
     "in_plane",
     "interpolate",
 ]
-
-BLOCK = 4096
 
 Interpolation = Literal["straight", "spherical", "mahalanobis"]
 Vector = Float[np.ndarray, " d"]
@@ -157,9 +155,7 @@ def attribute_direction(
         raise ArrayError(
             f"{latents.name}: {len(chosen)} vectors with the attribute and {len(others)} without; at least 2 of each"
         )
-    means = [
-        moments_of(LatentSet.open(latents, rows), BLOCK, lambda _: None).mean for rows in (chosen, others)
-    ]
+    means = [moments_of(LatentSet.open(latents, rows)).mean for rows in (chosen, others)]
     return means[0] - means[1]
 
 
@@ -167,11 +163,7 @@ def farthest(
     latents: LatentSet, distribution: Distribution, count: int
 ) -> tuple[Int[np.ndarray, " c"], Float[np.ndarray, " c"]]:
     """The odd ones: numbers and Mahalanobis distances of the vectors farthest from the centre, farthest first."""
-    blocks = latents.blocks(BLOCK)
-    memory = 24 * BLOCK * latents.dimension
-    squares = np.concatenate(
-        list(map_ordered(lambda block: mahalanobis(block, distribution.pca), blocks, memory))
-    )
+    squares = collect(latents, lambda block: mahalanobis(block, distribution.pca))
     order = np.argsort(-squares, kind="stable")[:count]
     return order, np.sqrt(squares[order])
 

@@ -1,7 +1,8 @@
 """What one pass over a cloud keeps for its comparison with another."""
 
+import functools
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property, partial
 from operator import add
 from typing import Self
 
@@ -9,11 +10,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from zpoints.analysis.checks import check_moments, refuse_not_finite
+from zpoints.analysis.readings import picked
 from zpoints.errors import ArrayError
 from zpoints.statistics.location import Lengths
 from zpoints.statistics.moments import Moments
-from zpoints.system.progress import Task
+from zpoints.system.progress import Progress
 from zpoints.vectors.latent_set import LatentSet
+from zpoints.vectors.reduce import Numbered, Through, reduce, rows
 
 __all__ = ["PARTS", "Cloud"]
 
@@ -33,8 +36,14 @@ class Cloud:
     part: Int[np.ndarray, " m"]
 
     @classmethod
-    def read(cls, latents: LatentSet, size: int, random: np.random.Generator, task: Task) -> Self:
-        """Go once through the vectors, in blocks of `size`; `random` deals out the parts and the sample.
+    def read(
+        cls,
+        latents: LatentSet,
+        random: np.random.Generator,
+        size: int | None = None,
+        progress: Progress | None = None,
+    ) -> Self:
+        """Go once through the vectors; `random` deals out the parts and the sample.
 
         Raises
         ------
@@ -47,48 +56,62 @@ class Cloud:
         # Dealt out beforehand: which part a vector belongs to does not depend on the blocks.
         part = np.resize(np.arange(PARTS, dtype=np.uint8), latents.n)
         random.shuffle(part)
-        parts: dict[int, Moments] = {}
-        lengths, sample, start = Lengths(0, 0.0, 0.0), [], 0
-        for block in latents.blocks(size):
-            x = np.asarray(block, np.float64)
-            if not np.isfinite(x).all():
-                refuse_not_finite(latents, x, start)
-            here = part[start : start + len(x)]
-            with np.errstate(over="ignore", invalid="ignore"):  # found at the end
-                for p in np.unique(here).tolist():
-                    moments = Moments.of(x[here == p])
-                    parts[p] = parts[p] + moments if p in parts else moments
-                lengths = lengths + Lengths.of(x)
-            low, high = np.searchsorted(chosen, (start, start + len(x)))
-            sample.append(x[chosen[low:high] - start])
-            start += len(x)
-            task.advance(len(x))
-        cloud = cls(
-            latents.name,
-            [parts[p] for p in range(PARTS)],
-            lengths,
-            np.concatenate(sample),
-            part[chosen],
+        questions = (
+            tuple(Numbered(partial(_moments_of_part, part, p)) for p in range(PARTS)),
+            _lengths,
+            rows(picked(chosen)),
         )
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):  # found at the end
+            parts, lengths, sample = reduce(
+                latents,
+                Through(Numbered(partial(_finite, latents)), questions),
+                size=size,
+                besides=8 * PARTS * latents.dimension**2,
+                label="compare",
+                progress=progress,
+            )
+            cloud = cls(latents.name, list(parts), lengths, sample.array(), part[chosen])
             check_moments(latents, cloud.moments, "drop it in both clouds")
         return cloud
 
     @cached_property
     def moments(self) -> Moments:
         """Of all vectors."""
-        return reduce(add, self.parts)
+        return functools.reduce(add, self.parts)
 
     def some(self, chosen: Int[np.ndarray, " parts"]) -> Moments:
         """Of the parts where `chosen` is positive."""
-        return reduce(add, [moments for moments, keep in zip(self.parts, chosen, strict=True) if keep > 0])
+        return functools.reduce(
+            add, [moments for moments, keep in zip(self.parts, chosen, strict=True) if keep > 0]
+        )
 
     @cached_property
     def fitted(self) -> Moments:
         """Of the first half of the parts, to which normals are fitted."""
-        return reduce(add, self.parts[: PARTS // 2])
+        return functools.reduce(add, self.parts[: PARTS // 2])
 
     @property
     def held_out(self) -> Float[np.ndarray, "m d"]:
         """Sampled vectors of the other parts."""
         return self.sample[self.part >= PARTS // 2]
+
+
+def _finite(latents: LatentSet, start: int, block: np.ndarray) -> Float[np.ndarray, "m d"]:
+    """The block in float64."""
+    x = np.asarray(block, np.float64)
+    if not np.isfinite(x).all():
+        refuse_not_finite(latents, x, start)
+    return x
+
+
+def _moments_of_part(
+    part: Int[np.ndarray, " n"], number: int, start: int, x: Float[np.ndarray, "m d"]
+) -> Moments | None:
+    mine = part[start : start + len(x)] == number
+    with np.errstate(over="ignore", invalid="ignore"):
+        return Moments.of(x[mine]) if mine.any() else None
+
+
+def _lengths(x: Float[np.ndarray, "m d"]) -> Lengths:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return Lengths.of(x)

@@ -22,7 +22,7 @@ from zpoints.statistics.clusters import find_clusters
 from zpoints.statistics.location import Location
 from zpoints.statistics.pca import PCA
 from zpoints.system.meter import Meter
-from zpoints.system.progress import Progress, Silent
+from zpoints.system.progress import Progress
 from zpoints.vectors.latent_set import LatentSet
 
 __all__ = ["compare"]
@@ -60,10 +60,9 @@ def compare(
             "only clouds with the same components can be compared"
         )
     block = (settings or AnalysisSettings()).block_of(first.dimension)
-    total = first.n + second.n
-    with Meter() as meter, (progress or Silent()).task("compare", total, "vectors") as task:
-        cloud_a = Cloud.read(first, block, np.random.default_rng([seed, 0]), task)
-        cloud_b = Cloud.read(second, block, np.random.default_rng([seed, 1]), task)
+    with Meter() as meter:
+        cloud_a = Cloud.read(first, np.random.default_rng([seed, 0]), block, progress)
+        cloud_b = Cloud.read(second, np.random.default_rng([seed, 1]), block, progress)
         components = components_table(cloud_a, cloud_b)
         summary = {
             "a": _description(cloud_a, seed),

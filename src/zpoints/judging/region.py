@@ -9,14 +9,28 @@ from scipy.stats import ks_2samp
 
 from zpoints.comparison.classifiers import CLASSIFIER_AXES, tell_apart
 from zpoints.statistics.pca import PCA
-from zpoints.system.threads import map_ordered
 from zpoints.vectors.latent_set import LatentSet
+from zpoints.vectors.reduce import Numbered, reduce
 
 __all__ = ["Nearest", "mahalanobis_summary", "two_sample_test", "violated_planes"]
 
 BLOCK = 1024
 LEVEL = 3.0
 """Sigma of the ellipses in the planes of principal axes; a normal vector violates 1.11 % of them."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Least:
+    """Smallest squared distances, up to a constant of each vector, and whose they are; of equals the first."""
+
+    square: Float[np.ndarray, " m"]
+    number: np.ndarray
+
+    def __add__(self, other: "_Least") -> "_Least":
+        nearer = other.square < self.square
+        return _Least(
+            np.where(nearer, other.square, self.square), np.where(nearer, other.number, self.number)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,20 +46,15 @@ class Nearest:
         z = np.asarray(vectors, np.float64)
         own = np.einsum("ij,ij->i", z, z)
 
-        def nearest(numbered: tuple[int, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-            start, block = numbered
+        def nearest(start: int, block: np.ndarray) -> _Least:
             block = block.astype(np.float64)
             square = -2 * block @ z.T
             square += np.einsum("ij,ij->i", block, block)[:, None]
             best = square.argmin(axis=0)
-            return square[best, np.arange(len(z))], best + start
+            return _Least(square[best, np.arange(len(z))], best + start)
 
-        least, number = np.full(len(z), np.inf), np.zeros(len(z), np.int64)
-        memory = 8 * BLOCK * (2 * training.dimension + len(z))
-        for square, place in map_ordered(nearest, training.numbered_blocks(BLOCK), memory):
-            nearer = square < least
-            least, number = np.where(nearer, square, least), np.where(nearer, place, number)
-        return cls(np.sqrt(np.maximum(least + own, 0.0)), number)
+        found = reduce(training, Numbered(nearest), size=BLOCK, besides=8 * BLOCK * len(z))
+        return cls(np.sqrt(np.maximum(found.square + own, 0.0)), found.number)
 
 
 def mahalanobis_summary(

@@ -1,6 +1,6 @@
 """Figures of the cut of outer vectors: how many it leaves, and how the contours turn without them."""
 
-from functools import reduce
+import functools
 from operator import add
 from typing import Any
 
@@ -20,12 +20,12 @@ from zpoints.statistics.cuts import fwhm_reach
 from zpoints.statistics.ellipses import normal_coverage
 from zpoints.statistics.pca import PCA
 from zpoints.vectors.latent_set import LatentSet
+from zpoints.vectors.reduce import Through, reduce, rows
 
 __all__ = ["most_turned_plane", "survivors_figure", "trimming_figure"]
 
 INNER = normal_coverage(1)
 ROUND = 0.8  # minor over major axis: of rounder ellipses a turn means nothing
-BLOCK = 16384
 VIEW = 2.1  # sigma of the larger axis, to either side
 
 
@@ -144,16 +144,20 @@ def _left(
     z = analysis.components[analysis.components["basis"] == "z"].sort_values("component")
     centre, fwhm = z["fit_centre"].to_numpy(), z["fwhm"].to_numpy()
     factors = tuple(row["factor"] for row in analysis.summary["trimming"]["survivors"])
-    cut_moments = cut(latents, centre, fwhm, factors, BLOCK, lambda _: None)
-    moments = reduce(add, [ring for ring in cut_moments.rings if ring is not None])
+    cut_moments = reduce(latents, cut(centre, fwhm, factors))
+    moments = functools.reduce(add, [ring for ring in cut_moments.rings if ring is not None])
     _, cuts = turns(cut_moments, PCA.of_moments(moments))
     axes = list(plane)
-    parts: list[list[np.ndarray]] = [[] for _ in cuts]
-    for block in latents.blocks(BLOCK):
-        reach = fwhm_reach(block, centre, fwhm)
-        for (factor, pca), part in zip(cuts, parts, strict=True):
-            part.append((block[reach <= factor] - pca.mean) @ (pca.axes[axes] / pca.scale).T)
+
+    def left(factor: float, pca: PCA) -> Through:
+        def of(block: np.ndarray) -> np.ndarray:
+            kept = block[fwhm_reach(block, centre, fwhm) <= factor]
+            return (kept - pca.mean) @ (pca.axes[axes] / pca.scale).T
+
+        return rows(of)
+
+    found = reduce(latents, tuple(left(*each) for each in cuts))
     return [
-        (factor, np.sqrt(pca.variance[axes]), np.concatenate(part))
-        for (factor, pca), part in zip(cuts, parts, strict=True)
+        (factor, np.sqrt(pca.variance[axes]), part.array())
+        for (factor, pca), part in zip(cuts, found, strict=True)
     ]

@@ -15,6 +15,7 @@ from zpoints.statistics.contours import PlaneDensity
 from zpoints.statistics.ellipses import LEVELS, Ellipses, normal_coverage
 from zpoints.statistics.pca import PCA
 from zpoints.vectors.latent_set import LatentSet
+from zpoints.vectors.reduce import collect
 
 __all__ = ["against_figure", "coverage_figure", "planes_figure", "planes_map_figure"]
 
@@ -163,7 +164,7 @@ def _coordinates(latents: LatentSet, used: list[int], pca: PCA | None) -> np.nda
     if pca is None:
         return latents.columns(used)
     axes = (pca.axes[used] / pca.scale).T
-    return np.concatenate([(block - pca.mean) @ axes for block in latents.blocks(16384)])
+    return collect(latents, lambda block: (block - pca.mean) @ axes)
 
 
 def _plane(

@@ -11,6 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from zpoints.analysis.result import Analysis
 from zpoints.plots.style import ACCENT, INK, PALE, POINTS, SECOND, new_figure, styled
 from zpoints.vectors.latent_set import LatentSet
+from zpoints.vectors.reduce import collect
 
 __all__ = ["ellipsoid_figure", "normality_figure"]
 
@@ -97,7 +98,7 @@ def ellipsoid_figure(latents: LatentSet, analysis: Analysis, points: int = POINT
         raise ValueError(f"{pca.rank} principal axes have variance; the figure needs three")
     table = analysis.components[analysis.components["basis"] == "pca"].set_index("component")
     mean, std = (table.loc[[0, 1, 2], name].to_numpy() for name in ("mean", "std"))
-    scores = np.concatenate([pca.transform(block, 0, 3) for block in latents.blocks(16384)])
+    scores = collect(latents, lambda block: pca.transform(block, 0, 3))
     shown = scores[np.random.default_rng(seed).permutation(len(scores))[:points]]
     shown = shown[(np.abs(shown - mean) <= 4.5 * std).all(axis=1)]
     figure = Figure(figsize=(7.4, 5.6))

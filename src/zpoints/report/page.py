@@ -20,6 +20,7 @@ from zpoints.images.store import ImageStore
 from zpoints.plots import figures
 from zpoints.statistics.measures import COVERAGE
 from zpoints.vectors.latent_set import LatentSet
+from zpoints.vectors.reduce import collect
 
 if TYPE_CHECKING:
     from zpoints.run.stages import Run
@@ -194,8 +195,7 @@ def _scores(run: "Run") -> dict[str, Any] | None:
 
 def _median_mahalanobis(latents: LatentSet, analysis: Analysis) -> float:
     whiten = analysis.distribution.pca.whiten
-    distances = [np.linalg.norm(whiten(block), axis=1) for block in latents.blocks(4096)]
-    return float(np.median(np.concatenate(distances)))
+    return float(np.median(collect(latents, lambda block: np.linalg.norm(whiten(block), axis=1))))
 
 
 def _rejected(run: "Run") -> pd.DataFrame:

@@ -11,7 +11,6 @@ from zpoints.vectors.latent_set import LatentSet
 
 __all__ = ["conditioned"]
 
-BLOCK = 4096
 FEWEST = 2
 
 
@@ -39,7 +38,7 @@ def conditioned(points: Points, rows: np.ndarray, shrinkage: float | None = None
             f"{points.vectors.name}: {len(rows)} vector(s) fulfil the condition; take a wider one"
         )
     whole, subset = points.distribution, LatentSet.open(points.vectors, rows)
-    moments = moments_of(subset, BLOCK, lambda _: None)
+    moments = moments_of(subset)
     n, d = moments.n, moments.dimension
     share = d / (n + d) if shrinkage is None else shrinkage
     covariance = (1 - share) * moments.covariance + share * whole.covariance

@@ -1,8 +1,7 @@
 """A mixture of multivariate normal distributions: what RAE fits to a trained autoencoder's latent vectors."""
 
 from collections.abc import Callable
-from functools import reduce
-from operator import add
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from zpoints.samplers.base import Sampler, log_volume, restored
 from zpoints.samplers.points import Points
 from zpoints.statistics.mixtures import Mixture as Law
 from zpoints.statistics.mixtures import MixtureSums
-from zpoints.system.threads import map_ordered
+from zpoints.vectors.reduce import Through, reduce
 
 __all__ = ["Mixture"]
 
@@ -77,11 +76,10 @@ class Mixture(Sampler):
         trial = pca.whiten(latents.some(TRIAL, self.seed).array())
         std = np.sqrt(pca.variance[: pca.rank])
         k, prior = self._choose(trial, std)
-        memory = 8 * BLOCK * (3 * latents.dimension + k * pca.rank)
 
         def one_pass(law: Law) -> MixtureSums:
-            work = map_ordered(lambda b: MixtureSums.of(pca.whiten(b), law), latents.blocks(BLOCK), memory)
-            return reduce(add, work)
+            expected = partial(MixtureSums.of, mixture=law)
+            return reduce(latents, Through(pca.whiten, expected), size=BLOCK, besides=_joint_bytes(law))
 
         start = _start(trial, std, k, self.seed).mixture(prior)
         self.mixture_, self.log_likelihood_ = _climb(one_pass, start, prior, self.iterations)
@@ -142,9 +140,13 @@ class Mixture(Sampler):
 
 
 def _passes(x: Float[np.ndarray, "m r"]) -> Callable[[Law], MixtureSums]:
-    """Passes over vectors in memory."""
-    parts = [x[start : start + BLOCK] for start in range(0, len(x), BLOCK)]
-    return lambda law: reduce(add, map_ordered(lambda part: MixtureSums.of(part, law), parts))
+    """Passes over whitened vectors in memory."""
+    return lambda law: reduce(x, partial(MixtureSums.of, mixture=law), size=BLOCK, besides=_joint_bytes(law))
+
+
+def _joint_bytes(law: Law) -> int:
+    """Memory of a block's distances from all components."""
+    return 8 * BLOCK * law.means.size
 
 
 def _climb(

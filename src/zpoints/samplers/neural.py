@@ -13,6 +13,7 @@ from jaxtyping import Float
 from zpoints.errors import UsageError
 from zpoints.samplers.base import Sampler
 from zpoints.samplers.points import Points
+from zpoints.vectors.reduce import collect
 
 if TYPE_CHECKING:
     import torch
@@ -87,7 +88,7 @@ class Neural(Sampler):
 
         assert points.vectors is not None, "fit has seen to it"
         whiten, chosen = self.distribution_.pca.whiten, points.vectors.some(self.most, self.seed)
-        u = np.concatenate([whiten(block).astype(np.float32) for block in chosen.blocks(4096)])
+        u = collect(chosen, lambda block: whiten(block).astype(np.float32))
         order = np.random.default_rng(self.seed).permutation(len(u))
         held = max(1, int(HELD_OUT * len(u)))
         lesson = FitOptions(self.steps, self.batch, self.rate, self.seed, self.device)

@@ -45,20 +45,20 @@ def fwhm_reach(
     return reach
 
 
-@numba.njit(parallel=True, cache=True, fastmath={"reassoc", "nnan", "nsz"}, error_model="numpy")
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nnan", "nsz"}, error_model="numpy")
 def _reach_of_rows(block: np.ndarray, centre: np.ndarray, scale: np.ndarray, reach: np.ndarray) -> None:
-    for row in numba.prange(len(block)):
+    for row in range(len(block)):
         farthest = 0.0
         for c in range(block.shape[1]):
             farthest = max(farthest, abs(block[row, c] - centre[c]) * scale[c])
         reach[row] = farthest
 
 
-@numba.njit(parallel=True, cache=True, error_model="numpy")
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _reach_of_columns(columns: np.ndarray, centre: np.ndarray, scale: np.ndarray, reach: np.ndarray) -> None:
     d, m = columns.shape
     tile = 1024  # vectors whose result stays in the first-level cache while the components pass by
-    for t in numba.prange((m + tile - 1) // tile):
+    for t in range((m + tile - 1) // tile):
         stop = min(m, (t + 1) * tile)
         for c in range(d):
             for row in range(t * tile, stop):

@@ -173,7 +173,7 @@ class Histograms:
         )
 
 
-@numba.njit(parallel=True, cache=True, error_model="numpy")
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _count(
     u: np.ndarray,
     start: np.ndarray,
@@ -185,7 +185,7 @@ def _count(
     d, m = u.shape
     bins = counts.shape[1] - 2
     level0, level1, level2 = levels[0], levels[1], levels[2]
-    for c in numba.prange(d):
+    for c in range(d):
         first, factor = start[c], scale[c]
         places = np.empty(CHUNK, np.int32)
         for begin in range(0, m, CHUNK):

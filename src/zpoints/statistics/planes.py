@@ -187,7 +187,10 @@ def standardise(
     std: Vector,
     out: Float32[np.ndarray, "d m"] | None = None,
 ) -> Float32[np.ndarray, "d m"]:
-    """(x - mean) / std in float64, then float32, one row per component; into `out` if given."""
+    """(x - mean) / std in float64, then float32, one row per component; into `out` if given.
+
+    Works on the calling thread alone, and lets others work.
+    """
     if block.dtype not in (np.float32, np.float64):
         # Numba knows neither float16 nor foreign byte order: it fails, or reads the bytes in its own.
         block = block.astype(np.float64)
@@ -197,15 +200,18 @@ def standardise(
     return out
 
 
-@numba.njit(parallel=True, cache=True, error_model="numpy")
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _standardise(block: np.ndarray, mean: np.ndarray, scale: np.ndarray, out: np.ndarray) -> None:
     m, d = block.shape
-    tile = 16  # components whose cache lines are used whole while the block is turned
-    for t in numba.prange((d + tile - 1) // tile):
-        stop = min(d, (t + 1) * tile)
-        for row in range(m):
-            for c in range(t * tile, stop):
-                out[c, row] = np.float32((np.float64(block[row, c]) - mean[c]) * scale[c])
+    # A tile is a cache line of each of its vectors, and one of each of its components: read once, written once.
+    # Rows of `out` are often a power of two apart, and share their places in the cache: whole lines in turn evade it.
+    tile = 16
+    for top in range(0, m, tile):
+        bottom = min(m, top + tile)
+        for left in range(0, d, tile):
+            for c in range(left, min(d, left + tile)):
+                for row in range(top, bottom):
+                    out[c, row] = np.float32((np.float64(block[row, c]) - mean[c]) * scale[c])
 
 
 @numba.njit(parallel=True, cache=True, fastmath={"contract", "nsz"}, error_model="numpy")

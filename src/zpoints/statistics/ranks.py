@@ -15,11 +15,23 @@ from typing import Self
 
 import numba
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Num
+from scipy.stats import rankdata
 
 from zpoints.statistics.histograms import Histograms
 
-__all__ = ["RankSums", "normal_rank_correlation"]
+__all__ = ["EXACT", "RankSums", "exact_rank_correlation", "normal_rank_correlation"]
+
+EXACT = 10_000
+"""Up to so many vectors are ranked one by one; the bins of more are fine enough."""
+
+
+def exact_rank_correlation(x: Num[np.ndarray, "n d"]) -> Float[np.ndarray, "d d"]:
+    """Spearman's coefficients of all pairs of columns, equal values sharing their mean rank."""
+    ranks = rankdata(x, axis=0)
+    ranks -= ranks.mean(axis=0)
+    scale = np.sqrt(np.einsum("ij,ij->j", ranks, ranks))
+    return ranks.T @ ranks / scale / scale[:, None]
 
 
 def normal_rank_correlation(r: Float[np.ndarray, " p"]) -> Float[np.ndarray, " p"]:
@@ -64,13 +76,13 @@ class RankSums:
         return scatter / scale / scale[:, None]
 
 
-@numba.njit(parallel=True, cache=True, error_model="numpy")
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _look_up(
     u: np.ndarray, start: np.ndarray, per_width: np.ndarray, middle: np.ndarray, ranks: np.ndarray
 ) -> None:
     d, m = u.shape
     bins = middle.shape[1] - 2
-    for c in numba.prange(d):
+    for c in range(d):
         first, scale = np.float32(start[c]), np.float32(per_width[c])
         for p in range(m):
             place = (u[c, p] - first) * scale

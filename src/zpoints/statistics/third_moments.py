@@ -26,8 +26,7 @@ __all__ = ["MAX_DIMENSION", "ThirdMoments"]
 MAX_DIMENSION = 512
 """Largest dimension of a third-moment tensor: 180 MB, and 8 times the work of 256. Give the leading axes of more."""
 
-ROWS = 384  # vectors summed at a time: a tile of 3 products and 4 components of them stays in the first-level cache
-PRODUCTS, COMPONENTS = 3, 4  # 12 sums and what they need fit the 16 vector registers of AVX2
+ROWS = 512  # vectors summed at a time: their products with one component stay in the second-level cache
 
 
 @dataclass(eq=False)
@@ -36,14 +35,14 @@ class ThirdMoments:
 
     The vectors come whitened by the mean and the unbiased covariance of *all* of them (`pca.PCA.whiten`). Two of
     these summaries add up; as a sum holds :math:`d^3/6` numbers, `add` counts further blocks into one in place.
-    Every element is summed by one thread in a fixed order: the number of threads does not change a bit.
+    Every element is summed by one thread in a fixed order, whatever the number of threads.
     Blocks of some thousand vectors are fast, blocks of some ten are not.
 
     Attributes
     ----------
     dimension : number of components d.
     n : number of vectors.
-    sums : the tensor's elements i <= j <= k (and a few that are there twice), tile by tile (`tensor` unfolds them).
+    sums : the tensor's elements i <= j <= k, one matrix (i, k) after the other for each j (`tensor` unfolds them).
     fourth, sixth : :math:`\sum |u|^4` and :math:`\sum |u|^6`.
     """
 
@@ -81,7 +80,7 @@ class ThirdMoments:
         step = length * _chunks(d)
         for start in range(0, len(block), step):
             rows = _turned(block[start : start + step], length)
-            _count(rows, d, _layout(d), _order(d), self.sums)
+            _count(rows, _layout(d), _order(d), self.sums)
             square = np.einsum("tcm,tcm->tm", rows, rows)
             self.fourth += float(np.sum(square**2))
             self.sixth += float(np.sum(square**3))
@@ -103,9 +102,7 @@ class ThirdMoments:
         d, offsets = self.dimension, _layout(self.dimension)
         full = np.empty((d, d, d))
         for j in range(d):
-            tile = self.sums[offsets[j] : offsets[j + 1]].reshape(_up(j + 1, PRODUCTS), -1)
-            first = j - j % COMPONENTS
-            part = tile[: j + 1, j - first : d - first] / self.n  # i <= j <= k
+            part = self.sums[offsets[j] : offsets[j + 1]].reshape(j + 1, d - j) / self.n  # i <= j <= k
             full[: j + 1, j, j:] = full[j, : j + 1, j:] = part
             full[: j + 1, j:, j] = full[j, j:, : j + 1].T[:] = part
             full[j:, : j + 1, j] = full[j:, j, : j + 1] = part.T
@@ -186,87 +183,51 @@ def _chunks(d: int) -> int:
     return min(64, max(1, (256 // d) ** 3))
 
 
-def _turned(part: Float[np.ndarray, "m d"], length: int) -> Float[np.ndarray, "t c length"]:
-    """Chunks of `length` vectors, one contiguous row per component; zeros where the tiles stick out."""
-    d = part.shape[1]
+def _turned(part: Float[np.ndarray, "m d"], length: int) -> Float[np.ndarray, "t d length"]:
+    """Chunks of `length` vectors, one contiguous row per component; zeros where the last one ends early."""
     chunks = range(0, len(part), length)
-    rows = np.zeros((len(chunks), _up(d, PRODUCTS * COMPONENTS), length))
+    rows = np.zeros((len(chunks), part.shape[1], length))
     for turned, start in zip(rows, chunks, strict=True):
         chunk = part[start : start + length]
-        turned[:d, : len(chunk)] = chunk.T
+        turned[:, : len(chunk)] = chunk.T
     return rows
 
 
-def _up(number: int, multiple: int) -> int:
-    return -(-number // multiple) * multiple
-
-
 def _layout(d: int) -> Int[np.ndarray, " j"]:
-    """Where the tile of each middle index j begins: rows i <= j, columns k >= j, both rounded up to whole steps."""
+    """Where the matrix of each middle index j begins: rows i <= j, columns k >= j."""
     j = np.arange(d)
-    rows = -(-(j + 1) // PRODUCTS) * PRODUCTS
-    columns = _up(d, COMPONENTS) - j // COMPONENTS * COMPONENTS
-    return np.concatenate([[0], np.cumsum(rows * columns)])
+    return np.concatenate([[0], np.cumsum((j + 1) * (d - j))])
 
 
 def _order(d: int) -> Int[np.ndarray, " d"]:
-    """Middle indices, shuffled: their tiles differ in size, and each thread takes a run of neighbours."""
+    """Middle indices, shuffled: their matrices differ in size, and each thread takes a run of neighbours."""
     return np.random.default_rng(0).permutation(d)
 
 
-FAST = {"reassoc", "contract", "nsz"}  # sums in many lanes; infinities and not-a-numbers stay what they are
-
-
-@numba.njit(cache=True, fastmath=FAST, error_model="numpy")
-def _tile(products: np.ndarray, rows: np.ndarray, out: np.ndarray, first: int, k: int) -> None:
-    """Inner products of 3 products and 4 components, each number read once for all: 12 sums in registers."""
-    s00 = s01 = s02 = s03 = s10 = s11 = s12 = s13 = s20 = s21 = s22 = s23 = 0.0
-    p0, p1, p2 = products[0], products[1], products[2]
-    q0, q1, q2, q3 = rows[k], rows[k + 1], rows[k + 2], rows[k + 3]
-    for m in range(products.shape[1]):
-        x0, x1, x2 = p0[m], p1[m], p2[m]
-        y0, y1, y2, y3 = q0[m], q1[m], q2[m], q3[m]
-        s00, s01, s02, s03 = s00 + x0 * y0, s01 + x0 * y1, s02 + x0 * y2, s03 + x0 * y3
-        s10, s11, s12, s13 = s10 + x1 * y0, s11 + x1 * y1, s12 + x1 * y2, s13 + x1 * y3
-        s20, s21, s22, s23 = s20 + x2 * y0, s21 + x2 * y1, s22 + x2 * y2, s23 + x2 * y3
-    c = k - first
-    out[0, c], out[0, c + 1] = out[0, c] + s00, out[0, c + 1] + s01
-    out[0, c + 2], out[0, c + 3] = out[0, c + 2] + s02, out[0, c + 3] + s03
-    out[1, c], out[1, c + 1] = out[1, c] + s10, out[1, c + 1] + s11
-    out[1, c + 2], out[1, c + 3] = out[1, c + 2] + s12, out[1, c + 3] + s13
-    out[2, c], out[2, c + 1] = out[2, c] + s20, out[2, c + 1] + s21
-    out[2, c + 2], out[2, c + 3] = out[2, c + 2] + s22, out[2, c + 3] + s23
-
-
-@numba.njit(parallel=True, cache=True, fastmath=FAST, error_model="numpy")
-def _count(rows: np.ndarray, d: int, offsets: np.ndarray, order: np.ndarray, sums: np.ndarray) -> None:
-    # One thread per middle index. BLAS would do the same product of matrices, but its threads wait for each other
-    # at every one of 10^5 calls: on a machine that does something else besides, five times as slow.
-    width = (d + COMPONENTS - 1) // COMPONENTS * COMPONENTS
-    for turn in numba.prange(d):
+@numba.njit(parallel=True, cache=True, fastmath={"contract", "nsz"}, error_model="numpy")
+def _count(rows: np.ndarray, offsets: np.ndarray, order: np.ndarray, sums: np.ndarray) -> None:
+    # One middle index per thread, and a product of matrices by the BLAS in each. Where BLAS may use threads of its
+    # own, these wait for each other at every product; `reduce` leaves it one.
+    d, m = rows.shape[1], rows.shape[2]
+    for turn in numba.prange(len(order)):
         j = order[turn]
-        first = j // COMPONENTS * COMPONENTS
-        height = (j + PRODUCTS) // PRODUCTS * PRODUCTS
-        tiles = sums[offsets[j] : offsets[j + 1]].reshape((height, width - first))
-        products = np.empty((PRODUCTS, rows.shape[2]))
+        total = sums[offsets[j] : offsets[j + 1]].reshape((j + 1, d - j))
+        products, found = np.empty((j + 1, m)), np.empty((j + 1, d - j))
         for chunk in range(rows.shape[0]):
-            for i in range(0, height, PRODUCTS):
-                for r in range(PRODUCTS):
-                    for m in range(rows.shape[2]):
-                        products[r, m] = rows[chunk, i + r, m] * rows[chunk, j, m]
-                for k in range(first, width, COMPONENTS):
-                    _tile(products, rows[chunk], tiles[i : i + PRODUCTS], first, k)
+            for i in range(j + 1):
+                for row in range(m):
+                    products[i, row] = rows[chunk, i, row] * rows[chunk, j, row]
+            np.dot(products, rows[chunk, j:].T, found)
+            total += found
 
 
 @numba.njit(cache=True, error_model="numpy")
 def _squared_norm(sums: np.ndarray, d: int, offsets: np.ndarray) -> float:
     """Sum of the squares of all d^3 elements, each i <= j <= k counted as often as it can be ordered."""
-    width = (d + COMPONENTS - 1) // COMPONENTS * COMPONENTS
     total = 0.0
     for j in range(d):
-        first = j // COMPONENTS * COMPONENTS
         for i in range(j + 1):
-            row = offsets[j] + i * (width - first) - first
+            row = offsets[j] + i * (d - j) - j
             part = 0.0
             for k in range(j, d):
                 times = 6.0 if i < j < k else 3.0

@@ -5,21 +5,22 @@ Files of every format in `zpoints.files.arrays.ARRAYS` are understood; nothing i
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from jaxtyping import Float, Num
+from jaxtyping import Float, Int, Num
 
-from zpoints.errors import ArrayError, reason
+from zpoints.errors import ArrayError, one_line, reason
 from zpoints.files.arrays import Reader, Sliced, open_rows
 
-__all__ = ["LatentSet"]
+__all__ = ["LatentSet", "drawn"]
 
 LARGEST = 1 << 16  # components: their covariance matrix has 32 GiB
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LatentSet:
     """A set of n latent vectors with d components each.
 
@@ -72,6 +73,19 @@ class LatentSet:
             )
         return latents
 
+    def __repr__(self) -> str:
+        """In one line: what it is called, how many vectors of how many components, of which type."""
+        return f"<LatentSet {one_line(self.name)}: {self._words}>"
+
+    def _repr_html_(self) -> str:
+        """The same, for notebooks."""
+        return f"<b>LatentSet</b> <code>{escape(one_line(self.name))}</code><br>{self._words}"
+
+    @property
+    def _words(self) -> str:
+        chosen = "" if self.rows is None else f" (of {self.reader.shape[0]:,})"
+        return f"{self.n:,} vectors{chosen} of {self.dimension:,} components, {self.reader.dtype}"
+
     @property
     def n(self) -> int:
         """Number of vectors."""
@@ -115,8 +129,12 @@ class LatentSet:
         """At most `count` of the vectors, drawn at random without repetition, in their order."""
         if count >= self.n:
             return self
-        numbers = np.sort(np.random.default_rng(seed).choice(self.n, count, replace=False, shuffle=False))
+        numbers = drawn(self.n, count, seed)
         return type(self)(self.name, self.reader, numbers if self.rows is None else self.rows[numbers])
+
+    def head(self, count: int) -> Num[np.ndarray, "m d"]:
+        """The first `count` vectors, or all; at least one."""
+        return next(self.blocks(count))
 
     def array(self) -> Float[np.ndarray, "n d"]:
         """All vectors, float64, in memory."""
@@ -125,6 +143,11 @@ class LatentSet:
     def columns(self, chosen: list[int], size: int = 16384) -> Float[np.ndarray, "n c"]:
         """The values of a few components of all vectors, float64, in memory."""
         return np.concatenate([np.asarray(block[:, chosen], np.float64) for block in self.blocks(size)])
+
+
+def drawn(n: int, count: int, seed: int) -> Int[np.ndarray, " c"]:
+    """Numbers of `count` of `n` vectors, drawn at random without repetition, ascending."""
+    return np.sort(np.random.default_rng(seed).choice(n, count, replace=False, shuffle=False))
 
 
 def _check_rows(name: str, rows: np.ndarray, n: int) -> None:

@@ -1,11 +1,11 @@
 """Two ways to look at the same vectors: along the latent components, and along the principal axes.
 
-A view hands out standardised values, ready for the kernels, block by block; the vectors themselves stay on disk.
+A view makes of each block standardised values, ready for the kernels; the vectors themselves stay on disk.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Float, Float32
@@ -13,10 +13,9 @@ from jaxtyping import Float, Float32
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
 from zpoints.statistics.planes import LONGEST_BLOCK, standardise
-from zpoints.system.threads import map_ordered
-from zpoints.vectors.latent_set import LatentSet
+from zpoints.vectors.reduce import Into
 
-__all__ = ["View"]
+__all__ = ["LongBlocks", "View"]
 
 BUFFER_BYTES = 64 << 20
 ROUNDING = 1e-9
@@ -29,30 +28,31 @@ class View:
     Attributes
     ----------
     basis : ``"z"`` or ``"pca"``.
+    n : number of the vectors.
     mean, std : of the components along these axes.
     pearson : their correlations; the identity along the principal axes of these vectors.
     pca : the principal axes, or None for the components as they are.
     """
 
     basis: str
-    latents: LatentSet
+    n: int
     mean: Float[np.ndarray, " d"]
     std: Float[np.ndarray, " d"]
     pearson: Float[np.ndarray, "d d"]
     pca: PCA | None = None
 
     @classmethod
-    def of_components(cls, latents: LatentSet, moments: Moments) -> Self:
-        """Along the latent components."""
-        return cls("z", latents, moments.mean, moments.std, moments.pearson)
+    def of_components(cls, moments: Moments) -> Self:
+        """Along the latent components of the vectors with these moments."""
+        return cls("z", moments.n, moments.mean, moments.std, moments.pearson)
 
     @classmethod
-    def of_principal_axes(cls, latents: LatentSet, pca: PCA, scores: Moments) -> Self:
+    def of_principal_axes(cls, pca: PCA, scores: Moments) -> Self:
         """Along the leading `rank` principal axes; `scores` are the moments along them, measured on the vectors."""
         pearson = scores.pearson
         # What is left between the principal axes of these very vectors is rounding.
         pearson[np.abs(pearson) < ROUNDING] = 0.0
-        return cls("pca", latents, scores.mean, scores.std, pearson, pca)
+        return cls("pca", scores.n, scores.mean, scores.std, pearson, pca)
 
     @property
     def dimension(self) -> int:
@@ -65,32 +65,68 @@ class View:
             return block[:, first:]
         return self.pca.transform(block, first, self.dimension)
 
-    def standardised(self, size: int, first: int = 0) -> Iterator[Float32[np.ndarray, "c m"]]:
-        """Standardised values along the axes from number `first` on, one row per axis.
+    def standardised(self, block: np.ndarray, first: int = 0) -> Float32[np.ndarray, "c m"]:
+        """Standardised values along the axes from number `first` on, one row per axis."""
+        return standardise(self.values(block, first), self.mean[first:], self.std[first:])
 
-        The blocks are as long as a buffer of 64 MiB and the kernels allow; `size` is how many vectors are read at a
-        time. Each block is valid until the next one is asked for.
-        """
-        rows = self.dimension - first
-        length = min(LONGEST_BLOCK, max(size, BUFFER_BYTES // (4 * rows)), self.latents.n)
-        buffer = np.empty((rows, length), np.float32)
-        filled = 0
-        for values in self._values(size, first):
-            start = 0
-            while start < len(values):
-                stop = min(len(values), start + length - filled)
-                out = buffer[:, filled : filled + stop - start]
-                standardise(values[start:stop], self.mean[first:], self.std[first:], out)
-                filled += stop - start
-                start = stop
-                if filled == length:
-                    yield buffer
-                    filled = 0
-        if filled:
-            yield np.ascontiguousarray(buffer[:, :filled])
 
-    def _values(self, size: int, first: int) -> Iterator[np.ndarray]:
-        blocks = self.latents.blocks(size)
-        if self.pca is None:
-            return (block[:, first:] for block in blocks)
-        return map_ordered(lambda block: self.values(block, first), blocks, 16 * size * self.dimension)
+@dataclass(eq=False)
+class LongBlocks:
+    """Puts standardised values of several blocks together, so that a kernel is given few long ones.
+
+    Counting all planes costs the more per vector the shorter the blocks are: every grid is added to its total once a
+    block. The long blocks are of about equal length, as the vectors divide, and as a buffer of 64 MiB allows.
+
+    Attributes
+    ----------
+    total : what the long blocks are added to.
+    count : ``count(total, values)`` adds one.
+    buffer, filled : of one row per axis; how many of its columns hold values that are not yet counted.
+    """
+
+    total: Any
+    count: Callable[[Any, Float32[np.ndarray, "c m"]], None]
+    length: int
+    buffer: np.ndarray | None = field(default=None, repr=False)
+    filled: int = 0
+
+    @classmethod
+    def into(
+        cls, empty: Callable[[], Any], count: Callable[[Any, np.ndarray], None], rows: int, n: int
+    ) -> Into:
+        """The question; `empty` makes the total, and `n` vectors of `rows` axes will come in all."""
+        longest = min(LONGEST_BLOCK, max(1, BUFFER_BYTES // (4 * rows)))
+        length = -(-n // -(-n // longest))
+        return Into(lambda: cls(empty(), count, length))
+
+    def add(self, values: Float32[np.ndarray, "c m"]) -> None:
+        """Take over the values of one block."""
+        start, m = 0, values.shape[1]
+        while start < m:
+            if self.filled == 0 and m - start >= self.length:  # long enough by itself
+                self.count(self.total, values[:, start : start + self.length])
+                start += self.length
+                continue
+            if self.buffer is None:
+                self.buffer = np.empty((len(values), self.length), np.float32)
+            stop = min(m, start + self.length - self.filled)
+            self.buffer[:, self.filled : self.filled + stop - start] = values[:, start:stop]
+            self.filled += stop - start
+            start = stop
+            if self.filled == self.length:
+                self.count(self.total, self.buffer)
+                self.filled = 0
+
+    def finished(self) -> Any:
+        """The total, after what was left in the buffer."""
+        if self.filled and self.buffer is not None:
+            rest = self.buffer.reshape(-1)[: len(self.buffer) * self.filled].reshape(-1, self.filled)
+            for row in range(len(self.buffer)):  # closes up the rows in place: a copy would cost 64 MiB
+                rest[row] = self.buffer[row, : self.filled]
+            self.count(self.total, rest)
+        self.buffer, self.filled = None, 0
+        return self.total
+
+    def __add__(self, other: Self) -> Self:
+        """Both totals together."""
+        return type(self)(self.finished() + other.finished(), self.count, self.length)
