@@ -5,7 +5,8 @@ import pytest
 import scipy.ndimage
 import scipy.stats
 
-from zpoints.statistics.marginals import FWHM_PER_SIGMA, Histograms, fine_bins
+from zpoints.statistics.gaussian_fits import FWHM_PER_SIGMA
+from zpoints.statistics.histograms import Histograms, fine_bins
 from zpoints.statistics.modes import _smoothed, bandwidth, count_modes, half_maximum_width
 
 

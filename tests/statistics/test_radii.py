@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zpoints.statistics.moments import Moments
-from zpoints.statistics.normality import ThirdMoments
 from zpoints.statistics.pca import PCA
 from zpoints.statistics.radii import BINS, PROBABILITIES, Radii, RadiusNull
+from zpoints.statistics.third_moments import ThirdMoments
 
 
 def whitened(x: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support import correlated
-from zpoints.statistics.marginals import Histograms, fine_bins
+from zpoints.statistics.histograms import Histograms, fine_bins
 from zpoints.statistics.planes import standardise
 from zpoints.statistics.ranks import RankSums, normal_rank_correlation
 

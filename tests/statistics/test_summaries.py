@@ -13,16 +13,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zpoints.statistics.core import CoreStep
+from zpoints.statistics.cuts import CutMoments, fwhm_reach
 from zpoints.statistics.directions import Projections, random_directions
+from zpoints.statistics.histograms import Histograms, fine_bins
 from zpoints.statistics.location import Lengths
-from zpoints.statistics.marginals import Histograms, fine_bins
 from zpoints.statistics.moments import Moments
-from zpoints.statistics.normality import ThirdMoments
 from zpoints.statistics.pca import PCA
 from zpoints.statistics.planes import PlaneCounts, PlaneGroup, standardise
 from zpoints.statistics.radii import Radii
 from zpoints.statistics.ranks import RankSums
-from zpoints.statistics.trimming import CoreStep, CutMoments, fwhm_reach
+from zpoints.statistics.third_moments import ThirdMoments
 from zpoints.vectors.reduce import Executor, Into, Serial, Sum, Threads, Through, reduce
 from zpoints.vectors.views import LongBlocks, View
 

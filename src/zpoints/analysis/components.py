@@ -7,20 +7,18 @@ import pandas as pd
 from jaxtyping import Float
 
 from zpoints.files.documents import json_number
-from zpoints.statistics.marginals import (
-    TAIL_LEVELS,
-    GaussianFits,
-    Histograms,
-    core_sigma,
+from zpoints.statistics.gaussian_fits import GaussianFits, core_sigma
+from zpoints.statistics.histograms import TAIL_LEVELS, Histograms
+from zpoints.statistics.measures import FEWEST
+from zpoints.statistics.modes import count_modes, half_maximum_width
+from zpoints.statistics.moments import Moments
+from zpoints.statistics.univariate import (
     kolmogorov_smirnov,
     kolmogorov_smirnov_noise,
     kurtosis_error,
     normal_tail,
     skewness_error,
 )
-from zpoints.statistics.measures import FEWEST
-from zpoints.statistics.modes import count_modes, half_maximum_width
-from zpoints.statistics.moments import Moments
 
 __all__ = ["BEYOND", "LIMIT", "NARROW", "component_summary", "component_table"]
 
@@ -28,7 +26,7 @@ LIMIT = 7.0
 """A component counts as not normal from so many standard errors on: normal samples never came near it."""
 
 BEYOND = ("beyond_2", "beyond_3", "beyond_4")
-"""Names of the shares beyond `marginals.TAIL_LEVELS` standard deviations."""
+"""Names of the shares beyond `histograms.TAIL_LEVELS` standard deviations."""
 
 NARROW = 1.5  # sigma: a density that leaves its Gaussian below this does so within its body
 DOMINANT = 1.5  # a dominant component's standard deviation, in medians of all

@@ -8,20 +8,14 @@ import pandas as pd
 from jaxtyping import Float
 
 from zpoints.analysis.readings import SAMPLE
+from zpoints.statistics.core import Core, CoreStep, robust_core
+from zpoints.statistics.cuts import CutMoments, expected_survivors, independent_survivors
 from zpoints.statistics.ellipses import Ellipses
-from zpoints.statistics.marginals import GaussianFits
+from zpoints.statistics.gaussian_fits import GaussianFits
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
 from zpoints.statistics.planes import PlaneCounts
 from zpoints.statistics.regions import Regions
-from zpoints.statistics.trimming import (
-    Core,
-    CoreStep,
-    CutMoments,
-    expected_survivors,
-    independent_survivors,
-    robust_core,
-)
 from zpoints.vectors.views import LongBlocks
 
 __all__ = [

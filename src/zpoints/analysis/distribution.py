@@ -9,10 +9,10 @@ from jaxtyping import Float
 
 from zpoints.errors import ArrayError
 from zpoints.files.numpy_files import load_npz, write_npz
+from zpoints.statistics.core import Core
 from zpoints.statistics.margins import Margins
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
-from zpoints.statistics.trimming import Core
 
 __all__ = ["Distribution"]
 

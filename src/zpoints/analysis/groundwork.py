@@ -13,13 +13,14 @@ from zpoints.analysis.readings import First
 from zpoints.config import AnalysisSettings
 from zpoints.errors import ArrayError
 from zpoints.statistics.correlation import largest_off_diagonal
-from zpoints.statistics.marginals import GaussianFits, Histograms, fine_bins, fixed_bins
+from zpoints.statistics.cuts import CutMoments
+from zpoints.statistics.gaussian_fits import GaussianFits
+from zpoints.statistics.histograms import Histograms, fine_bins, fixed_bins
 from zpoints.statistics.margins import Margins, quantiles, radius_quantiles
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
 from zpoints.statistics.radii import Radii
 from zpoints.statistics.ranks import EXACT, exact_rank_correlation
-from zpoints.statistics.trimming import CutMoments
 from zpoints.system.progress import Progress
 from zpoints.vectors.inquiries import Inquiries, line
 from zpoints.vectors.latent_set import LatentSet, drawn

@@ -8,9 +8,10 @@ from jaxtyping import Float
 
 from zpoints.files.documents import json_number
 from zpoints.statistics.directions import Projections, Pursuit, pursue, random_directions
-from zpoints.statistics.normality import MardiaTest, ThirdMoments
+from zpoints.statistics.mardia import MardiaTest
 from zpoints.statistics.pca import PCA
 from zpoints.statistics.radii import SHARES, Radii
+from zpoints.statistics.third_moments import ThirdMoments
 
 __all__ = ["RANDOM_DIRECTIONS", "SURE_LOG10_P", "Normality", "Search", "least_normal", "normality"]
 

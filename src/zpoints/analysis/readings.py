@@ -13,16 +13,17 @@ import numpy as np
 from jaxtyping import Float, Float32, Int
 
 from zpoints.analysis.checks import check_moments, refuse_not_finite
+from zpoints.statistics.core import CoreStep
+from zpoints.statistics.cuts import CutMoments, fwhm_reach
 from zpoints.statistics.directions import Projections
+from zpoints.statistics.histograms import Histograms
 from zpoints.statistics.location import Lengths
-from zpoints.statistics.marginals import Histograms
 from zpoints.statistics.moments import Moments
-from zpoints.statistics.normality import MAX_DIMENSION, ThirdMoments
 from zpoints.statistics.pca import PCA
 from zpoints.statistics.planes import PlaneCounts, PlaneGroup, bins_for, standardise
 from zpoints.statistics.radii import Radii
 from zpoints.statistics.ranks import RankSums
-from zpoints.statistics.trimming import CoreStep, CutMoments, fwhm_reach
+from zpoints.statistics.third_moments import MAX_DIMENSION, ThirdMoments
 from zpoints.vectors.latent_set import LatentSet, drawn
 from zpoints.vectors.reduce import Into, Numbered, Question, Through, reduce, rows
 from zpoints.vectors.views import LongBlocks, View
@@ -178,7 +179,7 @@ def along(pca: PCA) -> Through:
 
 
 def count_components(view: View, bins: list[Bins]) -> Through:
-    """Histograms of all components, one per way to cut bins (`marginals.fine_bins`, `marginals.fixed_bins`)."""
+    """Histograms of all components, one per way to cut bins (`histograms.fine_bins`, `histograms.fixed_bins`)."""
 
     def of(cut: Bins) -> Callable[[np.ndarray], Histograms]:
         return lambda u: Histograms.of(u, *cut)

@@ -12,7 +12,7 @@ from zpoints.errors import ArrayError
 from zpoints.files.documents import read_json, read_table, write_json, write_table
 from zpoints.files.numpy_files import load_npz, write_npz
 from zpoints.files.readable import ANEW
-from zpoints.statistics.marginals import Histograms
+from zpoints.statistics.histograms import Histograms
 from zpoints.vectors.latent_set import LatentSet
 
 __all__ = ["ANALYSIS_FILES", "Analysis"]

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from zpoints.analysis.distribution import Distribution
 from zpoints.analysis.readings import moments_of
 from zpoints.errors import ArrayError, UsageError
-from zpoints.statistics.trimming import mahalanobis
+from zpoints.statistics.core import mahalanobis
 from zpoints.vectors.latent_set import LatentSet
 from zpoints.vectors.reduce import collect
 

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from zpoints.plots.style import ACCENT, PALE, SECOND, hide, new_figure, styled
-from zpoints.statistics.marginals import Histograms
+from zpoints.statistics.histograms import Histograms
 
 __all__ = ["density_figure", "explained_variance_figure", "overview_figure", "pairs_figure"]
 

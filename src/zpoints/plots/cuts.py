@@ -16,9 +16,9 @@ from zpoints.analysis.readings import cut
 from zpoints.analysis.result import Analysis
 from zpoints.plots.style import ACCENT, INK, PALE, POINTS, SECOND, hide, new_figure, styled
 from zpoints.statistics.contours import PlaneDensity
+from zpoints.statistics.cuts import fwhm_reach
 from zpoints.statistics.ellipses import normal_coverage
 from zpoints.statistics.pca import PCA
-from zpoints.statistics.trimming import fwhm_reach
 from zpoints.vectors.latent_set import LatentSet
 from zpoints.vectors.reduce import Through, reduce, rows
 

@@ -30,8 +30,8 @@ from typing import Self
 import numpy as np
 from jaxtyping import Float
 
-from zpoints.statistics.marginals import kurtosis_error, skewness_error
 from zpoints.statistics.moments import power_sums
+from zpoints.statistics.univariate import kurtosis_error, skewness_error
 
 __all__ = ["Projections", "Pursuit", "moment_errors", "pursue", "random_directions", "scores"]
 
@@ -52,7 +52,7 @@ def random_directions(dimension: int, count: int, seed: int) -> Directions:
 
 
 def moment_errors(n: int) -> tuple[float, float]:
-    """Standard errors of skewness and excess kurtosis of n normal values (`marginals`)."""
+    """Standard errors of skewness and excess kurtosis of n normal values (`univariate`)."""
     return skewness_error(n), kurtosis_error(n)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import ndtr
 
-from zpoints.statistics.marginals import Histograms
+from zpoints.statistics.histograms import Histograms
 from zpoints.statistics.radii import Radii
 
 __all__ = ["SCORES", "Margins", "from_scores", "log_density", "quantiles", "radius_quantiles", "to_scores"]

@@ -5,7 +5,8 @@ from jaxtyping import Float, Int
 from scipy.fft import irfft, rfft, rfftfreq
 from scipy.signal import find_peaks
 
-from zpoints.statistics.marginals import FWHM_PER_SIGMA, Histograms
+from zpoints.statistics.gaussian_fits import FWHM_PER_SIGMA
+from zpoints.statistics.histograms import Histograms
 
 __all__ = ["bandwidth", "count_modes", "half_maximum_width"]
 

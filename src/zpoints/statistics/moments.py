@@ -135,3 +135,10 @@ def _add_powers(x: np.ndarray, sums: np.ndarray) -> None:
             second[c] += square
             third[c] += square * value
             fourth[c] += square * square
+
+
+def joined(a: Moments | None, b: Moments | None) -> Moments | None:
+    """Moments of both parts together, where None is a part without vectors."""
+    if a is None or b is None:
+        return b if a is None else a
+    return a + b

@@ -26,7 +26,7 @@ from jaxtyping import Float, Int
 from scipy.special import betainc, betaincinv, ndtr
 from scipy.stats import chi2
 
-from zpoints.statistics.normality import kurtosis_null
+from zpoints.statistics.mardia import kurtosis_null
 
 __all__ = ["PROBABILITIES", "SHARES", "Radii", "RadiusNull"]
 

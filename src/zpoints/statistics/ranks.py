@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Num
 from scipy.stats import rankdata
 
-from zpoints.statistics.marginals import Histograms
+from zpoints.statistics.histograms import Histograms
 
 __all__ = ["EXACT", "RankSums", "exact_rank_correlation", "normal_rank_correlation"]
 
