@@ -179,7 +179,7 @@ def along(pca: PCA) -> Through:
 
 
 def count_components(view: View, bins: list[Bins]) -> Through:
-    """Histograms of all components, one per way to cut bins (`marginals.fine_bins`, `marginals.fixed_bins`)."""
+    """Histograms of all components, one per way to cut bins (`histograms.fine_bins`, `histograms.fixed_bins`)."""
 
     def of(cut: Bins) -> Callable[[np.ndarray], Histograms]:
         return lambda u: Histograms.of(u, *cut)
