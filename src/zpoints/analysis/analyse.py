@@ -16,6 +16,7 @@ from zpoints.analysis import normality
 from zpoints.analysis.components import component_summary, component_table
 from zpoints.analysis.distribution import Distribution
 from zpoints.analysis.groundwork import Measurement
+from zpoints.analysis.plane_statistics import plane_statistics
 from zpoints.analysis.planes import (
     expected_cost,
     groups_of,
@@ -97,7 +98,7 @@ def _analysis(measurement: Measurement) -> Analysis:
     first, view, along, fits, cut_moments = f.first, f.view, f.along, f.fits, f.cut_moments
     moments, whole = first.moments, f.whole
     pca, scores, core = f.distribution.pca, f.scores, f.core
-    noise = Noise.simulate(n) if n >= FEWEST else None
+    noise = Noise.simulate(n, statistics=plane_statistics()) if n >= FEWEST else None
     spread = moments.std**2
     components = [
         component_table("z", moments, f.fine, spread / spread.sum()),
