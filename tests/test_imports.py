@@ -55,11 +55,12 @@ import zpoints as zp
 z = np.random.default_rng(0).normal(size=(200, 4))
 a = zp.analyse(z)
 a.save(__import__("pathlib").Path({str(tmp_path)!r}))
-for name, make in zp.samplers.SAMPLERS.items():
+for name in zp.samplers.SAMPLERS:
+    make = zp.samplers.SAMPLERS[name]
     if "flow" not in name:
         # What needs no vectors gets none, only the file.
         vectors = z if make.needs_vectors else None
-        print(name, make().fit({str(tmp_path / "distribution.npz")!r}, vectors).sample(64, seed=0).shape)
+        print(name, make().fit({str(tmp_path / "distribution.npz")!r}, vectors=vectors).sample(64, seed=0).shape)
 print(*(name for name in ("torch", "matplotlib") if name in sys.modules))
 """
     first, *lines, last = python(code).splitlines()

@@ -264,7 +264,7 @@ def sample(
             raise UsageError("--where: needs --index, the index.parquet of the pictures")
         points = conditioned(points, rows_where(index, split, where))
     with budget_of(settings):
-        sample_to_folder(points, out, by_name(method, sigma, temperature), count, seed)
+        sample_to_folder(points, out, by_name(method, sigma=sigma, temperature=temperature), count, seed)
     _done(quiet, f"{count:,} vectors in {out / 'z.npy'}")
 
 

@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from zpoints.analysis.result import Analysis
-from zpoints.config import SamplerName
 from zpoints.errors import StageError
 from zpoints.files.atomic import atomic_path
 from zpoints.files.documents import read_json
 from zpoints.images.store import ImageStore
 from zpoints.plots import figures
+from zpoints.samplers import by_name
 from zpoints.statistics.measures import COVERAGE
 from zpoints.vectors.latent_set import LatentSet
 from zpoints.vectors.reduce import collect
@@ -28,26 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["write_report"]
 
 AGAINST = 8  # planes of the first principal axis
-
-SAMPLER_TEXTS: dict[SamplerName, str] = {
-    "uniform": "Every component uniform in the same box around the origin, as one would draw without a look.",
-    "interval": "Every component uniform in an interval of its own, read off its number density; no correlations.",
-    "independent": "Every component from its own Gaussian, correlations ignored: each density is right, and the "
-    "vectors still miss the region that the Decoder knows. This is what goes wrong.",
-    "normal": "Drawn from the multivariate normal distribution with the measured mean and full covariance.",
-    "core": "The inner half of the normal distribution of the robust core: outliers and flanks left out.",
-    "ellipse": "The normal law, given that the vector lies inside the {sigma:g} sigma ellipses of all pairs of "
-    "PCA axes at once: drawn exactly, without rejection and without an order of the components.",
-    "ellipse-pairs": "Inside the {sigma:g} sigma ellipses of all pairs of latent components, without a PCA: all that "
-    "one knows who looks at planes only.",
-    "mixture": "A mixture of normal distributions with full covariances, as many as describe held-out vectors best.",
-    "kernel": "A training vector, drawn towards the mean, with normal noise around it; near copies if that is small.",
-    "copula": "The measured density along every principal axis, joined by a normal copula.",
-    "elliptical": "The normal law's directions, and the measured law of the distances from the centre.",
-    "flow": "Normal noise, sent through couplings that were fitted by maximum likelihood.",
-    "flow-matching": "A small network that has learnt to carry normal noise to where the z-points lie.",
-    "resample": "Training vectors themselves, decoded: no generator, the floor that the others are compared with.",
-}
 
 
 def write_report(run: "Run") -> None:
@@ -168,12 +148,12 @@ def _ranked(analysis: Analysis) -> pd.DataFrame:
     )
 
 
-def _sample(run: "Run", method: SamplerName, analysis: Analysis) -> dict[str, Any]:
+def _sample(run: "Run", method: str, analysis: Analysis) -> dict[str, Any]:
     """One sampler's sheet, and where its vectors lie, in Mahalanobis distance, beside the z-points' own."""
     z = LatentSet.open(run.samples(method) / "z.npy")
     return {
         "name": method,
-        "text": SAMPLER_TEXTS[method].format(sigma=run.settings.samples.sigma),
+        "text": by_name(method, sigma=run.settings.samples.sigma).description,
         "grid": _embed_file(run.samples(method) / "grid.png"),
         "count": z.n,
         "mahalanobis": _median_mahalanobis(z, analysis),

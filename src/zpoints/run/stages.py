@@ -17,7 +17,7 @@ import numpy as np
 
 from zpoints.analysis.analyse import analyse
 from zpoints.analysis.result import ANALYSIS_FILES
-from zpoints.config import SamplerName, Settings
+from zpoints.config import Settings
 from zpoints.errors import SourceError, StageError
 from zpoints.files.documents import fingerprint, read_json, write_json
 from zpoints.files.settings import save_settings
@@ -75,7 +75,7 @@ class Run:
         """analysis.json, components.parquet, planes.parquet, distribution.npz."""
         return self.folder / "analysis"
 
-    def samples(self, method: SamplerName) -> Path:
+    def samples(self, method: str) -> Path:
         """z.npy, pictures.npy and grid.png of one sampler."""
         return self.folder / "samples" / method
 
@@ -133,6 +133,10 @@ def run_stages(run: Run, progress: Progress | None = None) -> list[str]:
     BudgetError : the memory that the settings allow cannot do; nothing was begun.
     StoppedError : the work outgrew its memory, and was stopped before the kernel would have killed it.
     """
+    from zpoints.samplers import SAMPLERS
+
+    for method in run.settings.samples.methods:
+        SAMPLERS.check(method)
     with locked(run.folder), within(Budget.of(run.settings.budget)):
         return _run_stages(run, progress or Silent())
 
@@ -249,7 +253,7 @@ def _sample(run: Run, key: str, progress: Progress) -> dict[str, Any]:
     points = Points.of(run.analysis / "distribution.npz", vectors)
     with progress.task("sample", len(s.methods) * s.count, "vectors") as task:
         for method in s.methods:
-            sampler = by_name(method, s.sigma, s.temperature)
+            sampler = by_name(method, sigma=s.sigma, temperature=s.temperature)
             sample_to_folder(points, run.samples(method), sampler, s.count, run.settings.seed)
             task.advance(s.count, method)
     return {"vectors": len(s.methods) * s.count}

@@ -4,6 +4,7 @@ Files of every format in `zpoints.files.arrays.ARRAYS` are understood; nothing i
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -58,7 +59,10 @@ class LatentSet:
                 "(vectors, components); reshape it"
             )
         if reader.dtype.kind not in "fiu":
-            raise ArrayError(f"{name}: type {reader.dtype!s:.60} is not numeric; save it as float32")
+            complex_ = "Complex data not supported: " if reader.dtype.kind == "c" else ""
+            raise ArrayError(
+                f"{name}: {complex_}type {reader.dtype!s:.60} is not numeric; save it as float32"
+            )
         if reader.shape[1] > LARGEST:
             raise ArrayError(
                 f"{name}: {reader.shape[1]:,} components; more than {LARGEST:,} cannot be measured: "
@@ -67,9 +71,15 @@ class LatentSet:
         if rows is not None:
             _check_rows(name, rows, reader.shape[0])
         latents = cls(name, reader, rows)
-        if latents.n < 2 or latents.dimension < 1:
+        if latents.dimension < 1:
             raise ArrayError(
-                f"{name}: {latents.n} vector(s) of {latents.dimension} component(s); at least 2 vectors are needed"
+                f"{name}: {latents.n} vector(s) of 0 component(s): 0 feature(s) (shape=({latents.n}, 0)) while a "
+                "minimum of 1 is required."
+            )
+        if latents.n < 2:
+            raise ArrayError(
+                f"{name}: {latents.n} vector(s) of {latents.dimension} component(s) (n_samples = {latents.n}); "
+                "at least 2 vectors are needed"
             )
         return latents
 
@@ -159,4 +169,10 @@ def _check_rows(name: str, rows: np.ndarray, n: int) -> None:
 def _reader(source: Any) -> tuple[str, Reader]:
     if isinstance(source, str | Path):
         return str(source), open_rows(source)
-    return "the array", Sliced(np.asanyarray(source))
+    if hasattr(source, "tocsr"):
+        raise ArrayError("the array: sparse input is not supported; give its .toarray()")
+    array = np.asanyarray(source)
+    if array.dtype.kind == "O":  # numbers in a column of objects are numbers still
+        with suppress(TypeError, ValueError):
+            array = array.astype(np.float64)
+    return "the array", Sliced(array)
