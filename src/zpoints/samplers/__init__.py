@@ -4,6 +4,12 @@ All follow scikit-learn's conventions: constructor arguments are settings, ``fit
 attributes end in an underscore, ``sample(n, seed)`` draws, ``score_samples`` is the log density.
 """
 
+import difflib
+from collections.abc import Mapping
+from inspect import signature
+from typing import Any
+
+from zpoints.errors import UsageError
 from zpoints.samplers.base import Sampler
 from zpoints.samplers.boxes import Interval, Uniform
 from zpoints.samplers.ellipse import Ellipse
@@ -15,6 +21,7 @@ from zpoints.samplers.kernel import Kernel, Resample
 from zpoints.samplers.margins import Copula, Elliptical
 from zpoints.samplers.mixture import Mixture
 from zpoints.samplers.normal import Core, Normal
+from zpoints.system.registry import Registry
 
 __all__ = [
     "SAMPLERS",
@@ -36,31 +43,27 @@ __all__ = [
     "by_name",
 ]
 
-SAMPLERS: dict[str, type[Sampler]] = {
-    sampler.name: sampler
-    for sampler in (
-        Uniform,
-        Interval,
-        Independent,
-        Normal,
-        Core,
-        Ellipse,
-        EllipsePairs,
-        Mixture,
-        Kernel,
-        Copula,
-        Elliptical,
-        Flow,
-        FlowMatching,
-        Resample,
-    )
-}
+SAMPLERS: Registry[type[Sampler]] = Registry(
+    "sampler",
+    "zpoints.samplers",
+    {
+        kind.name: f"{kind.__module__}:{kind.__name__}"
+        for kind in (
+            *(Uniform, Interval, Independent, Normal, Core, Ellipse, EllipsePairs),
+            *(Mixture, Kernel, Copula, Elliptical, Flow, FlowMatching, Resample),
+        )
+    },
+)
 """All samplers by name."""
 
 
-def by_name(name: str, sigma: float = 3.0, temperature: float = 1.0) -> Sampler:
-    """The sampler that the settings call `name`; `sigma` is the level of the ellipses."""
+def by_name(name: str, options: Mapping[str, Any] | None = None, temperature: float = 1.0) -> Sampler:
+    """The sampler that the settings call `name`, with its own settings."""
     kind = SAMPLERS[name]
-    if issubclass(kind, Ellipse | EllipsePairs):
-        return kind(sigma=sigma, temperature=temperature)
-    return kind(temperature=temperature)
+    known = [option for option in signature(kind).parameters if option != "temperature"]
+    for option in options or {}:
+        if option not in known:
+            close = difflib.get_close_matches(option, known, 1)
+            hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(known) or 'none'}"
+            raise UsageError(f"{name}: no option '{option}'; {hint}")
+    return kind(**(options or {}), temperature=temperature)
