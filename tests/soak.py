@@ -198,7 +198,7 @@ class Soak:
     def wait_for(self, process: subprocess.Popen[bytes], stage: str) -> float:
         """Return the moment at which the stage has begun, or the process has ended."""
         before = set(STAGES[: STAGES.index(stage)])
-        lock = self.run.folder / ".lock"
+        lock = self.run.folder / ".lock.owner"
         while process.poll() is None:
             try:
                 begun = lock.read_text() == f"{process.pid}\n"

@@ -70,17 +70,17 @@ def test_too_little_room_is_seen_beforehand_and_told(
     with monkeypatch.context() as patched:
         patched.setattr(disk.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, 1000))
         said = refused(run)
-    missing = {"encode": 300 * 4 * 4 - 1000, "decode": 24 * 16 * 16 * 3 - 1000}[stage] / 1000
-    assert f"1.0 kB are free on the disk; make room for {missing:.1f} kB more and start again" in said
+    missing = {"encode": 300 * 4 * 4 - 1000, "decode": 24 * 16 * 16 * 3 - 1000}[stage] / 1024
+    assert f"1000 bytes are free on the disk; make room for {missing:.0f} KiB more and start again" in said
     assert run_all(run) == [stage]
     assert_same(run, finished_run)
 
 
 def test_missing_room_is_told_in_bytes_that_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, 2_000_000))
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, 2 << 20))
     with ArrayWriter(tmp_path / "z.npy", (1000,), np.float32, "") as writer:
         writer.expect(500)
-        with pytest.raises(DiskError, match=r"needs 4.0 MB, 2.0 MB are free .* room for 2.0 MB more"):
+        with pytest.raises(DiskError, match=r"needs 4 MiB, 2 MiB are free .* room for 2 MiB more"):
             writer.expect(1000)
         writer.append(np.zeros((500, 1000)))
         writer.expect(1000)

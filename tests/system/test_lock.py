@@ -1,9 +1,11 @@
 """Two processes never work in one folder, and a killed one leaves nothing in the way."""
 
+import errno
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -46,7 +48,8 @@ def test_a_kill_frees_the_folder(holder, tmp_path):
     os.kill(holder.pid, signal.SIGKILL)
     holder.wait()
     with locked(tmp_path / "run"):
-        assert (tmp_path / "run" / ".lock").read_text() == f"{os.getpid()}\n"
+        assert (tmp_path / "run" / ".lock.owner").read_text() == f"{os.getpid()}\n"
+    assert list((tmp_path / "run").iterdir()) == []
 
 
 def test_the_end_frees_the_folder(tmp_path):
@@ -81,3 +84,43 @@ def test_failed_work_that_kept_nothing_leaves_no_folders(tmp_path):
 def _write_and_fail(path: Path) -> None:
     path.write_text("x")
     raise ValueError("later")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK])
+def test_a_drive_without_locks_is_worked_on_all_the_same(number, tmp_path, monkeypatch):
+    def refuse(file: object, operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(pytest.importorskip("fcntl"), "flock", refuse)
+    with locked(tmp_path / "run"):
+        assert (tmp_path / "run").is_dir()
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_one_process_takes_turns_with_itself(tmp_path):
+    """Each of four threads gets the folder again and again, and never two at once."""
+    inside, most, turns = [0], [0], [0] * 4
+
+    def work(number: int) -> None:
+        while turns[number] < 5:
+            try:
+                with locked(tmp_path):
+                    inside[0] += 1
+                    most[0] = max(most[0], inside[0])
+                    turns[number] += 1
+                    inside[0] -= 1
+            except StageError:
+                pass
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert turns == [5] * 4
+    assert most == [1]
+
+
+def test_the_path_may_be_a_text(tmp_path):
+    with locked(str(tmp_path / "run")):
+        assert (tmp_path / "run").is_dir()

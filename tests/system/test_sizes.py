@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zpoints.config import bytes_of
-from zpoints.system.sizes import GIB, MIB, in_words
+from zpoints.system.sizes import GIB, KIB, MIB, clock, in_words
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,19 @@ def test_words_and_sizes_agree(number: int) -> None:
 
 def test_large_sizes_have_one_decimal() -> None:
     assert in_words(12.7 * GIB) == "12.7 GiB"
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [(0, "0 bytes"), (1000, "1000 bytes"), (300 * KIB, "300 KiB"), (MIB, "1 MiB"), (GIB - 1, "1024 MiB")],
+)
+def test_small_sizes_have_their_own_units(size: int, words: str) -> None:
+    assert in_words(size) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.0, "1 s"), (40, "40 s"), (89.4, "89 s"), (90, "2 min"), (540, "9 min"), (10_380, "2 h 53 min")],
+)
+def test_times_as_people_say_them(seconds: float, words: str) -> None:
+    assert clock(seconds) == words

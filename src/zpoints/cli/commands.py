@@ -7,7 +7,9 @@ import typer
 
 from zpoints.cli import judging, making, vectors
 from zpoints.cli.errors import say, told_in_one_line
+from zpoints.cli.interruption import Commands
 from zpoints.cli.listing import Listing
+from zpoints.system.streams import secure_streams
 
 __all__ = ["app", "main"]
 
@@ -27,6 +29,7 @@ EXAMPLES: dict[Callable[..., None], str] = {
 """The commands in the order of the help text, and how each is typed."""
 
 app = typer.Typer(
+    cls=Commands,
     help="Measure where a trained autoencoder puts its images in latent space, and make new images from it.",
     add_completion=False,
     no_args_is_help=True,
@@ -50,5 +53,6 @@ def main() -> None:
     """Run a command; an error is one line, and the exit status 2 for wrong usage, 1 for anything else."""
     from zpoints.system.stopping import terminable
 
+    secure_streams()
     with told_in_one_line("--debug" in sys.argv), terminable():
         sys.exit(app(standalone_mode=False) or 0)

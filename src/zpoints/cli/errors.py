@@ -1,12 +1,13 @@
-"""Errors as one line: what, where, what to do; and what is printed where nobody may be listening."""
+"""Errors as one line: what, where, what to do; and what is printed besides."""
 
-import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import NoReturn, TextIO
+from contextlib import contextmanager
+from typing import NoReturn
 
+from zpoints.cli.interruption import InterruptionError
 from zpoints.errors import ZPointsError
+from zpoints.system.streams import tell
 
 __all__ = ["done", "say", "told_in_one_line"]
 
@@ -27,9 +28,10 @@ def told_in_one_line(debug: bool) -> Iterator[None]:
         if debug:
             raise
         _fail(str(error), error.exit_status)
-    except StoppedError as error:
-        _fail(str(error), error.exit_status)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, InterruptionError) as error:
+        cause = getattr(error, "cause", error)
+        if isinstance(cause, StoppedError):
+            _fail(str(cause), cause.exit_status)
         _fail("interrupted; start the same command again to go on", 130)
     except MemoryError as error:
         if debug:
@@ -39,9 +41,6 @@ def told_in_one_line(debug: bool) -> Iterator[None]:
             "programs or give a smaller --ram, so that the work is cut smaller, then start it again",
             1,
         )
-    except BrokenPipeError:
-        # Whoever read along has left, as `head` does when it has its lines.
-        _fail("nobody reads what is printed any more; what was finished is kept, start it again to go on", 1)
     except OSError as error:
         if debug:
             raise
@@ -61,8 +60,8 @@ def told_in_one_line(debug: bool) -> Iterator[None]:
 
 
 def say(message: str) -> None:
-    """Print to the standard output; nothing happens where it is closed."""
-    _print(message, sys.stdout)
+    """Print to the standard output."""
+    print(message, flush=True)
 
 
 def done(quiet: bool, message: str) -> None:
@@ -72,23 +71,5 @@ def done(quiet: bool, message: str) -> None:
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    _print("error: " + " ".join(message.split()), sys.stderr)
+    tell("error: " + " ".join(message.split()))
     sys.exit(status)
-
-
-def _print(message: str, stream: TextIO | None) -> None:
-    """Print, and flush at once, so that Python has nothing left to complain about at its end."""
-    if stream is None:  # closed before Python began
-        return
-    try:
-        print(message, file=stream, flush=True)
-    except (OSError, ValueError):
-        _silence(stream)
-
-
-def _silence(stream: TextIO) -> None:
-    """Let what is still in the buffer go nowhere: flushed at exit, it would raise once more."""
-    with suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)

@@ -35,7 +35,7 @@ from zpoints.system.forecast import forecast
 from zpoints.system.lock import locked
 from zpoints.system.meter import Meter
 from zpoints.system.progress import Progress, Silent
-from zpoints.system.sizes import MIB
+from zpoints.system.sizes import MIB, in_words
 from zpoints.system.threads import processors
 
 __all__ = ["Prepared", "key_of", "prepare", "prepared_key"]
@@ -296,6 +296,6 @@ def _check_room(out: Path, needed: int) -> None:
     free = shutil.disk_usage(out).free
     if needed > free:
         raise SourceError(
-            f"{out}: the pictures need {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; "
+            f"{out}: the pictures need {in_words(needed)}, {in_words(free)} are free; "
             "make room, or lower images.size or images.count"
         )

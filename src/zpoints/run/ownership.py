@@ -11,7 +11,6 @@ from zpoints.run.paths import is_record
 
 __all__ = ["check_folder_of_run", "check_own"]
 
-OURS = (".lock",)
 MARKS = {
     "analysis.json": {"n", "d", "verdict"},
     "compare.json": {"a", "b", "verdict"},
@@ -34,7 +33,7 @@ def check_folder_of_run(folder: Path) -> None:
     ------
     UsageError : names the folder; nothing in it was touched.
     """
-    if not folder.is_dir() or all(path.name in OURS for path in folder.iterdir()):
+    if not folder.is_dir() or all(path.name.startswith(".lock") for path in folder.iterdir()):
         return
     record = folder / "run.json"
     if record.is_file():

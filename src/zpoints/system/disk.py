@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from zpoints.errors import DiskError, ZPointsError
+from zpoints.system.sizes import in_words
 
 __all__ = ["check_room", "writing"]
 
@@ -37,7 +38,7 @@ def writing(path: Path) -> Iterator[None]:
         if number in CLOSED:
             what, then = os.strerror(number), "make its folder writable, or choose another one"
         elif number in FULL or FULL_WORDS.search(str(error)) or free == 0:
-            left = "" if free is None else f", {_size(free)} are free"
+            left = "" if free is None else f", {in_words(free)} are free"
             why = os.strerror(number if number in FULL else errno.ENOSPC)
             what, then = f"{why}{left}", "make room and start again, what is finished is kept"
         else:
@@ -55,8 +56,8 @@ def check_room(path: Path, needed: int) -> None:
     free = _free(path)
     if free is not None and needed > free:
         raise DiskError(
-            f"{path}: needs {_size(needed)}, {_size(free)} are free on the disk; make room for "
-            f"{_size(needed - free)} more and start again, what is finished is kept"
+            f"{path}: needs {in_words(needed)}, {in_words(free)} are free on the disk; make room for "
+            f"{in_words(needed - free)} more and start again, what is finished is kept"
         )
 
 
@@ -67,8 +68,3 @@ def _free(path: Path) -> int | None:
         return shutil.disk_usage(there).free if there else None
     except OSError:
         return None
-
-
-def _size(count: int) -> str:
-    factor, unit = next(((f, u) for f, u in ((1e9, "GB"), (1e6, "MB")) if count >= f), (1e3, "kB"))
-    return f"{count / factor:.1f} {unit}"

@@ -4,39 +4,40 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+
+from filelock import BaseFileLock, FileLock, Timeout
 
 from zpoints.errors import StageError
 from zpoints.system.disk import writing
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
 __all__ = ["locked"]
 
 NAME = ".lock"
+OWNER = ".lock.owner"
+"""Holds the number of the process that has the lock. A file of its own: Windows keeps a locked one from readers."""
+PATIENCE = 0.2
+"""Seconds. An owner that is just leaving removes the file; the lock is tried again meanwhile."""
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: str | Path) -> Iterator[None]:
     """Inside, no other process can lock `folder`; it is made if it is not there.
 
-    The kernel holds the lock for as long as this process lives: a kill leaves the file ``.lock`` behind, with the
-    number of the process in it, but no lock. A folder that was made here and is still empty when the work fails is
-    removed again.
+    The kernel holds the lock for as long as this process lives: a kill leaves the files ``.lock`` and
+    ``.lock.owner`` behind, but no lock. A folder that was made here and is still empty when the work fails is removed
+    again. On drives that know no locks there is no guard, and the work goes on.
 
     Raises
     ------
     StageError : another process works in the folder.
     DiskError : the folder is read-only, or its disk is full.
     """
+    folder = Path(folder)
     new = [path for path in (folder, *folder.parents) if not path.exists()]
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     try:
-        with _held(folder / NAME, folder):
+        with _held(folder):
             yield
     except BaseException:
         if new and not any(new[0].iterdir()):
@@ -46,49 +47,48 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _held(path: Path, folder: Path) -> Iterator[None]:
-    with writing(folder):
-        file = _opened(path, folder)
+def _held(folder: Path) -> Iterator[None]:
+    lock = _acquired(folder)
     try:
         with suppress(OSError):  # on a full disk the lock holds without a name
-            file.truncate(0)
-            file.write(f"{os.getpid()}\n")
-            file.flush()
+            (folder / OWNER).write_text(f"{os.getpid()}\n", encoding="ascii")
         yield
     finally:
-        path.unlink(missing_ok=True)
-        with suppress(OSError):
-            file.close()
+        # Before the release: who opened the file meanwhile sees that it is gone, and makes a new one.
+        _remove(folder / OWNER)
+        _remove(folder / NAME)
+        if lock is not None:
+            lock.release()
+            if os.name == "nt":  # where a file that is open cannot be removed
+                _remove(folder / NAME)
 
 
-def _opened(path: Path, folder: Path) -> TextIO:
-    """The lock's file, locked."""
-    while True:
-        file = path.open("a+", encoding="ascii")
-        if not _lock(file):
-            file.seek(0)
-            owner = file.read(20).strip() or "unknown"
-            file.close()
-            raise StageError(
-                f"{folder}: another zpoints (process {owner}) is at work here; wait for it, or choose another folder"
-            )
-        # Its owner may have removed the file between the two steps: a lock on that would guard nothing.
-        try:
-            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                return file
-        except FileNotFoundError:
-            pass
-        file.close()
-
-
-def _lock(file: TextIO) -> bool:
-    """Whether the lock could be had; yes on systems and network drives that know none."""
-    if fcntl is None:
-        return True
+def _acquired(folder: Path) -> BaseFileLock | None:
+    """The lock; None where the drive knows none."""
+    path = folder / NAME
+    with writing(folder):
+        path.open("a", encoding="ascii").close()  # a folder that takes no files is met here
+    # No soft lock in place of a real one: after a kill on another machine it would stay for ever.
+    lock = FileLock(path, timeout=PATIENCE, fallback_to_soft=False)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        lock.acquire()
+    except Timeout:
+        raise StageError(
+            f"{folder}: another zpoints (process {_owner(folder)}) is at work here; wait for it, or choose "
+            "another folder"
+        ) from None
     except OSError:  # better no guard than no work
-        return True
-    return True
+        return None
+    return lock
+
+
+def _owner(folder: Path) -> str:
+    try:
+        return (folder / OWNER).read_text(encoding="ascii", errors="replace")[:20].strip() or "unknown"
+    except OSError:
+        return "unknown"
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()

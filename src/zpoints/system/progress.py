@@ -1,8 +1,9 @@
-"""How long work is shown: a bar on a terminal, plain lines in a log, nothing at all in a library call.
+"""How long work is shown: a bar on a terminal, plain lines in a log or notebook, nothing at all in a library call.
 
 Stages know only `Progress.task`; which of the three a user sees is decided once, by the command line.
 """
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ from typing import Protocol
 from zpoints.errors import one_line
 from zpoints.system.budget import current
 from zpoints.system.meter import anonymous_bytes
-from zpoints.system.sizes import GIB, MIB, in_words
+from zpoints.system.sizes import GIB, MIB, clock, in_words
+from zpoints.system.streams import tell
 
 __all__ = ["BarProgress", "LineProgress", "Progress", "Silent", "Task", "for_terminal"]
 
@@ -75,13 +77,13 @@ class _LineTask:
         seconds = max(time.monotonic() - self.started, 1e-9)
         rate = (self.done - self.skipped) / seconds
         left = (
-            f", {_clock((self.total - self.done) / rate)} left" if rate > 0 and self.done < self.total else ""
+            f", {clock((self.total - self.done) / rate)} left" if rate > 0 and self.done < self.total else ""
         )
         share = f"{100 * self.done / self.total:3.0f} %" if self.total else ""
         note = f"  {self.note}" if self.note else ""
         done = f"{self.done:,} of {self.total:,} {self.unit}, {rate:,.0f}/s{left}{_memory(', RAM ')}"
         text = f"{self.label:<10} {share} {done}{note}"
-        print(text, file=sys.stderr, flush=True)
+        tell(text)
 
 
 class LineProgress:
@@ -99,7 +101,7 @@ class LineProgress:
 
     def say(self, text: str) -> None:
         """Print the text as a line of its own."""
-        print(one_line(text), file=sys.stderr, flush=True)
+        tell(one_line(text))
 
 
 class BarProgress:
@@ -158,10 +160,15 @@ class _BarTask:
 
 
 def for_terminal(quiet: bool) -> Progress:
-    """Choose what fits: nothing when quiet, a bar on a terminal, lines elsewhere."""
-    if quiet:
+    """Choose what fits: nothing when quiet, a bar on a terminal, lines elsewhere.
+
+    A notebook's ``!zpoints run`` has what looks like a terminal, but keeps every state of a bar as an output of its
+    own: hundreds of them. Its kernel is known by ``JPY_PARENT_PID``.
+    """
+    if quiet or sys.stderr is None:
         return Silent()
-    return BarProgress() if sys.stderr.isatty() else LineProgress()
+    terminal = sys.stderr.isatty() and "JPY_PARENT_PID" not in os.environ
+    return BarProgress() if terminal else LineProgress()
 
 
 def _memory(before: str) -> str:
@@ -173,11 +180,4 @@ def _memory(before: str) -> str:
         return before + in_words(now)
     return before + (
         f"{now / MIB:.0f}/{ram / MIB:.0f} MiB" if ram < GIB else f"{now / GIB:.1f}/{ram / GIB:.1f} GiB"
-    )
-
-
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    return (
-        f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}" if minutes >= 60 else f"{minutes}:{seconds:02d}"
     )

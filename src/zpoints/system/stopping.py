@@ -17,10 +17,10 @@ Handler = Callable[[int, FrameType | None], None]
 AGAIN = "start the same command again to go on"
 
 
-class StoppedError(BaseException):
+class StoppedError(KeyboardInterrupt):
     """Work that was asked to stop has stopped; says why, and what to do.
 
-    Not a KeyboardInterrupt, which Typer turns into an exit without a word.
+    A KeyboardInterrupt, so that who catches Ctrl-C in a script or a notebook catches this too.
     """
 
     def __init__(self, message: str, exit_status: int = 130) -> None:
