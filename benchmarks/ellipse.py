@@ -30,9 +30,9 @@ def main() -> None:
     print(f"{N:,} vectors of {D} components, {SIGMA:g} sigma")
     print(f"{processor_name()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     for name, sampler in samplers.items():
-        sampler.fit(distribution).sample(1000)
+        sampler.fit(distribution).sample(1000, 0)
         started = time.perf_counter()
-        z = sampler.sample(N)
+        z = sampler.sample(N, 0)
         seconds = time.perf_counter() - started
         u = distribution.pca.whiten(z[:20_000])
         squares = np.sort(u**2, axis=1)[:, -2:].sum(axis=1)

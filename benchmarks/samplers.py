@@ -115,10 +115,10 @@ def contestants(
         "pythae NormalSampler, N(0, I)": lambda: pythae(theirs.NormalSampler),
         "zpoints normal": lambda: ours(Normal()),
         "pythae GaussianMixtureSampler, 10": lambda: pythae(theirs.GaussianMixtureSampler),
-        "zpoints mixture": lambda: ours(Mixture()),
+        "zpoints mixture": lambda: ours(Mixture(random_state=0)),
         "pythae MAFSampler": lambda: pythae(theirs.MAFSampler, 100),
         f"pythae IAFSampler, {IAF_EPOCHS} epoch": lambda: pythae(theirs.IAFSampler, IAF_EPOCHS),
-        "zpoints flow": lambda: ours(Flow()),
+        "zpoints flow": lambda: ours(Flow(random_state=0)),
     }
 
 

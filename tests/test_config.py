@@ -91,7 +91,6 @@ def test_settings_cannot_change():
         ("[images]\nsize = [64]", ["'images.size'", "[64]"]),
         ("[images]\ncrop = [5, 0, 5, 9]", ["'images.crop'", "left < right"]),
         ("[images]\ncolour = 'blue'", ["'images.colour'", "'rgb'"]),
-        ("[samples]\nmethods = ['normal', 'magic']", ["'samples.methods", "'magic'", "'ellipse'"]),
         ("[samples]\nsigma = 0", ["'samples.sigma'", "greater than 0"]),
         ("[samples]\nsigma = nan", ["'samples.sigma'"]),
         ("[training]\nlearning_rate = inf", ["'training.learning_rate'"]),

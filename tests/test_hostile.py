@@ -33,10 +33,10 @@ from zpoints.files.documents import read_json
 from zpoints.files.numpy_files import load_npz, open_array, write_npz
 from zpoints.files.settings import load_settings
 from zpoints.images.decoding import Cut, pillow_limits
-from zpoints.images.files import FolderSource
 from zpoints.images.journal import Journal
 from zpoints.images.prepare import prepare
 from zpoints.images.sources import open_source
+from zpoints.images.sources.folder import FolderSource
 from zpoints.images.store import ImageStore
 from zpoints.models.autoencoder.checkpoint import TrainingState, load_autoencoder, save_autoencoder
 from zpoints.models.autoencoder.network import Architecture, Autoencoder

@@ -60,7 +60,7 @@ for name in zp.samplers.SAMPLERS:
     if "flow" not in name:
         # What needs no vectors gets none, only the file.
         vectors = z if make.needs_vectors else None
-        print(name, make().fit({str(tmp_path / "distribution.npz")!r}, vectors).sample(64, seed=0).shape)
+        print(name, make().fit({str(tmp_path / "distribution.npz")!r}, vectors=vectors).sample(64, seed=0).shape)
 print(*(name for name in ("torch", "matplotlib") if name in sys.modules))
 """
     first, *lines, last = python(code).splitlines()
@@ -141,7 +141,7 @@ FLOORS = [
 """From the ground up. What stands on one floor may use its neighbours, but not in a circle."""
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.split()}
 LOOSE = {"__init__", "__main__"}  # the two doors, above everything
-TORCH = ("models/", "judging/", "system/device.py", "images/faces.py")
+TORCH = ("models/", "judging/", "system/device.py", "images/sources/faces.py")
 NEURAL = ("flow.py", "flow_matching.py", "learning.py", "neural.py", "velocity.py")
 EVERY = sorted(PACKAGE.rglob("*.py"))
 MODULES_TO_MEND = {

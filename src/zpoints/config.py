@@ -80,22 +80,6 @@ def _size(text: str) -> str:
 
 Size = Annotated[str, AfterValidator(_size)]
 FeatureName = Literal["efficientnet-lite0", "inception", "dinov2", "pixels"]
-SamplerName = Literal[
-    "uniform",
-    "interval",
-    "independent",
-    "normal",
-    "core",
-    "ellipse",
-    "ellipse-pairs",
-    "mixture",
-    "kernel",
-    "copula",
-    "elliptical",
-    "flow",
-    "flow-matching",
-    "resample",
-]
 
 
 class Section(BaseModel):
@@ -226,7 +210,8 @@ class AnalysisSettings(Section):
 class SampleSettings(Section):
     """New latent vectors."""
 
-    methods: tuple[SamplerName, ...] = ("normal", "ellipse", "elliptical", "independent")
+    methods: tuple[str, ...] = ("normal", "ellipse", "elliptical", "independent")
+    """Names of `zpoints.samplers.SAMPLERS`; whoever runs them checks these."""
     count: Positive = 256
     """Vectors (and pictures) per method."""
     sigma: Annotated[float, Field(gt=0)] = 3.0

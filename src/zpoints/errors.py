@@ -27,7 +27,8 @@ def reason(error: BaseException) -> str:
 class ZPointsError(Exception):
     """Base of all errors that are the input's or the machine's fault, not a bug of zpoints.
 
-    The command line prints the message as ``error: ...`` and ends with `exit_status`.
+    The command line prints the message as ``error: ...`` and ends with `exit_status`. Those that are about what was
+    given (`UsageError`, `SourceError`, `ArrayError`) are also `ValueError`: users of Python expect it.
     """
 
     exit_status = 1
@@ -36,17 +37,17 @@ class ZPointsError(Exception):
         return one_line(super().__str__())
 
 
-class UsageError(ZPointsError):
+class UsageError(ZPointsError, ValueError):
     """A command or a setting that cannot be meant: an unknown name, a value out of range."""
 
     exit_status = 2
 
 
-class SourceError(ZPointsError):
+class SourceError(ZPointsError, ValueError):
     """Pictures that cannot be had: no such path, no network, not one readable picture."""
 
 
-class ArrayError(ZPointsError):
+class ArrayError(ZPointsError, ValueError):
     """An array that cannot be used: wrong shape, wrong type, NaN, too few vectors, a constant component."""
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from zpoints.config import ImageSettings
 from zpoints.errors import SourceError
-from zpoints.images.celeba import CelebASource
 from zpoints.images.decoding import Cut
 from zpoints.images.sources import open_source
+from zpoints.images.sources.celeba import CelebASource
 
 PARTITION = "".join(f"{number:03d}.jpg {min(2, number // 3)}\n" for number in range(9))
 ATTRIBUTES = "9\nBald Young \n" + "".join(

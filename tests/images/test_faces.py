@@ -8,8 +8,8 @@ import pytest
 
 from zpoints.config import ImageSettings
 from zpoints.files.wheels import GAN_FACES, Wheel
-from zpoints.images.faces import BLOCK, FaceSource
 from zpoints.images.sources import open_source
+from zpoints.images.sources.faces import BLOCK, FaceSource
 from zpoints.system.progress import Silent
 
 

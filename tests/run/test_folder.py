@@ -24,12 +24,12 @@ def test_a_finished_run_opens_by_its_folder_alone(finished_run: Run) -> None:
     assert isinstance(run.analysis, Analysis)
     assert run.scores["best"] in run.settings.samples.methods
     z = run.samples("normal")
-    np.testing.assert_array_equal(run.sampler("normal").sample(len(z), seed=run.settings.seed), z)
+    np.testing.assert_array_equal(run.sampler("normal").sample(len(z), run.settings.seed), z)
     np.testing.assert_array_equal(run.codec.decode(np.asarray(z)), run.pictures("normal"))
 
 
 def test_a_sampler_that_needs_vectors_is_fitted_on_a_run_s_analysis(finished_run: Run) -> None:
-    assert Mixture(most=1).fit(Run(finished_run.folder).analysis).sample(5).shape == (5, 4)
+    assert Mixture(random_state=0).fit(Run(finished_run.folder).analysis).sample(5).shape == (5, 4)
 
 
 def test_a_folder_that_is_no_run_is_one_line(tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def test_the_density_is_the_normal_one_over_the_probability():
 
 def test_the_law_works_in_principal_axes():
     distribution = Distribution.of(Moments.of(correlated(400, 5)))
-    z = Ellipse(2.0).fit(distribution).sample(5000).astype(float)
+    z = Ellipse(2.0).fit(distribution).sample(5000, 0).astype(float)
     values, vectors = np.linalg.eigh(distribution.covariance)
     u = (z - distribution.mean) @ vectors / np.sqrt(values)
     assert within_all(u, 2.0 * (1 + 1e-5)).all()
@@ -160,14 +160,14 @@ def test_the_law_works_in_principal_axes():
 
 def test_a_smaller_level_gives_a_smaller_core():
     x = correlated(400, 8)
-    spread = [Ellipse(k).fit(x).sample(5000).std() for k in (0.5, 1.0, 2.0, 3.0)]
+    spread = [Ellipse(k).fit(x).sample(5000, 0).std() for k in (0.5, 1.0, 2.0, 3.0)]
     assert (np.diff(spread) > 0).all()
 
 
 @pytest.mark.parametrize("sigma", [0, -1.0, np.inf, np.nan])
 def test_a_level_that_makes_no_sense_is_refused(sigma):
     with pytest.raises(UsageError) as refused:
-        Ellipse(sigma=sigma)
+        Ellipse(sigma=sigma).fit(correlated(50, 3))
     assert "positive" in line(refused.value)
 
 
@@ -205,5 +205,5 @@ def test_truncated_normal_draws_one_after_the_other():
 )
 def test_impossible_schemes_are_refused(settings):
     with pytest.raises(UsageError) as refused:
-        Ellipse(**settings)
+        Ellipse(**settings).fit(correlated(50, 3))
     assert "Ellipse:" in line(refused.value)

@@ -26,7 +26,7 @@ def refuse_not_finite(latents: LatentSet, block: np.ndarray, start: int) -> NoRe
     value = block[row, component]
     raise ArrayError(
         f"{latents.name}: vector {number}, component {component} is {value}; "
-        "drop such vectors first, as in z[np.isfinite(z).all(axis=1)]"
+        "drop vectors with NaN or infinity first, as in z[np.isfinite(z).all(axis=1)]"
     )
 
 

@@ -10,7 +10,7 @@ __all__ = ["Listing", "filled"]
 
 LISTS = {
     "samplers": "zpoints.samplers:SAMPLERS",
-    "sources": "zpoints.images.sources:BUILT_IN",
+    "sources": "zpoints.images.sources:SOURCES",
     "features": "zpoints.judging.features:FEATURES",
     "formats": "zpoints.files.arrays:ARRAYS",
     "codecs": "zpoints.models.kinds:CODECS",

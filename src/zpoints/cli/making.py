@@ -26,7 +26,9 @@ def run(
     config: Annotated[
         Path | None, typer.Argument(help="A TOML file; without it, the built-in faces.")
     ] = None,
-    source: Annotated[str | None, typer.Option(help="Pictures: {sources}, or a path.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Pictures: a name or a path. Kinds of sources: {sources}.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; without it, runs/NAME.")] = None,
     retry: Retry = False,
     changes: Changes = None,
@@ -48,7 +50,7 @@ def run(
 
 
 def prepare(
-    source: Annotated[str, typer.Argument(help="{sources}, a folder, zip, .npy, .npz, or CelebA.")],
+    source: Annotated[str, typer.Argument(help="A name or a path. Kinds of sources: {sources}.")],
     out: Annotated[Path, typer.Argument(help="Folder for pixels.npy, index.parquet and rejected.csv.")],
     config: Config = None,
     changes: Changes = None,

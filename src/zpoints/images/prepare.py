@@ -23,12 +23,11 @@ from zpoints.errors import SourceError, ZPointsError
 from zpoints.files.array_writer import ArrayWriter
 from zpoints.files.documents import fingerprint, write_json
 from zpoints.images.decoding import Cut, crop_box, is_grey, pillow_limits
-from zpoints.images.files import FolderSource
 from zpoints.images.index import build_index, write_index, write_rejected
 from zpoints.images.journal import Block, Journal
 from zpoints.images.semaphore import ByteSemaphore
 from zpoints.images.source import Crop, Opener, Source, UnusableError
-from zpoints.images.sources import BUILT_IN, open_source
+from zpoints.images.sources import is_named, open_source
 from zpoints.images.store import DESCRIPTION, INDEX, PIXELS, REJECTED, ImageStore
 from zpoints.system.budget import require, share
 from zpoints.system.forecast import forecast
@@ -98,7 +97,7 @@ def prepared_key(settings: ImageSettings, seed: int) -> Prepared | None:
 
     Raises `SourceError` if the source cannot be had.
     """
-    if settings.source in BUILT_IN:  # to open it may mean to download it
+    if is_named(settings.source):  # to open it may mean to download it
         return None
     with open_source(settings, seed) as source, pillow_limits(settings.max_megapixels):
         return Prepared(key_of(settings, seed, source), source.describe())
@@ -276,7 +275,7 @@ def _is_finished(out: Path, key: str) -> bool:
 
 
 def _make_folder(out: Path, source: Source) -> None:
-    if isinstance(source, FolderSource) and out.resolve().is_relative_to(source.root.resolve()):
+    if source.contains(out):
         raise SourceError(f"{out}: lies inside the folder of the pictures; choose another place")
     try:
         out.mkdir(parents=True, exist_ok=True)

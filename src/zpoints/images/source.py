@@ -2,13 +2,18 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Literal, Self
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
-__all__ = ["Crop", "Opener", "Source", "UnusableError"]
+from zpoints.errors import SourceError
+from zpoints.system.progress import Progress
+
+__all__ = ["Crop", "Opener", "Options", "Source", "UnusableError", "exists", "path_of"]
 
 Crop = Literal["none", "square"] | tuple[int, int, int, int]
 """What is kept of a picture: all, the centred square, or a box (left, top, right, bottom) in pixels."""
@@ -21,13 +26,33 @@ class UnusableError(Exception):
     """One picture that cannot be used. The text is the reason, in a few words."""
 
 
-class Source(ABC):
-    """A sequence of pictures that is too large to hold.
-
-    A subclass names its items (`label`) and gives them in ranges (`openers`). All else is optional knowledge.
+@dataclass(frozen=True)
+class Options:
+    """What the settings say about a source.
 
     Attributes
     ----------
+    count : at most so many pictures, the first ones; None is all.
+    max_megapixels : larger pictures are refused before they are decoded.
+    seed : of a source that draws its pictures.
+    progress : told of a download.
+    """
+
+    count: int | None
+    max_megapixels: float
+    seed: int
+    progress: Progress
+
+
+class Source(ABC):
+    """A sequence of pictures that is too large to hold.
+
+    A subclass says what text means it (by its `word`, by `holds` of a path, or by `recognises` of any text), is
+    opened by `of`, names its items (`label`) and gives them in ranges (`openers`). All else is optional knowledge.
+
+    Attributes
+    ----------
+    word : the text that means it in settings and commands, as ``"faces"``; None where a path does.
     name : one word or a path, for messages.
     picture_size : (height, width) if all pictures are known to have the same.
     default_size : (height, width) that the user gets who does not choose.
@@ -38,6 +63,7 @@ class Source(ABC):
     attributes : one row per item; None if the source has none.
     """
 
+    word: ClassVar[str | None] = None
     name: str
     picture_size: tuple[int, int] | None = None
     default_size: tuple[int, int] = (96, 96)
@@ -46,6 +72,28 @@ class Source(ABC):
     held_bytes: int = 0
     splits: np.ndarray | None = None
     attributes: pd.DataFrame | None = None
+
+    @classmethod
+    def recognises(cls, text: str) -> bool:
+        """Whether the text means a source of this kind: its word, or a path that it holds pictures of."""
+        if cls.word is not None:
+            return text == cls.word
+        return exists(text) and cls.holds(path_of(text))
+
+    @classmethod
+    def holds(cls, path: Path) -> bool:
+        """Whether a path, where there is something, is of this kind."""
+        return False
+
+    @classmethod
+    @abstractmethod
+    def of(cls, text: str, options: Options) -> Self:
+        """Open what a text that it recognises means.
+
+        Raises
+        ------
+        SourceError : there is nothing, or nothing that can hold pictures.
+        """
 
     @property
     def natural_size(self) -> tuple[int, int]:
@@ -72,6 +120,10 @@ class Source(ABC):
     def openers(self, start: int, stop: int) -> Sequence[Opener]:
         """Return one opener for each item from `start` to before `stop`. Called from one thread only."""
 
+    def contains(self, path: Path) -> bool:
+        """Whether a path lies among the pictures, so that what is written there would be taken for one."""
+        return False
+
     def close(self) -> None:
         """Close what is open."""
         return
@@ -81,3 +133,25 @@ class Source(ABC):
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def exists(text: str) -> bool:
+    """Whether a text is the path of something."""
+    try:
+        # An empty text would mean the folder one stands in.
+        return bool(text) and path_of(text).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def path_of(text: str) -> Path:
+    """The path that a text means; ``~`` is the user's folder.
+
+    Raises
+    ------
+    SourceError : it is no path.
+    """
+    try:
+        return Path(text).expanduser()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise SourceError(f"{text!r}: not a path ({error}); name a folder or a file") from error

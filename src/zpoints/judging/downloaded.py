@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from jaxtyping import Float32
 
-from zpoints.errors import SourceError, UsageError
+from zpoints.errors import SourceError, UsageError, ZPointsError
 from zpoints.files.wheels import cache_folder
 from zpoints.judging.features import Features, Pictures
 from zpoints.system.progress import Progress
@@ -135,6 +135,8 @@ def _fetched(name: str, fetch: Callable[[], Loaded]) -> Loaded:
     """What `fetch` brings; anything that stands in its way is one line."""
     try:
         return fetch()
+    except ZPointsError:
+        raise
     except (OSError, RuntimeError, ValueError) as error:
         why = str(error).strip().partition("\n")[0]
         raise SourceError(f"judge.features={name}: its weights cannot be had ({why}); {INSTEAD}") from error

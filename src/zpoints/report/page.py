@@ -17,9 +17,8 @@ from zpoints.files.atomic import atomic_path
 from zpoints.files.documents import read_json
 from zpoints.images.store import ImageStore
 from zpoints.plots import figures
-from zpoints.run.sampling import options_of
+from zpoints.run.sampling import sampler_of
 from zpoints.run.work import save_grid
-from zpoints.samplers import SAMPLERS
 from zpoints.statistics.measures import COVERAGE
 from zpoints.vectors.latent_set import LatentSet
 
@@ -202,14 +201,12 @@ def _sample(run: "Run", method: str, analysis: Analysis) -> dict[str, Any]:
 
 
 def _text(run: "Run", method: str) -> str:
-    """What a sampler says of itself, and the settings that it was given."""
-    kind = SAMPLERS[method]
-    summary = getattr(kind, "summary", "") or (kind.__doc__ or "").strip().partition("\n")[0]
-    options = options_of(run.settings.samples, method)
-    if options["temperature"] == 1:
-        del options["temperature"]
-    given = ", ".join(f"{name} {value}" for name, value in options.items())
-    return f"{summary.rstrip('.')}{f' ({given})' if given else ''}."
+    """What a sampler says of itself, and the settings that it was given for itself."""
+    sampler, own = sampler_of(run.settings.samples, method), run.settings.samples.options.get(method, {})
+    says = sampler.description or (type(sampler).__doc__ or "").strip().partition("\n")[0]
+    return says + (
+        f" Settings: {', '.join(f'{name} {value}' for name, value in own.items())}." if own else ""
+    )
 
 
 def _scores(run: "Run") -> dict[str, Any] | None:

@@ -10,20 +10,9 @@ if TYPE_CHECKING:
 
 __all__ = ["check_samplers", "options_of", "sampler_of"]
 
-WITH_ELLIPSES = ("ellipse", "ellipse-pairs")
-"""Samplers for which ``samples.sigma`` is the default of their own `sigma`."""
-
-
-def options_of(settings: SampleSettings, method: str) -> dict[str, Any]:
-    """What one sampler is constructed with, its temperature included: its own table on top of the common settings."""
-    common: dict[str, Any] = {"temperature": settings.temperature}
-    if method in WITH_ELLIPSES:
-        common["sigma"] = settings.sigma
-    return common | settings.options.get(method, {})
-
 
 def sampler_of(settings: SampleSettings, method: str) -> "Sampler":
-    """A sampler as the settings want it, not fitted yet.
+    """A sampler as the settings want it, not fitted yet: its own table goes before the common settings.
 
     Raises
     ------
@@ -31,9 +20,13 @@ def sampler_of(settings: SampleSettings, method: str) -> "Sampler":
     """
     from zpoints.samplers import by_name
 
-    options = options_of(settings, method)
-    temperature = options.pop("temperature")
-    return by_name(method, options, temperature=temperature)
+    options = settings.options.get(method)
+    return by_name(method, options, sigma=settings.sigma, temperature=settings.temperature)
+
+
+def options_of(settings: SampleSettings, method: str) -> dict[str, Any]:
+    """Every setting that a sampler is constructed with, as plain values."""
+    return sampler_of(settings, method).get_params(deep=False)
 
 
 def check_samplers(settings: SampleSettings) -> None:

@@ -2,110 +2,188 @@
 
 import json
 from abc import ABC, abstractmethod
-from inspect import signature
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from jaxtyping import Float, Float32, Num
+from jaxtyping import Float, Float32
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 
 from zpoints.analysis.distribution import Distribution
 from zpoints.errors import ArrayError, UsageError, reason
 from zpoints.files.numpy_files import load_npz, write_npz
-from zpoints.samplers.points import Points
+from zpoints.samplers.checks import check_number, generator_of
+from zpoints.samplers.points import Points, columns_of, matrix_of
 from zpoints.statistics.margins import Margins
 from zpoints.statistics.pca import PCA
 
-__all__ = ["Sampler", "log_volume", "restored"]
+__all__ = ["NotFittedError", "Sampler", "log_volume", "restored"]
 
 BLOCK = 8192  # vectors drawn at a time, so that memory does not grow with their number
 FORMAT = 1
 
 
-class Sampler(ABC):
-    """A law of new latent vectors, learnt from given ones.
+class NotFittedError(UsageError, SklearnNotFittedError):
+    """A sampler that was asked before `fit`; scikit-learn's own error of this name, too."""
 
-    Constructor arguments are settings; what was learnt ends in an underscore. Every sampler has a temperature: at 1
-    it draws from the law that it learnt, below 1 nearer to where vectors are dense, above 1 farther out. How is
-    each sampler's own matter; where nothing else is said, distances from the mean are multiplied by it.
+
+class Sampler(DensityMixin, BaseEstimator, ABC):
+    r"""A law of new latent vectors, learnt from given ones: an estimator by scikit-learn's conventions.
+
+    Constructor arguments are settings, stored as they are given and checked by `fit`; what was learnt ends in an
+    underscore. Every sampler has a temperature: at 1 it draws from the law that it learnt, below 1 nearer to where
+    vectors are dense, above 1 farther out. How is each sampler's own matter; where nothing else is said, distances
+    from the mean are multiplied by it.
+
+    A subclass has a `name`, a `summary`, its settings as arguments of its constructor, and says by `_check` which of
+    them cannot be meant, by `_learn` what it learns beyond the distribution, by `_draw` how it draws, by
+    `_log_density` its density; by `_state` and `_restore` what is kept in a file of what it learnt beyond it.
+
+    Parameters
+    ----------
+    temperature : see above.
+    random_state : of whatever the fit draws, and of `sample` where nothing else is said there: a whole number (the
+        same vectors again), None (others each time), or a ``numpy.random.Generator`` (which goes on).
 
     Attributes
     ----------
     name : as settings and commands call it.
+    summary : what it does, in a sentence or two for a reader of the report; settings in braces, as ``{sigma:g}``.
     needs_vectors : whether `fit` needs the vectors themselves, not only their distribution.
     distribution_ : what was measured of the vectors, after `fit`.
+    n_features_in_ : number d of their components.
+    feature_names_in_ : names of the components, where the vectors came as a table whose columns are named.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from zpoints.samplers import Normal
+    >>> z = np.random.default_rng(0).normal(size=(500, 3))
+    >>> Normal(random_state=0).fit(z).sample(4).shape
+    (4, 3)
     """
 
     name: ClassVar[str]
+    summary: ClassVar[str] = ""
     needs_vectors: ClassVar[bool] = False
 
-    def __init__(self, *, temperature: float = 1.0) -> None:
-        if not 0 < temperature < np.inf:
-            raise UsageError(f"{type(self).__name__}: temperature={temperature}; it must be positive")
-        self.temperature = float(temperature)
+    def __init__(self, *, temperature: float = 1.0, random_state: Any = None) -> None:
+        self.temperature = temperature
+        self.random_state = random_state
 
-    def fit(self, source: Any, vectors: Any = None) -> Self:
+    @property
+    def description(self) -> str:
+        """The summary, with this sampler's settings in it."""
+        return self.summary.format(**self.get_params(deep=False))
+
+    def check_settings(self) -> None:
+        """Refuse settings that cannot be meant; `fit` does so first.
+
+        Raises
+        ------
+        UsageError : says which, and what would do.
+        """
+        check_number(self, "temperature", above=0)
+        self._check()
+
+    def fit(self, X: Any, y: Any = None, *, vectors: Any = None) -> Self:
         """Learn from z-points.
 
         Parameters
         ----------
-        source : an `Analysis`, a `Distribution`, the path of a ``distribution.npz``, or the vectors themselves
-            (an array of shape (n, d), or the path of one).
-        vectors : the vectors, where `source` does not hold them and the sampler needs them.
+        X : the vectors: an array or table of shape (n, d), the path of one, a `LatentSet`; or what was measured of
+            them: an `Analysis`, a `Distribution`, the path of a ``distribution.npz``.
+        y : not used; there by convention.
+        vectors : the vectors, where `X` does not hold them and the sampler needs them.
 
         Raises
         ------
-        UsageError : the sampler needs vectors and got none.
+        UsageError : a setting that cannot be meant; the sampler needs vectors and got none.
         ArrayError : vectors that cannot be measured.
         """
-        points = Points.of(source, vectors)
+        self.check_settings()
+        points = Points.of(X, vectors)
         if self.needs_vectors and points.vectors is None:
             raise UsageError(
                 f"{type(self).__name__}: needs the latent vectors, not only their distribution; "
                 "give them too: fit(source, vectors=z), or on the command line --latents z.npy"
             )
-        self.distribution_ = points.distribution
+        self._learn_columns(points.distribution, columns_of(X) if vectors is None else columns_of(vectors))
         self._learn(points)
         return self
 
-    def sample(self, n: int, seed: int = 0) -> Float32[np.ndarray, "n d"]:
-        """Draw `n` vectors. The same seed gives the same vectors."""
+    def sample(self, n: int = 1, random_state: Any = None, *, seed: Any = None) -> Float32[np.ndarray, "n d"]:
+        """Draw `n` vectors.
+
+        Parameters
+        ----------
+        n : how many.
+        random_state : a whole number gives the same vectors again, a ``numpy.random.Generator`` its next ones; None
+            leaves it to the sampler's own `random_state`.
+        seed : another word for it.
+
+        Raises
+        ------
+        NotFittedError : before `fit`.
+        UsageError : n below 1, or a random state that is none.
+        """
         dimension = self._learnt().dimension
         if n < 1:
             raise UsageError(f"{type(self).__name__}: sample(n={n}); n must be at least 1")
-        random = np.random.default_rng(seed)
+        if random_state is not None and seed is not None:
+            raise UsageError(f"{type(self).__name__}: sample(): random_state and seed are the same; give one")
+        given = seed if random_state is None else random_state
+        random = generator_of(self.random_state if given is None else given)
         out = np.empty((n, dimension), np.float32)
         for start in range(0, n, BLOCK):
             out[start : start + BLOCK] = self._draw(min(BLOCK, n - start), random)
         return out
 
-    def score_samples(self, z: Num[np.ndarray, "..."]) -> Float[np.ndarray, " n"]:
-        """Logarithm of the probability density at each vector.
+    def score_samples(self, X: Any) -> Float[np.ndarray, " n"]:
+        """Natural logarithm of the probability density at each vector.
+
+        Parameters
+        ----------
+        X : vectors of shape (n, d): an array, a table, the path of one, or a `LatentSet`.
 
         Raises
         ------
+        NotFittedError : before `fit`.
         UsageError : the law has no density that can be written down.
-        ArrayError : vectors of another dimension, or too few vectors for a density in all dimensions.
+        ArrayError : vectors of another dimension or with NaN, or too few vectors for a density in all dimensions.
         """
-        z = np.asarray(z, np.float64)
-        dimension = self._learnt().dimension
-        if z.ndim != 2 or z.shape[1] != dimension:
-            raise ArrayError(f"{type(self).__name__}: shape {z.shape}; score_samples takes (n, {dimension})")
-        return self._log_density(z)
+        self._learnt()
+        return self._log_density(self._vectors(X))
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean of the log density over vectors, in nats; larger is better. `y` is there by convention.
+
+        Raises
+        ------
+        As `score_samples` does.
+        """
+        return float(np.mean(self.score_samples(X)))
 
     def save(self, path: Path | str) -> None:
-        """Write settings and what was learnt to an .npz file, atomically; no pickle."""
+        """Write settings and what was learnt to an .npz file, atomically; no pickle.
+
+        A generator as `random_state` is not kept: the loaded sampler has None.
+        """
         self._learnt()
         head = {"format": FORMAT, "sampler": self.name, "settings": self._settings()}
-        write_npz(Path(path), {"head": np.array(json.dumps(head)), **self._state()})
+        if hasattr(self, "feature_names_in_"):
+            head["columns"] = [str(column) for column in self.feature_names_in_]
+        write_npz(Path(path), {"head": np.array(json.dumps(head, default=_plain)), **self._state()})
 
-    @staticmethod
-    def load(path: Path | str) -> "Sampler":
+    @classmethod
+    def load(cls, path: Path | str) -> "Sampler":
         """Read what `save` wrote: a fitted sampler of the same kind.
 
         Raises
         ------
         ArrayError : not such a file, or a damaged one.
+        UsageError : of a sampler that is not installed, or lacks a package.
         """
         from zpoints.samplers import SAMPLERS
 
@@ -115,15 +193,21 @@ class Sampler(ABC):
         arrays = load_npz(path)
         try:
             head = json.loads(str(arrays.pop("head")))
-            sampler = SAMPLERS[head["sampler"]](**head["settings"])
+            kind = cls if head["sampler"] == getattr(cls, "name", None) else SAMPLERS[head["sampler"]]
+            sampler = kind(**_today(head["settings"]))
+            sampler.check_settings()
             sampler._restore(arrays)
-        except UsageError:  # a package that is missing, say
-            raise
+            sampler._learn_columns(sampler.distribution_, head.get("columns"))
+        except UsageError as error:  # a package that is missing, say
+            raise UsageError(f"{path}: {error}") from error
         except Exception as error:
             raise ArrayError(f"{path}: not a whole sampler ({reason(error)}); save it anew") from error
         return sampler
 
-    def _learn(self, points: Points) -> None:  # noqa: B027 (most have nothing to add)
+    def _check(self) -> None:
+        """Refuse settings of its own that cannot be meant."""
+
+    def _learn(self, points: Points) -> None:
         """Learn what the distribution alone does not tell."""
 
     @abstractmethod
@@ -147,13 +231,51 @@ class Sampler(ABC):
         self.distribution_ = Distribution.of_arrays(arrays, type(self).__name__)
 
     def _settings(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in signature(type(self)).parameters}
+        settings = self.get_params(deep=False)
+        if isinstance(settings["random_state"], np.random.Generator | np.random.RandomState):
+            settings["random_state"] = None
+        return settings
 
     def _learnt(self) -> Distribution:
         """What `fit` learnt."""
         if not hasattr(self, "distribution_"):
-            raise UsageError(f"{type(self).__name__}: not fitted yet; call fit(analysis) first")
+            raise NotFittedError(f"{type(self).__name__}: not fitted yet; call fit(analysis) first")
         return self.distribution_
+
+    def _learn_columns(self, distribution: Distribution, names: Any) -> None:
+        """Take note of what was measured, and of the names of its components."""
+        self.distribution_ = distribution
+        self.n_features_in_ = distribution.dimension
+        if names is not None and len(names) == distribution.dimension:
+            self.feature_names_in_ = np.asarray(names, dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+
+    def _vectors(self, X: Any) -> Float[np.ndarray, "n d"]:
+        """Vectors to score: finite, of the right number of components, and under the names of the fit."""
+        who = type(self).__name__
+        names, known = columns_of(X), getattr(self, "feature_names_in_", None)
+        if names is not None and known is not None and list(names) != list(known):
+            wrong = [str(name) for name in names if name not in known] or ["in another order"]
+            raise ArrayError(
+                f"{who}: the columns are not those of the fit ({', '.join(wrong[:3])}); "
+                "give them by the same names, in the same order"
+            )
+        z = matrix_of(X, who)
+        if z.ndim != 2:
+            raise ArrayError(f"{who}: shape {z.shape}; score_samples takes (n, {self.n_features_in_})")
+        if z.shape[1] != self.n_features_in_:
+            raise ArrayError(  # in scikit-learn's own words
+                f"X has {z.shape[1]} features, but {who} is expecting {self.n_features_in_} features as input; give "
+                f"shape (n, {self.n_features_in_})"
+            )
+        wrong_at = np.argwhere(~np.isfinite(z))
+        if len(wrong_at):
+            row, component = wrong_at[0]
+            raise ArrayError(
+                f"{who}: vector {row}, component {component} is {z[row, component]}; drop it first"
+            )
+        return z
 
     def _whitened(
         self, z: Float[np.ndarray, "n d"], pca: PCA | None = None
@@ -199,3 +321,17 @@ def restored(arrays: dict[str, np.ndarray], name: str, shape: tuple[int, ...]) -
 def log_volume(pca: PCA) -> float:
     """Logarithm of the volume of one cubic sigma."""
     return float(0.5 * np.log(pca.variance).sum() + np.log(pca.scale).sum())
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers as Python's."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise UsageError(
+        f"a setting of type {type(value).__name__} cannot be kept in a file; give a number or text"
+    )
+
+
+def _today(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings of files that were written when `random_state` was called `seed`."""
+    return {("random_state" if name == "seed" else name): value for name, value in settings.items()}

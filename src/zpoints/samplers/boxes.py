@@ -1,10 +1,12 @@
 """Uniform vectors in a box: the first guesses, which show what goes wrong without correlations."""
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float
 
-from zpoints.errors import UsageError
 from zpoints.samplers.base import Sampler
+from zpoints.samplers.checks import check_number
 from zpoints.samplers.points import Points
 from zpoints.statistics.location import mean_length_in_unit_box
 
@@ -37,15 +39,20 @@ class Uniform(_Box):
     ----------
     b : half width of the box; ``"auto"`` is the one whose vectors have the z-points' mean length.
     temperature : multiplies b.
+    random_state : see `Sampler`.
     """
 
     name = "uniform"
+    summary = "Every component uniform in the same box around the origin, as one would draw without a look."
 
-    def __init__(self, b: float | str = "auto", *, temperature: float = 1.0) -> None:
-        super().__init__(temperature=temperature)
-        if b != "auto" and not (isinstance(b, int | float) and 0 < b < np.inf):
-            raise UsageError(f'Uniform: b={b!r}; the half width must be positive, or "auto"')
+    def __init__(
+        self, b: float | str = "auto", *, temperature: float = 1.0, random_state: Any = None
+    ) -> None:
+        super().__init__(temperature=temperature, random_state=random_state)
         self.b = b
+
+    def _check(self) -> None:
+        check_number(self, "b", above=0, auto=True)
 
     def _learn(self, points: Points) -> None:
         d = self.distribution_.dimension
@@ -64,15 +71,20 @@ class Interval(_Box):
     ----------
     width : w; at the default 0.735 (:math:`\sqrt 3 / 2.355`) a uniform component has its Gaussian's variance.
     temperature : multiplies the widths.
+    random_state : see `Sampler`.
     """
 
     name = "interval"
+    summary = (
+        "Every component uniform in an interval of its own, read off its number density; no correlations."
+    )
 
-    def __init__(self, width: float = 0.735, *, temperature: float = 1.0) -> None:
-        super().__init__(temperature=temperature)
-        if not 0 < width < np.inf:
-            raise UsageError(f"Interval: width={width}; it must be positive")
+    def __init__(self, width: float = 0.735, *, temperature: float = 1.0, random_state: Any = None) -> None:
+        super().__init__(temperature=temperature, random_state=random_state)
         self.width = width
+
+    def _check(self) -> None:
+        check_number(self, "width", above=0)
 
     def _learn(self, points: Points) -> None:
         margins = self._margins()

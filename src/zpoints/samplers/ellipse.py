@@ -1,6 +1,7 @@
 """The normal distribution, restricted to the inside of all pairwise confidence ellipses. Exact, no rejection."""
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -9,6 +10,7 @@ from scipy.special import erf, log_ndtr, logsumexp, ndtr, ndtri
 
 from zpoints.errors import UsageError
 from zpoints.samplers.base import Sampler
+from zpoints.samplers.checks import check_choice, check_number
 from zpoints.samplers.points import Points
 
 __all__ = ["Ellipse", "PairwiseEllipses"]
@@ -113,6 +115,7 @@ class Ellipse(Sampler):
         for each vector.
     draws : ``"normal"`` or ``"uniform"``, the law inside of each interval, where components follow one another.
     temperature : multiplies the distances from the mean, and the ellipses with them.
+    random_state : see `Sampler`.
 
     Attributes
     ----------
@@ -120,6 +123,10 @@ class Ellipse(Sampler):
     """
 
     name = "ellipse"
+    summary = (
+        "The normal law, given that the vector lies inside the {sigma:g} sigma ellipses of all pairs of PCA axes at "
+        "once: drawn exactly, without rejection and without an order of the components."
+    )
 
     def __init__(
         self,
@@ -128,17 +135,28 @@ class Ellipse(Sampler):
         draws: str = "normal",
         *,
         temperature: float = 1.0,
+        random_state: Any = None,
     ) -> None:
-        super().__init__(temperature=temperature)
-        if not 0 < sigma < np.inf:
-            raise UsageError(f"Ellipse: sigma={sigma}; the level of the ellipses must be positive")
-        if order not in ("exact", "variance", "random"):
-            raise UsageError(f"Ellipse: order={order!r}; exact, variance or random")
-        if draws not in ("normal", "uniform"):
-            raise UsageError(f"Ellipse: draws={draws!r}; normal or uniform")
-        if order == "exact" and draws == "uniform":
-            raise UsageError("Ellipse: uniform draws need an order; take variance or random")
+        super().__init__(temperature=temperature, random_state=random_state)
         self.sigma, self.order, self.draws = sigma, order, draws
+
+    @property
+    def description(self) -> str:
+        """The summary of the scheme that was chosen."""
+        if self.order == "exact":
+            return super().description
+        order = "by falling variance" if self.order == "variance" else "in random order"
+        return (
+            f"The articles' scheme: PCA components drawn one after the other, {order}, each from the interval that "
+            f"the {self.sigma:g} sigma ellipses with all earlier ones leave; {self.draws} draws."
+        )
+
+    def _check(self) -> None:
+        check_number(self, "sigma", above=0)
+        check_choice(self, "order", "exact", "variance", "random")
+        check_choice(self, "draws", "normal", "uniform")
+        if self.order == "exact" and self.draws == "uniform":
+            raise UsageError("Ellipse: uniform draws need an order; take variance or random")
 
     def _learn(self, points: Points) -> None:
         self.law_ = PairwiseEllipses(self.distribution_.pca.rank, self.sigma)

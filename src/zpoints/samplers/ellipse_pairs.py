@@ -5,12 +5,15 @@ other component i. The intersection of these intervals is one interval, from whi
 component, sweep after sweep. Every chain starts in the centre.
 """
 
+from typing import Any
+
 import numba
 import numpy as np
 from jaxtyping import Float
 
 from zpoints.errors import UsageError
 from zpoints.samplers.base import Sampler
+from zpoints.samplers.checks import check_choice, check_number, check_whole
 from zpoints.samplers.points import Points
 
 __all__ = ["EllipsePairs"]
@@ -34,6 +37,7 @@ class EllipsePairs(Sampler):
     draws : ``"normal"`` or ``"uniform"``: the law inside.
     sweeps : how often every component of a vector is drawn anew.
     temperature : multiplies the distances from the mean, and the ellipses with them.
+    random_state : see `Sampler`.
 
     Attributes
     ----------
@@ -44,6 +48,10 @@ class EllipsePairs(Sampler):
     """
 
     name = "ellipse-pairs"
+    summary = (
+        "Inside the {sigma:g} sigma ellipses of all pairs of latent components, without a PCA: all that one knows "
+        "who looks at planes only."
+    )
 
     def __init__(
         self,
@@ -52,15 +60,15 @@ class EllipsePairs(Sampler):
         sweeps: int = 60,
         *,
         temperature: float = 1.0,
+        random_state: Any = None,
     ) -> None:
-        super().__init__(temperature=temperature)
-        if not 0 < sigma < np.inf:
-            raise UsageError(f"EllipsePairs: sigma={sigma}; the level of the ellipses must be positive")
-        if draws not in ("normal", "uniform"):
-            raise UsageError(f"EllipsePairs: draws={draws!r}; either normal or uniform")
-        if sweeps < 2:
-            raise UsageError(f"EllipsePairs: sweeps={sweeps}; at least 2")
+        super().__init__(temperature=temperature, random_state=random_state)
         self.sigma, self.draws, self.sweeps = sigma, draws, sweeps
+
+    def _check(self) -> None:
+        check_number(self, "sigma", above=0)
+        check_choice(self, "draws", "normal", "uniform")
+        check_whole(self, "sweeps", least=2)
 
     def _learn(self, points: Points) -> None:
         std = self.distribution_.std

@@ -1,12 +1,12 @@
 """A normalising flow: an invertible map from normal noise to the z-points, whose density is known."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
 
-from zpoints.errors import UsageError
 from zpoints.samplers.base import log_volume
+from zpoints.samplers.checks import check_whole
 from zpoints.samplers.neural import Neural
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ class Flow(Neural):
     steps : at most so many of the optimiser.
     batch, rate, dropout : vectors per step, peak learning rate, share of the inner activations left out.
     most : at most so many vectors, drawn at random, are learnt from.
-    seed : of the weights, the axes of each coupling, and the vectors held out.
     device : ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``mps``.
     temperature : multiplies the noise that the flow starts from.
+    random_state : of the weights, the axes of each coupling, and the vectors held out; and see `Sampler`.
 
     Attributes
     ----------
@@ -52,6 +52,7 @@ class Flow(Neural):
     """
 
     name = "flow"
+    summary = "Normal noise, sent through couplings that were fitted by maximum likelihood."
     packages: ClassVar[dict[str, str]] = {"torch": "pip install torch", "zuko": "pip install 'zpoints[flow]'"}
 
     def __init__(
@@ -63,18 +64,18 @@ class Flow(Neural):
         rate: float = 2e-3,
         dropout: float = 0.1,
         most: int = 200_000,
-        seed: int = 0,
         device: str = "auto",
         *,
         temperature: float = 1.0,
+        random_state: Any = None,
     ) -> None:
-        super().__init__(steps, batch, rate, most, seed, device, temperature)
-        if min(transforms, width) < 1 or not 0 <= dropout < 1:
-            raise UsageError(
-                f"Flow: transforms={transforms}, width={width}, dropout={dropout}; the first two must be at least "
-                "1, dropout from 0 to below 1"
-            )
-        self.transforms, self.width, self.dropout = transforms, width, dropout
+        super().__init__(temperature=temperature, random_state=random_state)
+        self.transforms, self.width, self.steps, self.batch = transforms, width, steps, batch
+        self.rate, self.dropout, self.most, self.device = rate, dropout, most, device
+
+    def _check(self) -> None:
+        super()._check()
+        check_whole(self, "transforms", least=1)
 
     @property
     def _depth(self) -> int:

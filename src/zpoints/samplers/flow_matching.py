@@ -1,11 +1,12 @@
 """Flow matching: a small network learns to carry normal noise to where the z-points lie."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
 
 from zpoints.errors import UsageError
+from zpoints.samplers.checks import check_whole
 from zpoints.samplers.neural import Neural
 
 if TYPE_CHECKING:
@@ -28,9 +29,9 @@ class FlowMatching(Neural):
     batch, rate, dropout : vectors per step, peak learning rate, share of the inner activations left out.
     most : at most so many vectors, drawn at random, are learnt from.
     integration : steps of Heun's method from noise to vectors.
-    seed : of the weights, the noise and the vectors held out.
     device : ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``mps``.
     temperature : multiplies the noise that the flow starts from.
+    random_state : of the weights, the noise and the vectors held out; and see `Sampler`.
 
     Attributes
     ----------
@@ -43,6 +44,7 @@ class FlowMatching(Neural):
     """
 
     name = "flow-matching"
+    summary = "A small network that has learnt to carry normal noise to where the z-points lie."
     packages: ClassVar[dict[str, str]] = {"torch": "pip install torch"}
 
     def __init__(
@@ -55,18 +57,19 @@ class FlowMatching(Neural):
         dropout: float = 0.25,
         most: int = 200_000,
         integration: int = 40,
-        seed: int = 0,
         device: str = "auto",
         *,
         temperature: float = 1.0,
+        random_state: Any = None,
     ) -> None:
-        super().__init__(steps, batch, rate, most, seed, device, temperature)
-        if min(width, blocks, integration) < 1 or not 0 <= dropout < 1:
-            raise UsageError(
-                f"FlowMatching: width={width}, blocks={blocks}, integration={integration}, dropout={dropout}; "
-                "the first three must be at least 1, dropout from 0 to below 1"
-            )
-        self.width, self.blocks, self.dropout, self.integration = width, blocks, dropout, integration
+        super().__init__(temperature=temperature, random_state=random_state)
+        self.width, self.blocks, self.steps, self.batch, self.rate = width, blocks, steps, batch, rate
+        self.dropout, self.most, self.integration, self.device = dropout, most, integration, device
+
+    def _check(self) -> None:
+        super()._check()
+        for name in ("blocks", "integration"):
+            check_whole(self, name, least=1)
 
     @property
     def _depth(self) -> int:

@@ -16,6 +16,10 @@ class Independent(Sampler):
     """
 
     name = "independent"
+    summary = (
+        "Every component from its own Gaussian, correlations ignored: each density is right, and the vectors still "
+        "miss the region that the Decoder knows. This is what goes wrong."
+    )
 
     def _draw(self, n: int, random: np.random.Generator) -> Float[np.ndarray, "n d"]:
         std = self.distribution_.std * self.temperature

@@ -1,11 +1,14 @@
 """Close to the training vectors: the smoothed bootstrap, and the vectors themselves."""
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float
 from scipy.special import logsumexp
 
 from zpoints.errors import UsageError
 from zpoints.samplers.base import Sampler, log_volume, restored
+from zpoints.samplers.checks import check_number, check_whole, seed_of
 from zpoints.samplers.points import Points
 
 __all__ = ["Kernel", "Resample"]
@@ -20,15 +23,16 @@ class _FromVectors(Sampler):
 
     needs_vectors = True
 
-    def __init__(self, most: int = 20_000, seed: int = 0, *, temperature: float = 1.0) -> None:
-        super().__init__(temperature=temperature)
-        if most < 2:
-            raise UsageError(f"{type(self).__name__}: most={most}; it must keep at least 2 vectors")
-        self.most, self.seed = most, seed
+    def __init__(self, most: int = 20_000, *, temperature: float = 1.0, random_state: Any = None) -> None:
+        super().__init__(temperature=temperature, random_state=random_state)
+        self.most = most
+
+    def _check(self) -> None:
+        check_whole(self, "most", least=2)
 
     def _learn(self, points: Points) -> None:
         assert points.vectors is not None, "fit has seen to it"
-        kept = points.vectors.some(self.most, self.seed).array()
+        kept = points.vectors.some(self.most, seed_of(self.random_state)).array()
         self.points_ = self.distribution_.pca.whiten(kept).astype(np.float32)
 
     def _state(self) -> dict[str, np.ndarray]:
@@ -52,8 +56,8 @@ class Kernel(_FromVectors):
     ----------
     width : h in (0, 1], or ``"auto"``: the one that describes held-out vectors best.
     most : so many vectors are kept, drawn at random.
-    seed : of that draw.
     temperature : multiplies the distances from the mean.
+    random_state : of that draw, and see `Sampler`.
 
     References
     ----------
@@ -64,14 +68,22 @@ class Kernel(_FromVectors):
     """
 
     name = "kernel"
+    summary = "A training vector, drawn towards the mean, with normal noise around it; near copies if that is small."
 
     def __init__(
-        self, width: float | str = "auto", most: int = 20_000, seed: int = 0, *, temperature: float = 1.0
+        self,
+        width: float | str = "auto",
+        most: int = 20_000,
+        *,
+        temperature: float = 1.0,
+        random_state: Any = None,
     ) -> None:
-        super().__init__(most, seed, temperature=temperature)
-        if width != "auto" and not (isinstance(width, int | float) and 0 < width <= 1):
-            raise UsageError(f'Kernel: width={width!r}; it must lie in (0, 1], or be "auto"')
+        super().__init__(most, temperature=temperature, random_state=random_state)
         self.width = width
+
+    def _check(self) -> None:
+        super()._check()
+        check_number(self, "width", above=0, most=1, auto=True)
 
     def _learn(self, points: Points) -> None:
         super()._learn(points)
@@ -109,11 +121,14 @@ class Resample(_FromVectors):
     Parameters
     ----------
     most : so many vectors are kept, drawn at random.
-    seed : of that draw.
     temperature : multiplies the distances from the mean.
+    random_state : of that draw, and see `Sampler`.
     """
 
     name = "resample"
+    summary = (
+        "Training vectors themselves, decoded: no generator, the floor that the others are compared with."
+    )
 
     def _draw(self, n: int, random: np.random.Generator) -> Float[np.ndarray, "n d"]:
         return self._unwhitened(self.points_[random.integers(len(self.points_), size=n)].astype(np.float64))

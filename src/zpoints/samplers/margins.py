@@ -28,6 +28,7 @@ class Copula(Sampler):
     """
 
     name = "copula"
+    summary = "The measured density along every principal axis, joined by a normal copula."
 
     def _learn(self, points: Points) -> None:
         rank_correlation = self._margins().axes_rank_correlation
@@ -65,6 +66,7 @@ class Elliptical(Sampler):
     """
 
     name = "elliptical"
+    summary = "The normal law's directions, and the measured law of the distances from the centre."
 
     def _learn(self, points: Points) -> None:
         self._margins()  # refused at once where there are none

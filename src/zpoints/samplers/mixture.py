@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from zpoints.errors import UsageError
 from zpoints.samplers.base import Sampler, log_volume, restored
+from zpoints.samplers.checks import check_number, check_whole, seed_of
 from zpoints.samplers.points import Points
 from zpoints.statistics.mixtures import Mixture as Law
 from zpoints.statistics.mixtures import MixtureSums
@@ -38,8 +38,8 @@ class Mixture(Sampler):
     components : k, or ``"auto"``.
     prior : :math:`\nu` over the number of dimensions, or ``"auto"``.
     iterations : at most so many passes.
-    seed : of the start and of the vectors held out.
     temperature : multiplies the distances from each component's mean.
+    random_state : of the start and of the vectors held out, and see `Sampler`.
 
     Attributes
     ----------
@@ -53,6 +53,9 @@ class Mixture(Sampler):
     """
 
     name = "mixture"
+    summary = (
+        "A mixture of normal distributions with full covariances, as many as describe held-out vectors best."
+    )
     needs_vectors = True
 
     def __init__(
@@ -60,37 +63,41 @@ class Mixture(Sampler):
         components: int | str = "auto",
         prior: float | str = "auto",
         iterations: int = 100,
-        seed: int = 0,
         *,
         temperature: float = 1.0,
+        random_state: Any = None,
     ) -> None:
-        super().__init__(temperature=temperature)
-        if components != "auto" and not (isinstance(components, int) and components >= 1):
-            raise UsageError(f'Mixture: components={components!r}; a whole number from 1 on, or "auto"')
-        if prior != "auto" and not (isinstance(prior, int | float) and prior > 0):
-            raise UsageError(f'Mixture: prior={prior!r}; it must be positive, or "auto"')
-        self.components, self.prior, self.iterations, self.seed = components, prior, iterations, seed
+        super().__init__(temperature=temperature, random_state=random_state)
+        self.components, self.prior, self.iterations = components, prior, iterations
+
+    def _check(self) -> None:
+        check_whole(self, "components", least=1, auto=True)
+        check_number(self, "prior", above=0, auto=True)
+        check_whole(self, "iterations", least=1)
 
     def _learn(self, points: Points) -> None:
         assert points.vectors is not None, "fit has seen to it"
         pca, latents = self.distribution_.pca, points.vectors
-        trial = pca.whiten(latents.some(TRIAL, self.seed).array())
+        seed = seed_of(self.random_state)
+        trial = pca.whiten(latents.some(TRIAL, seed).array())
         std = np.sqrt(pca.variance[: pca.rank])
-        k, prior = self._choose(trial, std)
+        k, prior = self._choose(trial, std, seed)
         memory = 8 * BLOCK * (3 * latents.dimension + k * pca.rank)
 
         def one_pass(law: Law) -> MixtureSums:
             work = map_ordered(lambda b: MixtureSums.of(pca.whiten(b), law), latents.blocks(BLOCK), memory)
             return reduce(add, work)
 
-        start = _start(trial, std, k, self.seed).mixture(prior)
+        start = _start(trial, std, k, seed).mixture(prior)
         self.mixture_, self.log_likelihood_ = _climb(one_pass, start, prior, self.iterations)
 
-    def _choose(self, trial: Float[np.ndarray, "m r"], std: Float[np.ndarray, " r"]) -> tuple[int, float]:
+    def _choose(
+        self, trial: Float[np.ndarray, "m r"], std: Float[np.ndarray, " r"], seed: int
+    ) -> tuple[int, float]:
         """The number of components and the prior that describe held-out vectors best."""
         r = trial.shape[1]
         held = max(1, int(HELD_OUT * len(trial)))
-        order = np.random.default_rng(self.seed).permutation(len(trial))
+        order = np.random.default_rng(seed).permutation(len(trial))
         judge, fit = trial[order[:held]], trial[order[held:]]
         numbers = (
             [k for k in CANDIDATES if k == 1 or k * 10 <= len(fit)]
@@ -105,7 +112,7 @@ class Mixture(Sampler):
         for k in numbers:
             # Fewer vectors a component never want a weaker prior.
             tried = priors[priors.index(found[1]) :][:2] if best is not None else priors
-            start, one_pass = _start(fit, std, k, self.seed), _passes(fit)
+            start, one_pass = _start(fit, std, k, seed), _passes(fit)
             laws = [_climb(one_pass, start.mixture(p), p, TRIAL_ITERATIONS)[0] for p in tried]
             scores = [law.log_density(judge) for law in laws]
             prior = int(np.argmax([score.mean() for score in scores]))

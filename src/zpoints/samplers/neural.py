@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from zpoints.errors import UsageError
 from zpoints.samplers.base import Sampler
+from zpoints.samplers.checks import check_choice, check_number, check_whole, seed_of
 from zpoints.samplers.points import Points
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Neural"]
 
 HELD_OUT = 0.05
+DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 class Neural(Sampler):
@@ -35,20 +37,22 @@ class Neural(Sampler):
     packages: ClassVar[dict[str, str]]
     """What must be installed, and the words that install it."""
 
-    def __init__(
-        self, steps: int, batch: int, rate: float, most: int, seed: int, device: str, temperature: float
-    ) -> None:
-        super().__init__(temperature=temperature)
-        if min(steps, batch) < 1 or rate <= 0 or most < 2:
-            raise UsageError(
-                f"{type(self).__name__}: steps={steps}, batch={batch}, rate={rate}, most={most}; steps and batch "
-                "must be at least 1, rate positive, most at least 2"
-            )
-        self.steps, self.batch, self.rate, self.most = steps, batch, rate, most
-        self.seed, self.device = seed, device
-
     width: int
     """Numbers that each layer in between gives out."""
+    steps: int
+    batch: int
+    rate: float
+    dropout: float
+    most: int
+    device: str
+
+    def _check(self) -> None:
+        for name in ("width", "steps", "batch"):
+            check_whole(self, name, least=1)
+        check_whole(self, "most", least=2)
+        check_number(self, "rate", above=0)
+        check_number(self, "dropout", least=0, below=1)
+        check_choice(self, "device", *DEVICES)
 
     @property
     @abstractmethod
@@ -86,13 +90,14 @@ class Neural(Sampler):
         from zpoints.samplers.learning import FitOptions, learn
 
         assert points.vectors is not None, "fit has seen to it"
-        whiten, chosen = self.distribution_.pca.whiten, points.vectors.some(self.most, self.seed)
+        seed = seed_of(self.random_state)
+        whiten, chosen = self.distribution_.pca.whiten, points.vectors.some(self.most, seed)
         u = np.concatenate([whiten(block).astype(np.float32) for block in chosen.blocks(4096)])
-        order = np.random.default_rng(self.seed).permutation(len(u))
+        order = np.random.default_rng(seed).permutation(len(u))
         held = max(1, int(HELD_OUT * len(u)))
-        lesson = FitOptions(self.steps, self.batch, self.rate, self.seed, self.device)
+        lesson = FitOptions(self.steps, self.batch, self.rate, seed, self.device)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+            torch.manual_seed(seed)
             self.network_, self.best_step_, self.held_out_loss_ = learn(
                 self._network(u.shape[1]), self._loss, u[order[held:]], u[order[:held]], lesson
             )

@@ -1,11 +1,13 @@
 """The multivariate normal distribution with the z-points' mean and full covariance, whole or cut at a radius."""
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float
 from scipy.special import gammainc, gammaincinv
 
-from zpoints.errors import UsageError
 from zpoints.samplers.base import Sampler
+from zpoints.samplers.checks import check_number
 from zpoints.samplers.points import Points
 from zpoints.statistics.pca import PCA
 
@@ -22,6 +24,7 @@ class Normal(Sampler):
     """
 
     name = "normal"
+    summary = "Drawn from the multivariate normal distribution with the measured mean and full covariance."
 
     def _draw(self, n: int, random: np.random.Generator) -> Float[np.ndarray, "n d"]:
         return self._unwhitened(random.standard_normal((n, self.distribution_.pca.rank)))
@@ -41,6 +44,7 @@ class Core(Sampler):
     ----------
     share : the share of the normal distribution inside D, in (0, 1].
     temperature : multiplies distances from the centre, so that D grows with it.
+    random_state : see `Sampler`.
 
     Attributes
     ----------
@@ -48,12 +52,17 @@ class Core(Sampler):
     """
 
     name = "core"
+    summary = (
+        "The inner part of the normal distribution of the robust core, a share of {share:g} of it: outliers and "
+        "flanks left out."
+    )
 
-    def __init__(self, share: float = 0.5, *, temperature: float = 1.0) -> None:
-        super().__init__(temperature=temperature)
-        if not 0 < share <= 1:
-            raise UsageError(f"Core: share={share}; it must lie in (0, 1]")
+    def __init__(self, share: float = 0.5, *, temperature: float = 1.0, random_state: Any = None) -> None:
+        super().__init__(temperature=temperature, random_state=random_state)
         self.share = share
+
+    def _check(self) -> None:
+        check_number(self, "share", above=0, most=1)
 
     def _learn(self, points: Points) -> None:
         core = self.distribution_.core

@@ -98,6 +98,16 @@ class Registry(Generic[Member]):
             self._loaded[name] = self._load(name)
         return self._loaded[name]
 
+    def members(self) -> Iterator[tuple[str, Member]]:
+        """All names with their members; of what cannot be loaded one is warned, and it is left out."""
+        for name in self.names():
+            try:
+                member = self[name]
+            except UsageError as error:
+                warnings.warn(f"left out: {error}", stacklevel=2)
+            else:
+                yield name, member
+
     def check(self, name: str) -> str:
         """The name, if there is such a member; nothing is loaded.
 

@@ -1,34 +1,23 @@
 """Latent vectors on disk or in memory: any (n, d) array, read in blocks, from any tool.
 
-.npy, .npz, .parquet, .safetensors and .zarr are understood; nothing is ever unpickled.
+Files of every format in `zpoints.files.arrays.ARRAYS` are understood; nothing is ever unpickled.
 """
 
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Float, Num
 
 from zpoints.errors import ArrayError, reason
-from zpoints.files.numpy_files import open_array, read_member_header, read_npy_header
-from zpoints.files.readable import readable
+from zpoints.files.arrays import Reader, Sliced, open_rows
 
 __all__ = ["LatentSet"]
 
 LARGEST = 1 << 16  # components: their covariance matrix has 32 GiB
-
-
-class Reader(Protocol):
-    """Where vectors come from: a shape, and blocks in order."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype
-
-    def blocks(self, size: int) -> Iterator[np.ndarray]:
-        """All rows in order, in blocks of `size` (the last may be shorter)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +40,8 @@ class LatentSet:
 
         Parameters
         ----------
-        source : path of a .npy, .npz, .parquet, .safetensors or .zarr array, or an array of shape (n, d).
+        source : path of a .npy, .npz, .parquet, .safetensors or .zarr array (or of a format that another package adds
+            to `zpoints.files.arrays.ARRAYS`), or an array of shape (n, d).
         rows : numbers of the vectors to use, ascending; None is all.
 
         Raises
@@ -68,7 +58,10 @@ class LatentSet:
                 "(vectors, components); reshape it"
             )
         if reader.dtype.kind not in "fiu":
-            raise ArrayError(f"{name}: type {reader.dtype!s:.60} is not numeric; save it as float32")
+            complex_ = "Complex data not supported: " if reader.dtype.kind == "c" else ""
+            raise ArrayError(
+                f"{name}: {complex_}type {reader.dtype!s:.60} is not numeric; save it as float32"
+            )
         if reader.shape[1] > LARGEST:
             raise ArrayError(
                 f"{name}: {reader.shape[1]:,} components; more than {LARGEST:,} cannot be measured: "
@@ -77,9 +70,15 @@ class LatentSet:
         if rows is not None:
             _check_rows(name, rows, reader.shape[0])
         latents = cls(name, reader, rows)
-        if latents.n < 2 or latents.dimension < 1:
+        if latents.dimension < 1:
             raise ArrayError(
-                f"{name}: {latents.n} vector(s) of {latents.dimension} component(s); at least 2 vectors are needed"
+                f"{name}: {latents.n} vector(s) of 0 component(s): 0 feature(s) (shape=({latents.n}, 0)) while a "
+                "minimum of 1 is required."
+            )
+        if latents.n < 2:
+            raise ArrayError(
+                f"{name}: {latents.n} vector(s) of {latents.dimension} component(s) (n_samples = {latents.n}); "
+                "at least 2 vectors are needed"
             )
         return latents
 
@@ -146,152 +145,11 @@ def _check_rows(name: str, rows: np.ndarray, n: int) -> None:
 
 def _reader(source: Any) -> tuple[str, Reader]:
     if isinstance(source, str | Path):
-        return str(source), _file_reader(Path(source).expanduser())
+        return str(source), open_rows(source)
+    if hasattr(source, "tocsr"):
+        raise ArrayError("the array: sparse input is not supported; give its .toarray()")
     array = np.asanyarray(source)
-    return "the array", _ArrayReader(array)
-
-
-def _file_reader(path: Path) -> Reader:
-    if not path.exists():
-        raise ArrayError(f"{path}: no such file; name a .npy, .npz, .parquet, .safetensors or .zarr array")
-    readers: dict[str, Callable[[], Reader]] = {
-        ".npy": lambda: _ArrayReader(open_array(path)),
-        ".npz": lambda: _NpzReader(path),
-        ".parquet": lambda: _ParquetReader(path),
-        ".safetensors": lambda: _SafetensorsReader(path),
-        ".zarr": lambda: _ZarrReader(path),
-    }
-    kind = path.suffix.lower()
-    if kind not in readers:
-        raise ArrayError(f"{path}: '{kind}' is no known array format; known are {', '.join(readers)}")
-    return readers[kind]()
-
-
-class _ArrayReader:
-    def __init__(self, array: np.ndarray) -> None:
-        self.array, self.shape, self.dtype = array, array.shape, array.dtype
-
-    def blocks(self, size: int) -> Iterator[np.ndarray]:
-        for start in range(0, len(self.array), size):
-            yield np.asarray(self.array[start : start + size])
-
-
-class _NpzReader:
-    """One array of an .npz archive, decompressed as a stream: it is never in memory whole."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        with readable(path, ".npz", "write it with numpy.savez"), zipfile.ZipFile(path) as archive:
-            members = [name for name in archive.namelist() if name.endswith(".npy")]
-            self.member = _choose(path, members, ("z.npy", "latents.npy", "arr_0.npy"))
-            self.shape, self.fortran, self.dtype = read_member_header(archive, self.member)
-            if self.dtype.hasobject:
-                raise ValueError("it holds pickled objects")
-        if self.fortran and len(self.shape) == 2:
-            raise ArrayError(
-                f"{path}: {self.member} is stored column by column; save it in C order, or as .npy"
-            )
-
-    def blocks(self, size: int) -> Iterator[np.ndarray]:
-        row_bytes = self.shape[1] * self.dtype.itemsize
-        with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as file:
-            read_npy_header(file)
-            for start in range(0, self.shape[0], size):
-                rows = min(size, self.shape[0] - start)
-                data = file.read(rows * row_bytes)
-                if len(data) < rows * row_bytes:
-                    raise ArrayError(f"{self.path}: {self.member} ends early; write the file anew")
-                yield np.frombuffer(data, self.dtype).reshape(rows, self.shape[1])
-
-
-class _ParquetReader:
-    """All numeric columns of a table, or its one column of fixed-size lists."""
-
-    def __init__(self, path: Path) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        self.path = path
-        with readable(path, "parquet"):
-            self.file = pq.ParquetFile(path, memory_map=True)
-            fields = list(self.file.schema_arrow)
-        lists = [f for f in fields if pa.types.is_fixed_size_list(f.type)]
-        numbers = [f for f in fields if pa.types.is_floating(f.type) or pa.types.is_integer(f.type)]
-        self.one_list = len(lists) == 1
-        if self.one_list:
-            self.names, width = [lists[0].name], lists[0].type.list_size
-            with readable(path, "parquet"):
-                self.dtype = np.dtype(lists[0].type.value_type.to_pandas_dtype())
-        elif numbers and not lists:
-            self.names, width, self.dtype = [f.name for f in numbers], len(numbers), np.dtype(np.float64)
-        else:
-            raise ArrayError(f"{path}: expected numeric columns, or one column of fixed-size lists")
-        self.shape: tuple[int, ...] = (self.file.metadata.num_rows, width)
-
-    def blocks(self, size: int) -> Iterator[np.ndarray]:
-        for batch in self.file.iter_batches(size, columns=self.names):
-            if self.one_list:
-                # flatten drops the items of missing lists: filled, they would silently shift the rows.
-                if batch.column(0).null_count:
-                    raise ArrayError(
-                        f"{self.path}: column '{self.names[0]}' has missing vectors; drop them first"
-                    )
-                yield batch.column(0).flatten().to_numpy(zero_copy_only=False).reshape(len(batch), -1)
-            else:
-                columns = [column.to_numpy(zero_copy_only=False) for column in batch.columns]
-                yield np.stack(columns, axis=1).astype(np.float64)
-
-
-class _SafetensorsReader:
-    def __init__(self, path: Path) -> None:
-        from safetensors import safe_open
-
-        self.path = path
-        with readable(path, "safetensors"), safe_open(path, framework="numpy") as file:
-            self.key = _choose(path, list(file.keys()), ("z", "latents"))
-            part = file.get_slice(self.key)
-            self.shape = tuple(part.get_shape())
-            kind = part.get_dtype()
-        types = {"F16": "f2", "F32": "f4", "F64": "f8", "I8": "i1", "I16": "i2", "I32": "i4", "I64": "i8"}
-        if kind not in types:
-            raise ArrayError(f"{path}: tensor '{self.key}' has type {kind}; save it as float32")
-        self.dtype = np.dtype(types[kind])
-
-    def blocks(self, size: int) -> Iterator[np.ndarray]:
-        from safetensors import safe_open
-
-        with safe_open(self.path, framework="numpy") as file:
-            part = file.get_slice(self.key)
-            for start in range(0, self.shape[0], size):
-                yield part[start : min(start + size, self.shape[0])]
-
-
-class _ZarrReader:
-    def __init__(self, path: Path) -> None:
-        try:
-            import zarr
-        except ImportError as error:
-            raise ArrayError(
-                f"{path}: reading .zarr needs the package zarr: pip install 'zpoints[zarr]'"
-            ) from error
-        with readable(path, "zarr"):
-            found = zarr.open(str(path), mode="r")
-        if not isinstance(found, zarr.Array):
-            raise ArrayError(f"{path}: is a zarr group, not an array; name the array inside it")
-        self.array, self.shape, self.dtype = found, found.shape, np.dtype(found.dtype)
-
-    def blocks(self, size: int) -> Iterator[np.ndarray]:
-        for start in range(0, self.shape[0], size):
-            yield np.asarray(self.array[start : start + size])
-
-
-def _choose(path: Path, names: list[str], preferred: tuple[str, ...]) -> str:
-    if len(names) == 1:
-        return names[0]
-    for name in preferred:
-        if name in names:
-            return name
-    listed = ", ".join(f"{name:.40}" for name in names[:8]) or "none"
-    raise ArrayError(
-        f"{path}: which array? It holds {listed}; save the latent vectors alone, or as '{preferred[0]}'"
-    )
+    if array.dtype.kind == "O":  # numbers in a column of objects are numbers still
+        with suppress(TypeError, ValueError):
+            array = array.astype(np.float64)
+    return "the array", Sliced(array)

@@ -3,13 +3,13 @@
 import io
 from collections.abc import Sequence
 from functools import cached_property, lru_cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from PIL import Image
 
 from zpoints.files.wheels import GAN_FACES
-from zpoints.images.source import Opener, Source
+from zpoints.images.source import Opener, Options, Source
 from zpoints.system.progress import Progress
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FaceSource"]
 
+DEFAULT_FACES = 10_000
 BLOCK = 128
 """Faces drawn at once. The noise of a block depends on the seed and the block's number only."""
 NOISE = 100
@@ -28,7 +29,7 @@ LAYERS = ((0, 1, 0), (3, 2, 1), (6, 2, 1), (9, 2, 1), (12, 2, 1))
 class FaceSource(Source):
     """Colour faces of 64x64 pixels; the same seed gives the same faces; a larger count only adds some."""
 
-    name = "faces"
+    name = word = "faces"
     picture_size = (64, 64)
     channels = 3
     held_bytes = 64 * 64 * 3
@@ -36,6 +37,11 @@ class FaceSource(Source):
     def __init__(self, count: int, seed: int, progress: Progress) -> None:
         self.count, self.seed, self.progress = count, seed, progress
         self._block = lru_cache(maxsize=2)(self._draw)
+
+    @classmethod
+    def of(cls, text: str, options: Options) -> Self:
+        """As many faces as are asked for."""
+        return cls(options.count or DEFAULT_FACES, options.seed, options.progress)
 
     def __len__(self) -> int:
         return self.count

@@ -3,14 +3,17 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Self
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
 from zpoints.errors import SourceError
-from zpoints.images.files import FileSource, FolderSource, ZipSource
-from zpoints.images.source import Crop, Opener, Source, UnusableError
+from zpoints.images.files import FileSource
+from zpoints.images.source import Crop, Opener, Options, Source, UnusableError, path_of
+from zpoints.images.sources.folder import FolderSource
+from zpoints.images.sources.zipped import ZipSource
 
 __all__ = ["CelebASource", "find_pictures"]
 
@@ -49,6 +52,19 @@ class CelebASource(Source):
             self.close()
             raise
 
+    @classmethod
+    def holds(cls, path: Path) -> bool:
+        """Whether it is CelebA's download, or a part of it."""
+        return find_pictures(path) is not None
+
+    @classmethod
+    def of(cls, text: str, options: Options) -> Self:
+        """Open the download that the text means."""
+        pictures = find_pictures(path_of(text))
+        if pictures is None:
+            raise SourceError(f"{text}: no {PICTURES}.zip and no folder {PICTURES}; download CelebA again")
+        return cls(pictures, text, options.count, options.max_megapixels)
+
     def __len__(self) -> int:
         return len(self.pictures)
 
@@ -72,6 +88,10 @@ class CelebASource(Source):
         for item in self.unlisted.keys() & set(range(start, stop)):
             openers[item - start] = _refuse(self.unlisted[item])
         return openers
+
+    def contains(self, path: Path) -> bool:
+        """Whether a path lies in the folder of the pictures."""
+        return self.pictures.contains(path)
 
     def close(self) -> None:
         """Close the zip."""
