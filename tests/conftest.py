@@ -10,7 +10,7 @@ import pytest
 import support
 
 if TYPE_CHECKING:
-    from zpoints.run.stages import Run
+    from zpoints.run.folder import Run
 
 support.check_shapes()
 

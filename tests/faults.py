@@ -17,7 +17,8 @@ from support import blobs, line
 from zpoints.config import Settings
 from zpoints.errors import ZPointsError
 from zpoints.files.settings import save_settings
-from zpoints.run.stages import STAGES, Run, run_stages
+from zpoints.report.stage import STAGES, run_all
+from zpoints.run.folder import Run
 
 MAIN = "from zpoints.cli.commands import main; main()"
 
@@ -58,12 +59,13 @@ def copy_without(finished: Run, folder: Path, *stages: str) -> Run:
     shutil.copytree(finished.folder, folder)
     run = Run(folder, finished.settings)
     record = run.record
-    for stage in stages:
-        del record["stages"][stage]
-        if stage in soak.FOLDERS:
-            shutil.rmtree(folder / soak.FOLDERS[stage])
-        else:
-            for path in STAGES[stage][1](run):
+    for stage in (stage for stage in STAGES if stage.name in stages):
+        del record["stages"][stage.name]
+        record["parts"].pop(stage.name, None)
+        if stage.name in soak.FOLDERS:
+            shutil.rmtree(folder / soak.FOLDERS[stage.name])
+        for part in stage.parts(run.settings):
+            for path in stage.outputs(run, part):
                 path.unlink(missing_ok=True)
     (folder / "run.json").write_text(json.dumps(record))
     return run
@@ -86,7 +88,7 @@ def assert_same(run: Run, finished: Run) -> None:
     assert not odd, odd
 
 
-def refused(run: Run, work: Callable[[Run], object] = run_stages) -> str:
+def refused(run: Run, work: Callable[[Run], object] = run_all) -> str:
     """The one line with which a run ends; nothing that was there before has changed."""
     before = contents(run.folder)
     with pytest.raises(ZPointsError) as caught:

@@ -28,8 +28,11 @@ from typing import Any
 
 from zpoints.config import Settings
 from zpoints.files.settings import save_settings
-from zpoints.run.stages import STAGES, Run
+from zpoints.report.stage import STAGES as ALL
+from zpoints.run.folder import Run
+from zpoints.run.pipeline import undone
 
+STAGES = [stage.name for stage in ALL]
 SETTINGS: dict[str, Any] = {
     "name": "soak",
     "images": {"count": 400, "size": [16, 16], "test": 0.1},
@@ -147,12 +150,7 @@ class Soak:
 
     def undone(self) -> list[str]:
         """The stages that are not recorded as done, or whose files are gone."""
-        recorded = self.run.record["stages"]
-        return [
-            name
-            for name, (_, outputs) in STAGES.items()
-            if name not in recorded or not all(path.is_file() for path in outputs(self.run))
-        ]
+        return undone(self.run, ALL)
 
     def stop_once(self) -> None:
         """Start, wait for the least often stopped stage that is left, and stop somewhere in it.
@@ -199,7 +197,7 @@ class Soak:
 
     def wait_for(self, process: subprocess.Popen[bytes], stage: str) -> float:
         """Return the moment at which the stage has begun, or the process has ended."""
-        before = set(list(STAGES)[: list(STAGES).index(stage)])
+        before = set(STAGES[: STAGES.index(stage)])
         lock = self.run.folder / ".lock.owner"
         while process.poll() is None:
             try:
@@ -254,6 +252,7 @@ class Soak:
         else:
             record = self.run.record
             del record["stages"][stage]
+            record.get("parts", {}).pop(stage, None)
             (self.run.folder / "run.json").write_text(json.dumps(record))
 
 

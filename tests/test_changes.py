@@ -17,9 +17,12 @@ from zpoints.config import ImageSettings, Settings
 from zpoints.images import prepare as prepare_module
 from zpoints.images.journal import Journal
 from zpoints.images.prepare import prepare
-from zpoints.run import stages as pipeline
-from zpoints.run.stages import STAGES, Run, run_stages
+from zpoints.report.stage import STAGES, run_all
+from zpoints.run import pipeline
+from zpoints.run.folder import Run
 from zpoints.system.progress import LineProgress
+
+NAMES = [stage.name for stage in STAGES]
 
 
 @pytest.fixture
@@ -44,19 +47,19 @@ def test_changed_settings_are_said_before_anything_is_done(
 ) -> None:
     run = copy_without(finished_run, place)
     for changes, stale, valid in (
-        ({"analysis": {"pca": "pearson"}}, list(STAGES)[3:], list(STAGES)[:3]),
-        ({"images": {"count": 200}}, list(STAGES), []),
+        ({"analysis": {"pca": "pearson"}}, NAMES[3:], NAMES[:3]),
+        ({"images": {"count": 200}}, NAMES, []),
     ):
         before = contents(run.folder)
         with monkeypatch.context() as patched:
             patched.setattr(pipeline, "Meter", dies)
             with pytest.raises(Killed):
-                run_stages(changed(run, **changes), LineProgress())
+                run_all(changed(run, **changes), LineProgress())
         said = capsys.readouterr().err.splitlines()[0]
         rest = f"; still valid: {', '.join(valid)}" if valid else ""
         assert said == f"settings have changed since; to be done again: {', '.join(stale)}{rest}"
         assert {**contents(run.folder), "config.toml": b""} == {**before, "config.toml": b""}
-        run_stages(run, LineProgress())
+        run_all(run, LineProgress())
         assert "settings have changed" not in capsys.readouterr().err
     assert_same(run, finished_run)
 
@@ -70,10 +73,10 @@ def test_killed_among_the_files_of_other_settings_the_old_settings_do_not_take_t
     with monkeypatch.context() as patched:
         patched.setattr(pipeline.time, "strftime", dies)
         with pytest.raises(Killed):
-            run_stages(other)
-    z = np.load(run.samples("normal") / "z.npy")
-    assert not np.array_equal(z, np.load(finished_run.samples("normal") / "z.npy"))
-    assert run_stages(run) == ["sample"]
+            run_all(other)
+    z = np.load(run.paths.samples("normal") / "z.npy")
+    assert not np.array_equal(z, np.load(finished_run.paths.samples("normal") / "z.npy"))
+    assert run_all(run) == ["sample"]
     assert_same(run, finished_run)
 
 
@@ -84,9 +87,9 @@ def test_killed_after_other_pictures_were_prepared_the_old_source_does_not_take_
     with monkeypatch.context() as patched:
         patched.setattr(pipeline.time, "strftime", dies)
         with pytest.raises(Killed):
-            run_stages(changed(run, images={"count": 200}))
-    assert len(np.load(run.images / "pixels.npy")) == 200
-    assert run_stages(run) == ["prepare"]
+            run_all(changed(run, images={"count": 200}))
+    assert len(np.load(run.paths.images / "pixels.npy")) == 200
+    assert run_all(run) == ["prepare"]
     assert_same(run, finished_run)
 
 
@@ -107,8 +110,8 @@ def test_a_clock_that_jumps_changes_nothing(
         patched.setattr(time, "time", jumping)
         patched.setattr(time, "time_ns", lambda: int(1e9 * jumping()))
         patched.setattr(time, "gmtime", lambda *given: gmtime(*(given or (jumping(),))))
-        assert run_stages(run) == ["prepare", "encode", "analyse", "sample", "decode"]
-        assert run_stages(run) == []
+        assert run_all(run) == ["prepare", "encode", "analyse", "sample", "decode"]
+        assert run_all(run) == []
     assert_same(run, finished_run)
     assert all(0 <= entry["seconds"] < 600 for entry in run.record["stages"].values())
 
@@ -129,14 +132,14 @@ def test_a_picture_that_vanishes_after_it_was_listed_is_rejected_by_name(
 ) -> None:
     source = pictures(tmp_path / "pictures", 12)
     settings = ImageSettings(source=str(source), size=(16, 16))
-    listed = prepare_module._key
+    listed = prepare_module.key_of
 
     def vanishing(*arguments: object) -> str:
         (source / "03.png").unlink(missing_ok=True)
         return listed(*arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patched:
-        patched.setattr(prepare_module, "_key", vanishing)
+        patched.setattr(prepare_module, "key_of", vanishing)
         store = prepare(settings, tmp_path / "images")
     assert list(store.index["source"]) == [f"{n:02d}.png" for n in range(12) if n != 3]
     rejected = pd.read_csv(tmp_path / "images" / "rejected.csv")
@@ -164,7 +167,7 @@ def test_pictures_that_vanish_after_they_were_prepared_are_not_missed(finished_r
     source = Path(run.settings.images.source)
     away = source.rename(source.with_suffix(".away"))
     try:
-        assert run_stages(run) == ["encode"]
+        assert run_all(run) == ["encode"]
     finally:
         away.rename(source)
     assert_same(run, finished_run)
@@ -185,12 +188,12 @@ def test_a_zip_cut_between_two_starts_is_named_and_taken_up_when_it_is_whole(
     with monkeypatch.context() as patched:
         patched.setattr(Journal, "add", dies)
         with pytest.raises(Killed):
-            run_stages(run)
+            run_all(run)
     source.write_bytes(whole[: len(whole) // 2])
     assert refused(run) == f"{source}: cannot be read as a zip (File is not a zip file); download it again"
     source.write_bytes(whole)
     os.utime(source, ns=(moment, moment))
-    assert prepared(prepare(settings, run.images).folder) == undisturbed
+    assert prepared(prepare(settings, run.paths.images).folder) == undisturbed
 
 
 # A function of zpoints before whose second call the process sends itself signals.

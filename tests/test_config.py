@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support import line
-from zpoints.config import Settings, load_settings, with_changes
+from zpoints.config import Settings
 from zpoints.errors import UsageError
-from zpoints.files.settings import save_settings
+from zpoints.files.settings import load_settings, save_settings, with_changes
 
 some_settings = st.builds(
     lambda name, seed, images, autoencoder, training, methods, sigma: Settings.model_validate(

@@ -16,7 +16,8 @@ from zpoints.files.array_writer import ArrayWriter
 from zpoints.files.atomic import atomic_path
 from zpoints.files.numpy_files import write_npy
 from zpoints.models import coding  # noqa: F401  (read before the rights to do so are given up)
-from zpoints.run.stages import STAGES, Run, run_stages
+from zpoints.report.stage import STAGES, run_all
+from zpoints.run.folder import Run
 from zpoints.system import disk
 
 
@@ -45,7 +46,7 @@ def test_a_full_disk_is_one_line_and_costs_nothing(finished_run: Run, place: Pat
         said = refused(run)
     assert f"{run.folder / FIRST_LARGE[stage]}" in said
     assert "make room and start again" in said
-    assert run_stages(run)[0] == stage
+    assert run_all(run)[0] == stage
     assert_same(run, finished_run)
 
 
@@ -55,7 +56,7 @@ def test_a_full_disk_in_training_is_one_line_and_costs_nothing(finished_run: Run
     done = command(run, limit, "-q")
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1, done.stderr
-    assert f"error: {run.model / 'checkpoints'}" in done.stderr
+    assert f"error: {run.paths.model / 'checkpoints'}" in done.stderr
     assert "make room and start again" in done.stderr
     assert command(run, "", "-q").returncode == 0
     assert_same(run, finished_run)
@@ -71,7 +72,7 @@ def test_too_little_room_is_seen_beforehand_and_told(
         said = refused(run)
     missing = {"encode": 300 * 4 * 4 - 1000, "decode": 24 * 16 * 16 * 3 - 1000}[stage] / 1024
     assert f"1000 bytes are free on the disk; make room for {missing:.0f} KiB more and start again" in said
-    assert run_stages(run) == [stage]
+    assert run_all(run) == [stage]
     assert_same(run, finished_run)
 
 
@@ -122,13 +123,13 @@ def test_a_read_only_folder_is_one_line(finished_run: Run, below: str) -> None:
 
         def in_a_read_only_folder(run: Run) -> None:
             with read_only(run.folder / below):
-                run_stages(run)
+                run_all(run)
 
         said = refused(run, in_a_read_only_folder)
         assert (
             f"{run.folder / below}: cannot be written (Permission denied); make its folder writable" in said
         )
-        assert run_stages(run) == ["encode"]
+        assert run_all(run) == ["encode"]
         assert_same(run, finished_run)
 
 
@@ -169,12 +170,17 @@ def test_a_damaged_file_is_named_and_made_again(
     assert str(run.folder / name) in said
     assert "delete it and start the run again" in said
     (run.folder / name).unlink()
-    maker = next(made for made, (_, outputs) in STAGES.items() if run.folder / name in outputs(run))
+    maker = next(
+        stage.name
+        for stage in STAGES
+        for part in stage.parts(run.settings)
+        if run.folder / name in stage.outputs(run, part)
+    )
     if "train" in (maker, stage):  # in a process of its own, or the last bit of a weight may differ
         done = command(run, "")
         assert (done.returncode, f"{maker}: done before" in done.stderr) == (0, False), done.stderr
     else:
-        ran = run_stages(run)
+        ran = run_all(run)
         assert ran[0] == maker
         assert stage in ran[1:]
     assert_same(run, finished_run)

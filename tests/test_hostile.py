@@ -27,10 +27,11 @@ from PIL import Image
 from support import line, little_memory
 from zpoints.analysis.distribution import Distribution
 from zpoints.cli.commands import main
-from zpoints.config import AutoencoderSettings, ImageSettings, Settings, load_settings
+from zpoints.config import AutoencoderSettings, ImageSettings, Settings
 from zpoints.errors import ArrayError, SourceError, StageError, UsageError, ZPointsError, one_line
 from zpoints.files.documents import read_json
 from zpoints.files.numpy_files import load_npz, open_array, write_npz
+from zpoints.files.settings import load_settings
 from zpoints.images.decoding import Cut, pillow_limits
 from zpoints.images.journal import Journal
 from zpoints.images.prepare import prepare
@@ -39,7 +40,7 @@ from zpoints.images.sources.folder import FolderSource
 from zpoints.images.store import ImageStore
 from zpoints.models.autoencoder.checkpoint import TrainingState, load_autoencoder, save_autoencoder
 from zpoints.models.autoencoder.network import Architecture, Autoencoder
-from zpoints.run.stages import Run
+from zpoints.run.folder import Run
 from zpoints.samplers import SAMPLERS
 from zpoints.samplers.base import Sampler
 from zpoints.system.progress import LineProgress

@@ -149,7 +149,7 @@ MODULES_TO_MEND = {
     ("zpoints.judging.features", "zpoints.judging.downloaded"),
     ("zpoints.models.autoencoder.trial", "zpoints.models.autoencoder.training"),
 }
-TO_MEND = {("run", "report"), ("run", "cli"), ("analysis", "plots")}
+TO_MEND = {("analysis", "plots")}
 
 
 def room(path: Path) -> str:
@@ -214,7 +214,6 @@ def test_no_circles_between_rooms():
 def test_no_circles_between_modules():
     names = {".".join(("zpoints", *path.relative_to(PACKAGE).with_suffix("").parts)): path for path in EVERY}
     arrows = {name: {used for used in imported_names(path) if used in names} for name, path in names.items()}
-    arrows["zpoints.run.stages"].discard("zpoints.report.page")
     for here, there in MODULES_TO_MEND:
         arrows[here].discard(there)
     assert circle(arrows) == []
@@ -239,7 +238,4 @@ def test_torch_keeps_to_its_rooms(path):
 
 @pytest.mark.parametrize("path", EVERY, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_no_file_is_longer_than_one_concept(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST.get(path.name, 400)
-
-
-LONGEST = {"stages.py": 410, "commands.py": 440}
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400

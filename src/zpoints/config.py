@@ -5,11 +5,8 @@ A value that zpoints chooses by itself from the data or the machine is written `
 
 import difflib
 import re
-import tomllib
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import tomli_w
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -20,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from zpoints.errors import UsageError, reason
+from zpoints.errors import UsageError
 
 __all__ = [
     "AnalysisSettings",
@@ -32,11 +29,7 @@ __all__ = [
     "SampleSettings",
     "Settings",
     "TrainingSettings",
-    "as_toml",
     "bytes_of",
-    "load_settings",
-    "with_changes",
-    "with_values",
 ]
 
 Positive = Annotated[int, Field(ge=1)]
@@ -225,6 +218,9 @@ class SampleSettings(Section):
     """Level k of the confidence ellipses that `ellipse` and `ellipse-pairs` stay inside."""
     temperature: Annotated[float, Field(gt=0)] = 1.0
     """Below 1 nearer to where latent vectors are dense, above 1 farther out."""
+    options: dict[str, dict[str, Any]] = {}
+    """Settings of single samplers, a table each: ``[samples.options.ellipse]`` with ``order = "variance"``, say. They
+    are the arguments of the sampler's constructor, and go before `sigma` and `temperature`."""
 
 
 class JudgeSettings(Section):
@@ -274,63 +270,6 @@ class Settings(Section):
             return cls.model_validate(tree)
         except ValidationError as error:
             raise UsageError(f"{where}: {_first_problem(error)}") from error
-
-
-def load_settings(path: Path) -> Settings:
-    """Read a TOML file; what it leaves out has its default."""
-    return Settings.of(_read_toml(path), str(path))
-
-
-def with_changes(settings: Settings, changes: list[str]) -> Settings:
-    """Apply changes of the form ``training.epochs=20``; the right side is a TOML value or a bare word."""
-    values: dict[str, Any] = {}
-    for change in changes:
-        name, equals, text = change.partition("=")
-        if not equals:
-            raise UsageError(f"--set {change}: expected NAME=VALUE, as in --set training.epochs=20")
-        values[name.strip()] = _toml_value(text.strip())
-    return with_values(settings, values, "--set")
-
-
-def with_values(settings: Settings, values: dict[str, Any], where: str) -> Settings:
-    """Replace settings by their full names, as ``{"training.epochs": 20}``."""
-    tree = settings.model_dump()
-    for name, value in values.items():
-        *sections, leaf = name.split(".")
-        branch: Any = tree
-        for section in sections:
-            branch = branch.get(section) if isinstance(branch, dict) else None
-        if not isinstance(branch, dict):
-            known = ", ".join(key for key, field in tree.items() if isinstance(field, dict))
-            raise UsageError(f"{where}: no section for '{name}'; there are {known}")
-        branch[leaf] = value
-    return Settings.of(tree, where)
-
-
-def as_toml(settings: Settings) -> str:
-    """All settings, every default included."""
-    return tomli_w.dumps(settings.model_dump())
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UsageError(f"{path}: no such file; name a TOML file, or none for the built-in faces") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read as text ({error})") from error
-    except (
-        ValueError,
-        RecursionError,
-    ) as error:  # of numbers and nesting without end, beside TOMLDecodeError
-        raise UsageError(f"{path}: not valid TOML: {reason(error)}") from error
-
-
-def _toml_value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (ValueError, RecursionError):
-        return text
 
 
 def _first_problem(error: ValidationError) -> str:

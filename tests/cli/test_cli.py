@@ -14,7 +14,7 @@ import pytest
 
 from support import blobs
 from zpoints.files.array_writer import ArrayWriter
-from zpoints.run.stages import STAGES
+from zpoints.report.stage import STAGES
 
 SMALL = [
     *("--set", "autoencoder.channels=[6, 8]", "--set", "autoencoder.latent=5"),

@@ -17,10 +17,11 @@ import safetensors.numpy
 import torch
 
 from zpoints.analysis.distribution import Distribution
-from zpoints.config import AutoencoderSettings, ImageSettings, Settings, load_settings
+from zpoints.config import AutoencoderSettings, ImageSettings, Settings
 from zpoints.errors import ZPointsError
 from zpoints.files.documents import read_json, read_table
 from zpoints.files.numpy_files import load_npz
+from zpoints.files.settings import load_settings
 from zpoints.images.decoding import Cut, pillow_limits
 from zpoints.images.index import rows_of_split
 from zpoints.images.journal import Journal
@@ -28,7 +29,7 @@ from zpoints.images.sources import open_source
 from zpoints.images.store import ImageStore
 from zpoints.models.autoencoder.checkpoint import TrainingState, load_autoencoder
 from zpoints.models.autoencoder.network import Architecture, Autoencoder
-from zpoints.run.stages import Run
+from zpoints.run.folder import Run
 from zpoints.samplers import SAMPLERS
 from zpoints.samplers.base import Sampler
 from zpoints.vectors.latent_set import LatentSet

@@ -11,6 +11,7 @@ import pytest
 from support import line
 from zpoints.config import Settings
 from zpoints.errors import BudgetError
+from zpoints.report.stage import STAGES
 from zpoints.run.requirements import check_budget, smallest_budgets
 from zpoints.system.budget import Budget
 from zpoints.system.sizes import MIB
@@ -29,7 +30,7 @@ def run(out: Path, *more: str) -> subprocess.CompletedProcess[str]:
 
 def test_larger_work_needs_more() -> None:
     def needs(**sections: dict[str, object]) -> dict[str, int]:
-        return smallest_budgets(Settings.of(sections, "test"))
+        return smallest_budgets(Settings.of(sections, "test"), STAGES)
 
     small = needs()
     assert needs(images={"size": [256, 256]})["train"] > small["train"]
@@ -40,17 +41,18 @@ def test_larger_work_needs_more() -> None:
 
 def test_the_pictures_count_once_they_are_known() -> None:
     settings = Settings()
-    assert smallest_budgets(settings, (256, 256, 3))["train"] > smallest_budgets(settings)["train"]
+    known = smallest_budgets(settings, STAGES, (256, 256, 3))
+    assert known["train"] > smallest_budgets(settings, STAGES)["train"]
 
 
 def test_without_a_limit_nothing_is_refused() -> None:
-    check_budget(Budget(None, "no limit is known"), Settings())
+    check_budget(Budget(None, "no limit is known"), Settings(), STAGES)
 
 
 def test_the_stage_that_needs_most_is_named() -> None:
     settings = Settings.of({"autoencoder": {"latent": 4096}}, "test")
     with pytest.raises(BudgetError) as caught:
-        check_budget(Budget(1024 * MIB, "--ram"), settings)
+        check_budget(Budget(1024 * MIB, "--ram"), settings, STAGES)
     assert "the stage analyse" in line(caught.value)
     assert "autoencoder.latent" in str(caught.value)
 

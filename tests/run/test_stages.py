@@ -16,7 +16,8 @@ from support import blobs, line
 from zpoints.config import Settings
 from zpoints.errors import SourceError, ZPointsError
 from zpoints.files.settings import save_settings
-from zpoints.run.stages import STAGES, Run, run_stages
+from zpoints.report.stage import STAGES, run_all
+from zpoints.run.folder import Run
 
 STAGE_NAMES = ["prepare", "train", "encode", "analyse", "sample", "decode", "judge", "report"]
 
@@ -103,15 +104,15 @@ def test_the_contract_s_files_are_there(finished: Run) -> None:
 
 
 def test_the_analysis_is_that_of_the_training_pictures(finished: Run) -> None:
-    z = np.load(finished.latents).astype(np.float64)
-    train = pd.read_parquet(finished.images / "index.parquet")["split"] == "train"
-    components = pd.read_parquet(finished.analysis / "components.parquet").query("axes == 'z'")
+    z = np.load(finished.paths.latents).astype(np.float64)
+    train = pd.read_parquet(finished.paths.images / "index.parquet")["split"] == "train"
+    components = pd.read_parquet(finished.paths.analysis / "components.parquet").query("basis == 'z'")
     np.testing.assert_allclose(components["mean"], z[train].mean(axis=0), rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(components["std"], z[train].std(axis=0, ddof=1), rtol=1e-6)
 
 
 def test_the_judge_s_table_has_every_sampler_and_every_question(finished: Run) -> None:
-    scores = json.loads((finished.judging / "scores.json").read_text())
+    scores = json.loads((finished.paths.judging / "scores.json").read_text())
     assert list(scores["baselines"]) == ["training pictures", "reconstructions", "N(0, I)"]
     assert list(scores["samplers"]) == list(finished.settings.samples.methods)
     for name, row in scores["samplers"].items():
@@ -119,15 +120,15 @@ def test_the_judge_s_table_has_every_sampler_and_every_question(finished: Run) -
             row["frechet"] / scores["baselines"]["reconstructions"]["frechet"]
         )
         assert 0 <= row["two_sample"]["accuracy"] <= 1
-        assert row["bytes"] == (finished.samples(name) / "sampler.npz").stat().st_size
-        assert (finished.judging / f"nearest-{name}.png").is_file()
-    assert (finished.judging / "samplers.png").is_file()
+        assert row["bytes"] == (finished.paths.samples(name) / "sampler.npz").stat().st_size
+        assert (finished.paths.judging / f"nearest-{name}.png").is_file()
+    assert (finished.paths.judging / "samplers.png").is_file()
     assert scores["best"] in scores["samplers"]
 
 
 def test_a_second_call_does_nothing(finished: Run) -> None:
     before = {path: path.stat().st_mtime_ns for path in finished.folder.rglob("*") if path.name in STAGES}
-    assert run_stages(finished) == []
+    assert run_all(finished) == []
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
@@ -139,15 +140,15 @@ def test_a_changed_setting_makes_stale_what_depends_on_it(finished: Run, place: 
         "analysis": ({"analysis": {"pca": "pearson"}}, ["analyse", "sample", "decode", "judge", "report"]),
     }
     for change, expected in changes.values():
-        assert run_stages(Run(folder, settings_for(place, **change))) == expected
-        run_stages(finished)
-    assert run_stages(Run(folder, settings_for(place, analysis={"block": 100}))) == []
+        assert run_all(Run(folder, settings_for(place, **change))) == expected
+        run_all(finished)
+    assert run_all(Run(folder, settings_for(place, analysis={"block": 100}))) == []
 
 
 def test_a_missing_file_is_made_again(finished: Run) -> None:
     before = fixed_files(finished.folder)
-    (finished.analysis / "distribution.npz").unlink()
-    assert run_stages(finished) == ["analyse"]
+    (finished.paths.analysis / "distribution.npz").unlink()
+    assert run_all(finished) == ["analyse"]
     assert fixed_files(finished.folder) == before
 
 
@@ -155,17 +156,17 @@ def test_a_mistyped_source_leaves_the_run_as_it_was(finished: Run, place: Path) 
     config = (finished.folder / "config.toml").read_bytes()
     before = fixed_files(finished.folder)
     with pytest.raises(SourceError) as caught:
-        run_stages(Run(finished.folder, settings_for(place, images={"source": str(place / "nowhere")})))
+        run_all(Run(finished.folder, settings_for(place, images={"source": str(place / "nowhere")})))
     assert "nowhere" in line(caught.value)
     assert (finished.folder / "config.toml").read_bytes() == config
     assert fixed_files(finished.folder) == before
-    assert run_stages(finished) == []
+    assert run_all(finished) == []
 
 
 def test_a_folder_that_is_a_file_is_refused_in_one_line(place: Path) -> None:
     (place / "file").write_text("here first")
     with pytest.raises((ZPointsError, OSError)):
-        run_stages(Run(place / "file", settings_for(place)))
+        run_all(Run(place / "file", settings_for(place)))
     assert (place / "file").read_text() == "here first"
 
 
@@ -179,7 +180,7 @@ DEATHS = {
     "encode": ("zpoints.models.coding:Coder.encode", 3),
     "analyse, planes": ("zpoints.statistics.planes:PlaneCounts.count", 1),
     "analyse, while saving": ("zpoints.analysis.distribution:Distribution.save", 1),
-    "sample": ("zpoints.run.stages:sample_to_folder", 2),
+    "sample": ("zpoints.run.work:draw", 2),
     "decode": ("zpoints.models.coding:Coder.decode", 2),
     "judge": ("zpoints.judging.scores:_by_pictures", 3),
     "report": ("zpoints.report.page:_content", 1),
@@ -188,8 +189,9 @@ DEATHS = {
 DYING = """
 import importlib, os, signal, sys
 from pathlib import Path
-from zpoints.config import load_settings
-from zpoints.run.stages import Run, run_stages
+from zpoints.files.settings import load_settings
+from zpoints.report.stage import run_all
+from zpoints.run.folder import Run
 
 config, folder, target, call = sys.argv[1:]
 if target:
@@ -208,7 +210,7 @@ if target:
         return original(*args, **kwargs)
 
     setattr(owner, name, staticmethod(dying) if isinstance(held, classmethod) else dying)
-run_stages(Run(Path(folder), load_settings(Path(config))))
+run_all(Run(Path(folder), load_settings(Path(config))))
 """
 
 

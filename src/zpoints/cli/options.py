@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zpoints.errors import UsageError
-
 if TYPE_CHECKING:
     from zpoints.config import Settings
-    from zpoints.run.stages import Run
+    from zpoints.run.folder import Run
     from zpoints.system.meter import Meter
     from zpoints.system.progress import Progress
 
@@ -24,7 +22,6 @@ __all__ = [
     "Retry",
     "Vram",
     "budget_of",
-    "example",
     "progress_of",
     "run_in",
     "settings_of",
@@ -50,11 +47,6 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but erro
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
-def example(text: str) -> str:
-    """The end of a help text: an example as the user would type it."""
-    return f"Example:  {text}"
-
-
 def settings_of(
     config: Path | None = None,
     changes: list[str] | None = None,
@@ -65,7 +57,8 @@ def settings_of(
     vram: str | None = None,
 ) -> "Settings":
     """The settings that a command means: its file, with its options on top."""
-    from zpoints.config import Settings, load_settings, with_changes, with_values
+    from zpoints.config import Settings
+    from zpoints.files.settings import load_settings, with_changes, with_values
 
     settings = load_settings(config) if config else Settings()
     if source:
@@ -77,7 +70,7 @@ def settings_of(
 
 
 def _with_budget(settings: "Settings", ram: str | None, vram: str | None) -> "Settings":
-    from zpoints.config import with_values
+    from zpoints.files.settings import with_values
 
     given = {f"budget.{name}": size for name, size in (("ram", ram), ("vram", vram)) if size is not None}
     return with_values(settings, given, "--ram or --vram") if given else settings
@@ -94,12 +87,10 @@ def run_in(
     folder: Path, changes: list[str] | None = None, ram: str | None = None, vram: str | None = None
 ) -> "Run":
     """The run that a folder holds, with changes to its settings."""
-    from zpoints.config import load_settings, with_changes
-    from zpoints.run.stages import Run
+    from zpoints.files.settings import with_changes
+    from zpoints.run.folder import Run
 
-    if not (folder / "config.toml").is_file():
-        raise UsageError(f"{folder}: not the folder of a run (no config.toml); make one with `zpoints run`")
-    settings = with_changes(load_settings(folder / "config.toml"), changes or [])
+    settings = with_changes(Run(folder).settings, changes or [])
     return Run(folder, _with_budget(settings, ram, vram))
 
 

@@ -10,11 +10,11 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from zpoints.images.index import build_index, write_index, write_rejected
 from zpoints.images.journal import Block, Journal
 from zpoints.images.semaphore import ByteSemaphore
 from zpoints.images.source import Crop, Opener, Source, UnusableError
-from zpoints.images.sources import open_source
+from zpoints.images.sources import is_named, open_source
 from zpoints.images.store import DESCRIPTION, INDEX, PIXELS, REJECTED, ImageStore
 from zpoints.system.budget import require, share
 from zpoints.system.forecast import forecast
@@ -37,7 +37,7 @@ from zpoints.system.progress import Progress, Silent
 from zpoints.system.sizes import MIB, in_words
 from zpoints.system.threads import processors
 
-__all__ = ["prepare"]
+__all__ = ["Prepared", "key_of", "prepare", "prepared_key"]
 
 RECIPE = 1
 """Part of the key of the work: raise it when the same source and settings give other pixels."""
@@ -58,26 +58,49 @@ PROBE = 64
 
 
 def prepare(
-    settings: ImageSettings, out: Path, seed: int = 0, progress: Progress | None = None
+    settings: ImageSettings,
+    out: Path | str,
+    seed: int = 0,
+    progress: Progress | None = None,
+    source: Source | None = None,
 ) -> ImageStore:
     """Bring all pictures of a source into ``out/pixels.npy``; ``index.parquet`` and ``rejected.csv`` beside.
 
     Row order is the source's own. A picture that cannot be used is named in ``rejected.csv``, with the
     reason. A run that was killed goes on where it stopped, and ends with the same bytes. A finished store of
     the same source, seed and settings is returned as it is; one of other work is replaced when the new one is
-    whole.
+    whole. A `source` that is given takes the place of ``settings.source``; whoever opened it closes it.
 
     Raises `SourceError` if the source cannot be had or holds not one usable picture, or if `out` has no room.
     """
-    progress = progress or Silent()
-    with open_source(settings, seed, progress) as source, pillow_limits(settings.max_megapixels):
-        key = _key(settings, seed, source)
+    progress, out = progress or Silent(), Path(out)
+    opened = nullcontext(source) if source is not None else open_source(settings, seed, progress)
+    with opened as pictures, pillow_limits(settings.max_megapixels):
+        key = key_of(settings, seed, pictures)
         if not _is_finished(out, key):
-            _make_folder(out, source)
+            _make_folder(out, pictures)
             with locked(out):
-                _Preparation(settings, out, seed, progress, source, key).run()
+                _Preparation(settings, out, seed, progress, pictures, key).run()
         _clear(out)
     return ImageStore.open(out)
+
+
+class Prepared(NamedTuple):
+    """What `prepare` would make of a source: its key, and what the pictures are, in one line."""
+
+    key: str
+    description: str
+
+
+def prepared_key(settings: ImageSettings, seed: int) -> Prepared | None:
+    """Look at a source that is a path, without reading a picture; None for one that is known by its name alone.
+
+    Raises `SourceError` if the source cannot be had.
+    """
+    if is_named(settings.source):  # to open it may mean to download it
+        return None
+    with open_source(settings, seed) as source, pillow_limits(settings.max_megapixels):
+        return Prepared(key_of(settings, seed, source), source.describe())
 
 
 @dataclass(frozen=True)
@@ -238,7 +261,7 @@ def _workers() -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
-def _key(settings: ImageSettings, seed: int, source: Source) -> str:
+def key_of(settings: ImageSettings, seed: int, source: Source) -> str:
     """Identify the work: everything that the result depends on."""
     parts: dict[str, Any] = settings.model_dump(mode="json") | {"source": source.fingerprint()}
     return fingerprint(RECIPE, seed, len(source), parts)

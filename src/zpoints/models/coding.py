@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,6 +50,7 @@ class Coder:
     def __init__(self, network: Autoencoder, device: Device) -> None:
         self.network, self.device = network.eval(), device
         device.place(network)
+        self.key = ""
 
     @classmethod
     def load(cls, model: Path, device: str = "auto", precision: str = "auto") -> "Coder":
@@ -74,9 +76,7 @@ class Coder:
         return self.decode(self.encode(pictures))
 
 
-def encode(
-    coder: Coder, store: ImageStore, out: Path, progress: Progress | None = None, key: str = ""
-) -> None:
+def encode(coder: Any, store: ImageStore, out: Path, progress: Progress | None = None, key: str = "") -> None:
     """Write the latent vectors of all pictures to `out`: (N, d) float32, in the order of the pictures.
 
     Continues after a kill. `key` identifies model and pictures: what an earlier run left under another key is
@@ -110,7 +110,7 @@ def encode(
 
 
 def decode(
-    coder: Coder, latents: LatentSet, out: Path, progress: Progress | None = None, key: str = ""
+    coder: Any, latents: LatentSet, out: Path, progress: Progress | None = None, key: str = ""
 ) -> None:
     """Write the pictures of all latent vectors to `out`: (n, H, W, C) uint8.
 

@@ -5,8 +5,12 @@ from typing import Any
 
 from zpoints.config import Settings, TrainingSettings
 from zpoints.system.progress import Progress
+from zpoints.system.sizes import MIB
 
-__all__ = ["open_codec", "train_codec"]
+__all__ = ["open_codec", "train_codec", "training_bytes"]
+
+TORCH_BYTES = 330 * MIB
+"""Python, PyTorch and what a training imports; its network comes on top."""
 
 
 def train_codec(images: Path, out: Path, settings: Settings, progress: Progress | None = None) -> Any:
@@ -21,9 +25,20 @@ def train_codec(images: Path, out: Path, settings: Settings, progress: Progress 
     return Coder(network, Device.of(settings.training))
 
 
+def training_bytes(shape: tuple[int, int, int], settings: Settings) -> int:
+    """Bytes of RAM that training on pictures of (height, width, colours) takes at least, libraries included."""
+    from zpoints.models.autoencoder.memory import training_bytes as bytes_of_network
+    from zpoints.models.autoencoder.network import Architecture
+
+    return TORCH_BYTES + bytes_of_network(Architecture.of(shape, settings.autoencoder), 1)
+
+
 def open_codec(folder: Path, training: TrainingSettings | None = None) -> Any:
     """Open a trained model: a `Codec`. `training` says on which device it works, and in which number format."""
+    from zpoints.models.autoencoder.checkpoint import model_key
     from zpoints.models.coding import Coder
 
     settings = training or TrainingSettings()
-    return Coder.load(folder, settings.device, settings.precision)
+    codec = Coder.load(folder, settings.device, settings.precision)
+    codec.key = model_key(folder)
+    return codec

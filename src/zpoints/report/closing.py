@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from zpoints.files.documents import read_json
 
 if TYPE_CHECKING:
-    from zpoints.run.stages import Run
+    from zpoints.run.folder import Run
 
 __all__ = ["analysis_lines", "closing_table", "scores_lines"]
 
@@ -40,8 +40,13 @@ def closing_table(run: "Run") -> str:
         lines.append(f"{name:<10}{entry['seconds']:>9.1f}{peak:>12}")
     if budget := record.get("ram_budget_mib"):
         lines.append(f"{'budget':<19}{f'{budget:,.0f} MiB':>12} ({record['ram_budget_of']})")
-    lines += ["", *analysis_lines(read_json(run.analysis / "analysis.json"))]
-    lines += ["", *scores_lines(read_json(run.judging / "scores.json")), "", f"report: {run.report}"]
+    lines += ["", *analysis_lines(read_json(run.paths.analysis / "analysis.json"))]
+    lines += [
+        "",
+        *scores_lines(read_json(run.paths.judging / "scores.json")),
+        "",
+        f"report: {run.paths.report}",
+    ]
     return "\n".join(lines)
 
 

@@ -17,13 +17,14 @@ from zpoints.files.atomic import atomic_path
 from zpoints.files.documents import read_json
 from zpoints.images.store import ImageStore
 from zpoints.plots import figures
-from zpoints.samplers import by_name
+from zpoints.run.sampling import sampler_of
+from zpoints.run.work import save_grid
 from zpoints.statistics.measures import COVERAGE
 from zpoints.vectors.latent_set import LatentSet
 from zpoints.vectors.reduce import collect
 
 if TYPE_CHECKING:
-    from zpoints.run.stages import Run
+    from zpoints.run.folder import Run
 
 __all__ = ["write_report"]
 
@@ -31,30 +32,32 @@ AGAINST = 8  # planes of the first principal axis
 
 
 def write_report(run: "Run") -> None:
-    """Write ``report/index.html`` from the files of the finished stages.
+    """Write ``report/index.html`` from the files of the finished stages, and the contact sheet of each sampler.
 
     Raises
     ------
     StageError : a stage before is missing.
     """
-    for path in (run.model / "model.json", run.latents, run.analysis / "analysis.json"):
+    for path in (run.paths.model / "model.json", run.paths.latents, run.paths.analysis / "analysis.json"):
         if not path.is_file():
             raise StageError(f"{run.folder}: no {path.relative_to(run.folder)}; run `zpoints run` first")
+    for method in run.settings.samples.methods:
+        folder = run.paths.samples(method)
+        if not (folder / "pictures.npy").is_file():
+            raise StageError(f"{folder}: no pictures.npy; run `zpoints run` first")
+        save_grid(folder, run.settings.report.sheet)
     environment = Environment(
         loader=PackageLoader("zpoints.report"), autoescape=True, undefined=StrictUndefined
     )
     page = environment.get_template("report.html").render(_content(run))
-    with atomic_path(run.report) as temporary:
+    with atomic_path(run.paths.report) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 
 def _content(run: "Run") -> dict[str, Any]:
-    store, analysis = ImageStore.open(run.images), Analysis.load(run.analysis)
-    model, record = read_json(run.model / "model.json"), run.record
-    history = pd.read_csv(run.model / "history.csv")
-    latents = LatentSet.open(run.latents, store.rows("train"))
-    last, watched = history.iloc[-1], history["validation_loss"].notna().any()
-    best = history.loc[history["validation_loss"].idxmin()] if watched else last
+    store, analysis = ImageStore.open(run.paths.images), Analysis.load(run.paths.analysis)
+    model, record = read_json(run.paths.model / "model.json"), run.record
+    latents = LatentSet.open(run.paths.latents, store.rows("train"))
     return {
         "name": run.settings.name,
         "description": store.description,
@@ -62,22 +65,59 @@ def _content(run: "Run") -> dict[str, Any]:
         "splits": {split: len(store.rows(split)) for split in ("train", "val", "test")},
         "shape": store.shape,
         "rejected": _rejected(run),
-        "model": model,
+        "model": {"parameters": model.get("parameters"), "words": _in_words(model, run)},
         "settings": run.settings,
         "record": record,
         "scores": _scores(run),
         "summary": analysis.summary,
         "verdict": analysis.summary["verdict"],
-        "last": last,
-        "best": best,
-        "learning": _embed(figures.learning_figure(history)),
-        "reconstructions": _embed_file(run.model / "reconstructions.png"),
+        **_learning(run, model),
         **_analysis_figures(run, latents, analysis),
         "mahalanobis": _median_mahalanobis(latents, analysis),
         "samples": [_sample(run, method, analysis) for method in run.settings.samples.methods],
         "gpu": any(stage["peak_vram_mib"] for stage in record["stages"].values()),
         "total_seconds": sum(stage["seconds"] for stage in record["stages"].values()),
     }
+
+
+def _in_words(model: dict[str, Any], run: "Run") -> str:
+    """The model in one sentence: its own, or what can be read off its architecture."""
+    if description := model.get("description"):
+        return f"{description.rstrip('.')}."
+    if architecture := model.get("architecture"):
+        channels = "-".join(map(str, architecture["channels"]))
+        norm = "with" if architecture["batch_norm"] else "no"
+        return (
+            f"Encoder with {channels} channels, kernel {architecture['kernel']}, "
+            f"{architecture['activation'].replace('_', ' ')}, {norm} batch normalisation; loss "
+            f"{run.settings.training.loss.replace('_', ' ')}."
+        )
+    return ""
+
+
+def _learning(run: "Run", model: dict[str, Any]) -> dict[str, Any]:
+    """The learning curve, the reconstructions and the speed, as far as the model has any."""
+    sheet, history = run.paths.model / "reconstructions.png", run.paths.model / "history.csv"
+    found: dict[str, Any] = {
+        "reconstructions": _embed_file(sheet) if sheet.is_file() else None,
+        "learning": None,
+        "last": None,
+        "best": None,
+        "speed": "",
+    }
+    if not history.is_file():
+        return found
+    table = pd.read_csv(history)
+    last, watched = table.iloc[-1], table["validation_loss"].notna().any()
+    best = table.loc[table["validation_loss"].idxmin()] if watched else last
+    found |= {"learning": _embed(figures.learning_figure(table)), "last": last, "best": best}
+    if device := model.get("device"):
+        number = "bfloat16" if device.get("bfloat16") else "float32"
+        found["speed"] = (
+            f"Training: {last['images_per_second']:,.0f} images per second on {device.get('name', 'this machine')} "
+            f"({run.record.get('processor')}), {number}."
+        )
+    return found
 
 
 def _analysis_figures(run: "Run", latents: LatentSet, analysis: Analysis) -> dict[str, Any]:
@@ -150,27 +190,40 @@ def _ranked(analysis: Analysis) -> pd.DataFrame:
 
 def _sample(run: "Run", method: str, analysis: Analysis) -> dict[str, Any]:
     """One sampler's sheet, and where its vectors lie, in Mahalanobis distance, beside the z-points' own."""
-    z = LatentSet.open(run.samples(method) / "z.npy")
+    z = LatentSet.open(run.paths.samples(method) / "z.npy")
     return {
         "name": method,
-        "text": by_name(method, sigma=run.settings.samples.sigma).description,
-        "grid": _embed_file(run.samples(method) / "grid.png"),
+        "text": _text(run, method),
+        "grid": _embed_file(run.paths.samples(method) / "grid.png"),
         "count": z.n,
         "mahalanobis": _median_mahalanobis(z, analysis),
-        "folder": str(run.samples(method).relative_to(run.folder)),
+        "folder": str(run.paths.samples(method).relative_to(run.folder)),
     }
+
+
+def _text(run: "Run", method: str) -> str:
+    """What a sampler says of itself, and the settings that it was given for itself."""
+    sampler, own = sampler_of(run.settings.samples, method), run.settings.samples.options.get(method, {})
+    says = sampler.description or (type(sampler).__doc__ or "").strip().partition("\n")[0]
+    return says + (
+        f" Settings: {', '.join(f'{name} {value}' for name, value in own.items())}." if own else ""
+    )
 
 
 def _scores(run: "Run") -> dict[str, Any] | None:
     """The judge's table, best sampler first; None where nothing was judged."""
-    path = run.judging / "scores.json"
+    path = run.paths.judging / "scores.json"
     scores = read_json(path) if path.is_file() else None
     if scores is None or "skipped" in scores:
         return None
     rows = sorted(scores["samplers"].items(), key=lambda row: row[1]["frechet"])
     shown = [scores["best"]] if scores["best"] else [name for name, _ in rows[:1]]
-    nearest = {name: _embed_file(run.judging / f"nearest-{name}.png") for name in shown}
-    return scores | {"rows": rows, "nearest": nearest, "sheet": _embed_file(run.judging / "samplers.png")}
+    nearest = {name: _embed_file(run.paths.judging / f"nearest-{name}.png") for name in shown}
+    return scores | {
+        "rows": rows,
+        "nearest": nearest,
+        "sheet": _embed_file(run.paths.judging / "samplers.png"),
+    }
 
 
 def _median_mahalanobis(latents: LatentSet, analysis: Analysis) -> float:
@@ -179,7 +232,7 @@ def _median_mahalanobis(latents: LatentSet, analysis: Analysis) -> float:
 
 
 def _rejected(run: "Run") -> pd.DataFrame:
-    path = run.images / "rejected.csv"
+    path = run.paths.images / "rejected.csv"
     return pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=["source", "reason"])
 
 

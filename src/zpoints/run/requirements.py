@@ -4,15 +4,18 @@ A run is one process, and keeps some of what each stage took. The constants are 
 budgets, with a tenth on top; peaks of large ones are in `benchmarks/RESULTS.md`.
 """
 
+from typing import TYPE_CHECKING
+
 from zpoints.config import ImageSettings, Settings
 from zpoints.errors import BudgetError
 from zpoints.system.budget import Budget
 from zpoints.system.sizes import MIB, in_words
 
-__all__ = ["check_budget", "smallest_budgets"]
+if TYPE_CHECKING:
+    from zpoints.run.stage import Stage
 
-TRAIN_BYTES = 330 * MIB
-"""Python, PyTorch and what a training imports; its network comes on top."""
+__all__ = ["check_budget", "for_analysis", "for_judging", "for_training", "smallest_budgets"]
+
 ANALYSE_BYTES = 640 * MIB
 """All that a run has imported by then, and one group of planes."""
 MATRICES = 60
@@ -25,54 +28,63 @@ DIMENSIONS = {"efficientnet-lite0": 1280, "inception": 2048, "dinov2": 768, "pix
 SIZES = {"faces": (64, 64), "orl": (112, 92), "olivetti": (64, 64), "lfw": (62, 47)}
 
 
-def smallest_budgets(settings: Settings, shape: tuple[int, int, int] | None = None) -> dict[str, int]:
-    """Bytes of RAM that each stage needs at least.
+def for_training(settings: Settings, shape: tuple[int, int, int] | None) -> int:
+    """Bytes that a training needs at least; asks the kind of model, which may load what it is built of."""
+    from zpoints.models.kinds import training_bytes
+
+    return training_bytes(shape or _expected_shape(settings.images), settings)
+
+
+def for_analysis(settings: Settings, shape: tuple[int, int, int] | None) -> int:
+    """Bytes that an analysis needs at least."""
+    return ANALYSE_BYTES + 8 * MATRICES * settings.autoencoder.latent**2
+
+
+def for_judging(settings: Settings, shape: tuple[int, int, int] | None) -> int:
+    """Bytes that the judge needs at least."""
+    dimension = DIMENSIONS.get(settings.judge.features, max(DIMENSIONS.values()))
+    return JUDGE_BYTES + 4 * FEATURES * dimension * _held_out(settings)
+
+
+def smallest_budgets(
+    settings: Settings, stages: "tuple[Stage, ...]", shape: tuple[int, int, int] | None = None
+) -> dict[str, int]:
+    """Bytes of RAM that each stage needs at least, where it says so.
 
     Parameters
     ----------
     shape : (height, width, colours) of the pictures, where they are prepared already; else what the settings say, or
         what is usual for the source.
     """
-    from zpoints.models.autoencoder.memory import training_bytes
-    from zpoints.models.autoencoder.network import Architecture
-
-    network = Architecture.of(shape or _expected_shape(settings.images), settings.autoencoder)
-    return {"train": TRAIN_BYTES + training_bytes(network, 1), **_later_stages(settings)}
+    return {stage.name: stage.smallest(settings, shape) for stage in stages if stage.smallest}
 
 
-def _later_stages(settings: Settings) -> dict[str, int]:
-    """What can be said without PyTorch, whose import alone may be too much."""
-    d, judge = settings.autoencoder.latent, settings.judge
-    return {
-        "analyse": ANALYSE_BYTES + 8 * MATRICES * d * d,
-        "judge": JUDGE_BYTES + 4 * FEATURES * DIMENSIONS[judge.features] * _held_out(settings),
-    }
-
-
-def check_budget(budget: Budget, settings: Settings, shape: tuple[int, int, int] | None = None) -> None:
+def check_budget(
+    budget: Budget,
+    settings: Settings,
+    stages: "tuple[Stage, ...]",
+    shape: tuple[int, int, int] | None = None,
+) -> None:
     """Refuse a run whose budget cannot work.
 
     Raises
     ------
     BudgetError : names the stage that needs most, and the smallest budget that would do.
     """
-    if budget.ram is None:
+    asked = tuple(stage for stage in stages if stage.smallest)
+    if budget.ram is None or not asked:
         return
-    needs = _later_stages(settings)
-    if max(needs.values()) <= budget.ram:
-        needs = smallest_budgets(settings, shape)
-    stage = max(needs, key=lambda name: needs[name])
-    if needs[stage] <= budget.ram:
+    # The first one asks the model, and its libraries alone may take too much.
+    needs = smallest_budgets(settings, asked[1:], shape)
+    if max(needs.values(), default=0) <= budget.ram:
+        needs = smallest_budgets(settings, asked, shape)
+    stage = max((stage for stage in asked if stage.name in needs), key=lambda stage: needs[stage.name])
+    if needs[stage.name] <= budget.ram:
         return
-    smallest = -(-needs[stage] // (10 * MIB)) * 10
-    smaller = {
-        "train": "choose fewer channels or smaller pictures",
-        "analyse": "choose a smaller autoencoder.latent",
-        "judge": "choose a smaller judge.count",
-    }[stage]
+    smallest = -(-needs[stage.name] // (10 * MIB)) * 10
     raise BudgetError(
-        f"a budget of {in_words(budget.ram)} ({budget.ram_of}) is too small for this run: the stage {stage} needs "
-        f"{in_words(needs[stage])}; give --ram {smallest}MiB or more, or {smaller}"
+        f"a budget of {in_words(budget.ram)} ({budget.ram_of}) is too small for this run: the stage {stage.name} "
+        f"needs {in_words(needs[stage.name])}; give --ram {smallest}MiB or more, or {stage.smaller}"
     )
 
 

@@ -13,7 +13,7 @@ from zpoints.images.source import Options, Source, exists, path_of
 from zpoints.system.progress import Progress, Silent
 from zpoints.system.registry import Registry
 
-__all__ = ["SOURCES", "open_source"]
+__all__ = ["SOURCES", "is_named", "open_source"]
 
 SOURCES: Registry[type[Source]] = Registry(
     "source",
@@ -56,6 +56,17 @@ def open_source(settings: ImageSettings, seed: int = 0, progress: Progress | Non
     options = Options(count, settings.max_megapixels, seed, progress or Silent())
     with _blamed(name, text):
         return kind.of(text, options)
+
+
+def is_named(text: str) -> bool:
+    """Whether a text means a source by its name, so that it is what the name says, and no path that may change.
+
+    Raises
+    ------
+    SourceError : it means no source at all.
+    """
+    _, kind = _kind(text)
+    return kind.word is not None or not exists(text)
 
 
 def _kind(text: str) -> tuple[str, type[Source]]:

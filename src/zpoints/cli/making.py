@@ -1,0 +1,131 @@
+"""Commands from pictures to z-points, and back."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zpoints.cli.errors import done, say
+from zpoints.cli.options import (
+    Changes,
+    Config,
+    Debug,
+    Quiet,
+    Ram,
+    Retry,
+    Vram,
+    budget_of,
+    progress_of,
+    settings_of,
+)
+
+__all__ = ["decode", "encode", "prepare", "run", "train"]
+
+
+def run(
+    config: Annotated[
+        Path | None, typer.Argument(help="A TOML file; without it, the built-in faces.")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Pictures: a name or a path. Kinds of sources: {sources}.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The run's folder; without it, runs/NAME.")] = None,
+    retry: Retry = False,
+    changes: Changes = None,
+    ram: Ram = None,
+    vram: Vram = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """The whole road: pictures, autoencoder, z-points, analysis, new pictures, report. Continues where it stopped."""
+    from zpoints.report.closing import closing_table
+    from zpoints.report.stage import run_all
+    from zpoints.run.folder import Run
+
+    settings = settings_of(config, changes, source, named=True, retry=retry, ram=ram, vram=vram)
+    this = Run(out or Path("runs") / settings.name, settings)
+    run_all(this, progress_of(quiet))
+    if not quiet:
+        say(closing_table(this))
+
+
+def prepare(
+    source: Annotated[str, typer.Argument(help="A name or a path. Kinds of sources: {sources}.")],
+    out: Annotated[Path, typer.Argument(help="Folder for pixels.npy, index.parquet and rejected.csv.")],
+    config: Config = None,
+    changes: Changes = None,
+    ram: Ram = None,
+    vram: Vram = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Cut and scale pictures into one array on disk."""
+    from zpoints.run import work
+
+    settings = settings_of(config, changes, source, ram=ram, vram=vram)
+    with budget_of(settings):
+        store = work.prepare(settings.images.source, out, settings, progress_of(quiet))
+    done(quiet, f"{len(store):,} pictures of shape {store.shape} in {out / 'pixels.npy'}")
+
+
+def train(
+    images: Annotated[Path, typer.Argument(help="A folder that `zpoints prepare` made.")],
+    out: Annotated[Path, typer.Argument(help="Folder for weights, history and checkpoints.")],
+    retry: Retry = False,
+    config: Config = None,
+    changes: Changes = None,
+    ram: Ram = None,
+    vram: Vram = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Train a model of the pictures; started again, it goes on after the last finished epoch.
+
+    Its kind is --set autoencoder.kind=KIND: {codecs}.
+    """
+    from zpoints.run import work
+
+    settings = settings_of(config, changes, retry=retry, ram=ram, vram=vram)
+    with budget_of(settings):
+        work.train(images, out, settings, progress_of(quiet))
+    done(quiet, f"model in {out}, reconstructions in {out / 'reconstructions.png'}")
+
+
+def encode(
+    model: Annotated[Path, typer.Argument(help="A folder that `zpoints train` made.")],
+    images: Annotated[Path, typer.Argument(help="A folder that `zpoints prepare` made.")],
+    out: Annotated[Path, typer.Argument(help="Folder for z.npy.")],
+    config: Config = None,
+    changes: Changes = None,
+    ram: Ram = None,
+    vram: Vram = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Write the latent vectors of all pictures, one row per picture."""
+    from zpoints.run import work
+
+    settings = settings_of(config, changes, ram=ram, vram=vram)
+    with budget_of(settings):
+        found = work.encode(model, images, out, settings, progress_of(quiet))
+    done(quiet, f"{found.n:,} z-points in {out / 'z.npy'}")
+
+
+def decode(
+    model: Annotated[Path, typer.Argument(help="A folder that `zpoints train` made.")],
+    latents: Annotated[Path, typer.Argument(help="(n, d) array of latent vectors.")],
+    out: Annotated[Path, typer.Argument(help="Folder for pictures.npy and grid.png.")],
+    config: Config = None,
+    changes: Changes = None,
+    ram: Ram = None,
+    vram: Vram = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Decode latent vectors to pictures and a contact sheet."""
+    from zpoints.run import work
+
+    settings = settings_of(config, changes, ram=ram, vram=vram)
+    with budget_of(settings):
+        work.decode(model, latents, out, settings, progress_of(quiet))
+    done(quiet, f"pictures in {out / 'pictures.npy'}, contact sheet in {out / 'grid.png'}")

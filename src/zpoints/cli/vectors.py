@@ -1,0 +1,189 @@
+"""Commands for vectors: measure, compare, draw, walk."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zpoints.cli.errors import done, say
+from zpoints.cli.options import Changes, Config, Debug, Quiet, Ram, Vram, budget_of, progress_of, settings_of
+from zpoints.errors import UsageError
+
+__all__ = ["analyse", "compare", "sample", "walk"]
+
+
+def analyse(
+    latents: Annotated[Path, typer.Argument(help="(n, d) array: {formats}.")],
+    out: Annotated[
+        Path, typer.Argument(help="Folder for analysis.json, the two tables and distribution.npz.")
+    ],
+    index: Annotated[
+        Path | None, typer.Option(help="index.parquet of the pictures, to choose a split.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="With --index: train, val or test.")] = "train",
+    config: Config = None,
+    changes: Changes = None,
+    ram: Ram = None,
+    vram: Vram = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Measure every component and every plane of any set of latent vectors."""
+    from zpoints.analysis.analyse import analyse as analyse_latents
+    from zpoints.analysis.result import ANALYSIS_FILES
+    from zpoints.images.index import rows_of_split
+    from zpoints.run.ownership import check_own
+
+    check_own(out, ANALYSIS_FILES, "analysis.json")
+    settings = settings_of(config, changes, ram=ram, vram=vram)
+    rows = rows_of_split(index, split) if index else None
+    with budget_of(settings):
+        found = analyse_latents(latents, settings.analysis, rows, progress_of(quiet))
+        found.save(out)
+    if not quiet:
+        from zpoints.report.closing import analysis_lines
+
+        say("\n".join(analysis_lines(found.summary)))
+    done(quiet, f"analysis in {out}")
+
+
+def compare(
+    a: Annotated[Path, typer.Argument(help="(n, d) array: {formats}.")],
+    b: Annotated[Path, typer.Argument(help="Another one with the same components, or the same file.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for compare.json and components.parquet.")] = None,
+    index_a: Annotated[
+        Path | None, typer.Option(help="index.parquet of A's pictures, to choose a split.")
+    ] = None,
+    split_a: Annotated[str, typer.Option(help="With --index-a: train, val or test.")] = "train",
+    index_b: Annotated[
+        Path | None, typer.Option(help="index.parquet of B's pictures, to choose a split.")
+    ] = None,
+    split_b: Annotated[str, typer.Option(help="With --index-b: train, val or test.")] = "test",
+    config: Config = None,
+    changes: Changes = None,
+    ram: Ram = None,
+    vram: Vram = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Say in what two sets of latent vectors differ: training and test, two networks, two data sets."""
+    from zpoints.comparison.compare import compare as compare_latents
+    from zpoints.images.index import rows_of_split
+    from zpoints.run.ownership import check_own
+
+    if out is not None:
+        check_own(out, ("compare.json", "components.parquet"), "compare.json")
+    settings = settings_of(config, changes, ram=ram, vram=vram)
+    rows_a = rows_of_split(index_a, split_a) if index_a else None
+    rows_b = rows_of_split(index_b, split_b) if index_b else None
+    with budget_of(settings):
+        found = compare_latents(a, b, settings.analysis, rows_a, rows_b, settings.seed, progress_of(quiet))
+    done(quiet, "\n".join(found.verdict))
+    if out is not None:
+        found.save(out)
+        done(quiet, f"comparison in {out}")
+
+
+def sample(
+    source: Annotated[
+        Path, typer.Argument(help="A folder that `zpoints analyse` made, or its distribution.npz.")
+    ],
+    out: Annotated[Path, typer.Argument(help="Folder for z.npy.")],
+    method: Annotated[str, typer.Option(help="{samplers}.")] = "normal",
+    option: Annotated[
+        list[str] | None,
+        typer.Option(help="A setting of the sampler: NAME=VALUE, as in order=variance; several times."),
+    ] = None,
+    count: Annotated[int, typer.Option(help="Number of vectors.", min=1)] = 64,
+    sigma: Annotated[
+        float, typer.Option(help="Level of the ellipses, for `ellipse` and `ellipse-pairs`.")
+    ] = 3.0,
+    temperature: Annotated[float, typer.Option(help="Below 1 nearer to where vectors are dense.")] = 1.0,
+    latents: Annotated[
+        Path | None,
+        typer.Option(help="The vectors themselves, for mixture, kernel, flow, flow-matching and resample."),
+    ] = None,
+    index: Annotated[
+        Path | None, typer.Option(help="index.parquet of their pictures, to choose a split.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="With --index: train, val or test.")] = "train",
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="With --latents and --index: only pictures like these, as Smiling=1; several times."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same vectors.", min=0)] = 0,
+    ram: Ram = None,
+    vram: Vram = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Draw new latent vectors."""
+    from zpoints.files.settings import named_values, with_values
+    from zpoints.images.index import rows_of_split, rows_where
+    from zpoints.run import work
+    from zpoints.run.sampling import sampler_of
+    from zpoints.samplers.conditional import conditioned
+    from zpoints.samplers.points import Points
+    from zpoints.vectors.latent_set import LatentSet
+
+    options = {method: named_values(option or [], "--option")}
+    chosen = {"count": count, "sigma": sigma, "temperature": temperature, "options": options}
+    settings = with_values(
+        settings_of(ram=ram, vram=vram), {f"samples.{k}": v for k, v in chosen.items()}, "sample"
+    )
+    sampler = sampler_of(settings.samples, method)
+    vectors = None
+    if latents is not None:
+        vectors = LatentSet.open(latents, rows_of_split(index, split) if index else None)
+    points = Points.of(source / "distribution.npz" if source.is_dir() else source, vectors)
+    if where:
+        if index is None:
+            raise UsageError("--where: needs --index, the index.parquet of the pictures")
+        points = conditioned(points, rows_where(index, split, where))
+    with budget_of(settings):
+        work.draw(points, out, sampler, count, seed)
+    done(quiet, f"{count:,} vectors in {out / 'z.npy'}")
+
+
+def walk(
+    model: Annotated[Path, typer.Argument(help="A folder that `zpoints train` made.")],
+    source: Annotated[Path, typer.Argument(help="A folder that `zpoints analyse` made.")],
+    out: Annotated[Path, typer.Argument(help="Folder for z.npy, walk.png, walk.webp and walk.gif.")],
+    axis: Annotated[int | None, typer.Option(help="Through the centre along this principal axis.")] = None,
+    plane: Annotated[
+        tuple[int, int] | None, typer.Option(help="Through the centre in the plane of two components.")
+    ] = None,
+    angle: Annotated[float, typer.Option(help="With --plane: degrees from the first to the second.")] = 45.0,
+    between: Annotated[
+        tuple[int, int] | None, typer.Option(help="From one picture to another: their rows in --latents.")
+    ] = None,
+    latents: Annotated[Path | None, typer.Option(help="With --between: the latent vectors.")] = None,
+    kind: Annotated[
+        str, typer.Option(help="With --between: straight, spherical or mahalanobis.")
+    ] = "mahalanobis",
+    sigma: Annotated[float, typer.Option(help="The path ends so many sigma from the centre.")] = 5.0,
+    mark: Annotated[float, typer.Option(help="Pictures outside of this many sigma get a frame.")] = 3.0,
+    steps: Annotated[int, typer.Option(help="Pictures on the way.")] = 24,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Move through latent space on a path, and look at what the Decoder makes of it."""
+    from zpoints.run.walking import walk as walk_and_decode
+
+    walk_and_decode(
+        model,
+        source,
+        out,
+        axis=axis,
+        plane=plane,
+        angle=angle,
+        between=between,
+        latents=latents,
+        kind=kind,
+        sigma=sigma,
+        mark=mark,
+        steps=steps,
+    )
+    done(quiet, f"{steps} pictures in {out / 'walk.png'}, moving ones in {out / 'walk.webp'}")

@@ -1,0 +1,38 @@
+"""Judge: all samplers anew, since each is compared with the same held-out pictures, whose features cost most."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from zpoints.errors import SourceError
+from zpoints.files.documents import write_json
+from zpoints.run.folder import Run
+from zpoints.run.requirements import for_judging
+from zpoints.run.stage import Done, Stage
+from zpoints.run.stages.vectors import SAMPLE
+from zpoints.system.progress import Progress
+
+__all__ = ["JUDGE"]
+
+
+def _work(run: Run, todo: Mapping[str, str], progress: Progress, done: Done) -> dict[str, Any]:
+    from zpoints.run import work
+
+    try:
+        return {"held_out": work.judge(run, progress)["n"]}
+    except SourceError as error:
+        # Everything else is there, and one command makes up for it.
+        why = f"{error}; later: zpoints judge {run.folder}"
+        progress.say(f"judge: {why}")
+        write_json(run.paths.judging / "scores.json", {"n": 0, "skipped": why})
+        return {"held_out": 0}
+
+
+JUDGE = Stage(
+    "judge",
+    _work,
+    lambda run, part: [run.paths.judging / "scores.json"],
+    needs=(SAMPLE,),
+    depends=lambda settings: settings.judge.model_dump(),
+    smallest=for_judging,
+    smaller="choose a smaller judge.count",
+)

@@ -1,0 +1,46 @@
+"""Train and encode: a model of the pictures, and the z-points that it gives them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from zpoints.config import Settings
+from zpoints.run.folder import Run
+from zpoints.run.requirements import for_training
+from zpoints.run.stage import Done, Stage
+from zpoints.run.stages.pictures import PREPARE
+from zpoints.system.progress import Progress
+
+__all__ = ["ENCODE", "TRAIN"]
+
+
+def _train(run: Run, todo: Mapping[str, str], progress: Progress, done: Done) -> dict[str, Any]:
+    from zpoints.run import work
+
+    work.train(run.paths.images, run.paths.model, run.settings, progress)
+    # Each kind of model has files of its own: those that it left must stay.
+    files = (path for path in run.paths.model.iterdir() if path.is_file() and not path.name.startswith("."))
+    return {"files": sorted(path.relative_to(run.folder).as_posix() for path in files)}
+
+
+def _trained(settings: Settings) -> Any:
+    # Where it is computed, and how often a training may go back, is no part of what is asked for.
+    return [settings.autoencoder.model_dump(), settings.training.model_dump(exclude={"device", "retries"})]
+
+
+def _encode(run: Run, todo: Mapping[str, str], progress: Progress, done: Done) -> dict[str, Any]:
+    from zpoints.run import work
+
+    found = work.encode(run.paths.model, run.paths.images, run.paths.latents.parent, run.settings, progress)
+    return {"images": found.n}
+
+
+TRAIN = Stage(
+    "train",
+    _train,
+    lambda run, part: [run.paths.model / name for name in ("model.json", "reconstructions.png")],
+    needs=(PREPARE,),
+    depends=_trained,
+    smallest=for_training,
+    smaller="choose fewer channels or smaller pictures",
+)
+ENCODE = Stage("encode", _encode, lambda run, part: [run.paths.latents], needs=(TRAIN,))

@@ -1,0 +1,96 @@
+"""Analyse, sample and decode: where the z-points lie, new vectors, and their pictures."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from zpoints.analysis.result import ANALYSIS_FILES
+from zpoints.config import Settings
+from zpoints.errors import StageError
+from zpoints.run.folder import Run
+from zpoints.run.requirements import for_analysis
+from zpoints.run.sampling import options_of, sampler_of
+from zpoints.run.stage import Done, Stage
+from zpoints.run.stages.model import ENCODE
+from zpoints.system.progress import Progress
+
+__all__ = ["ANALYSE", "DECODE", "SAMPLE"]
+
+
+def _analyse(run: Run, todo: Mapping[str, str], progress: Progress, done: Done) -> dict[str, Any]:
+    from zpoints.analysis.analyse import analyse
+    from zpoints.images.store import ImageStore
+
+    # Held-out pictures stay out of the distribution, so that a judge can use them.
+    rows = ImageStore.open(run.paths.images).rows("train")
+    if len(rows) < 2:
+        raise StageError(
+            f"{run.paths.images}: {len(rows)} training picture(s); a distribution needs at least 2"
+        )
+    analyse(run.paths.latents, run.settings.analysis, rows, progress).save(run.paths.analysis)
+    return {"vectors": len(rows)}
+
+
+def _sample(run: Run, todo: Mapping[str, str], progress: Progress, done: Done) -> dict[str, Any]:
+    from zpoints.images.store import ImageStore
+    from zpoints.run import work
+    from zpoints.samplers.points import Points
+    from zpoints.vectors.latent_set import LatentSet
+
+    s = run.settings.samples
+    if todo:
+        vectors = LatentSet.open(run.paths.latents, ImageStore.open(run.paths.images).rows("train"))
+        points = Points.of(run.paths.analysis / "distribution.npz", vectors)
+        with progress.task("sample", len(todo) * s.count, "vectors") as task:
+            for method in todo:
+                work.draw(
+                    points, run.paths.samples(method), sampler_of(s, method), s.count, run.settings.seed
+                )
+                done(method)
+                task.advance(s.count, method)
+    return {"vectors": len(s.methods) * s.count}
+
+
+def _samplers(settings: Settings) -> Mapping[str, Any]:
+    """Each sampler depends on its own options, and on nobody else's."""
+    return {method: options_of(settings.samples, method) for method in settings.samples.methods}
+
+
+def _decode(run: Run, todo: Mapping[str, str], progress: Progress, done: Done) -> dict[str, Any]:
+    from zpoints.models.kinds import open_codec
+    from zpoints.run import work
+
+    if todo:
+        codec = open_codec(run.paths.model, run.settings.training)
+        for method, key in todo.items():
+            folder = run.paths.samples(method)
+            work.decode_to_file(codec, folder / "z.npy", folder, progress, f"{key} {method}")
+            done(method)
+    return {"images": len(run.settings.samples.methods) * run.settings.samples.count}
+
+
+ANALYSE = Stage(
+    "analyse",
+    _analyse,
+    lambda run, part: [run.paths.analysis / name for name in ANALYSIS_FILES],
+    needs=(ENCODE,),
+    recipe=2,  # 1 called the column `basis` still `axes`
+    # The length of a block changes no result.
+    depends=lambda settings: settings.analysis.model_dump(exclude={"block"}),
+    smallest=for_analysis,
+    smaller="choose a smaller autoencoder.latent",
+)
+SAMPLE = Stage(
+    "sample",
+    _sample,
+    lambda run, part: [run.paths.samples(part) / name for name in ("z.npy", "sampler.npz", "cost.json")],
+    needs=(ANALYSE,),
+    depends=lambda settings: settings.samples.count,
+    parts=_samplers,
+)
+DECODE = Stage(
+    "decode",
+    _decode,
+    lambda run, part: [run.paths.samples(part) / "pictures.npy"],
+    needs=(SAMPLE,),
+    parts=lambda settings: dict.fromkeys(settings.samples.methods),
+)
