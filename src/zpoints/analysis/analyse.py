@@ -33,6 +33,7 @@ from zpoints.statistics.measures import COVERAGE, FEWEST, Noise
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
 from zpoints.system.forecast import forecast
+from zpoints.system.kernels import compiling_told
 from zpoints.system.meter import Meter
 from zpoints.system.progress import Progress, Silent
 from zpoints.vectors.latent_set import LatentSet
@@ -65,7 +66,7 @@ def analyse(
     """
     latents = LatentSet.open(source, rows)
     measurement = Measurement(latents, settings or AnalysisSettings(), progress or Silent())
-    with Meter() as meter:
+    with Meter() as meter, compiling_told(measurement.progress):
         _say_how_long(measurement)
         found = _analysis(measurement)
     found.summary.update(asdict(meter.cost))
@@ -87,7 +88,9 @@ def measure_distribution(source: Any, progress: Progress | None = None) -> Distr
     Equal to `analyse(source).distribution`, in a fraction of the time. Parameters and errors as there.
     """
     latents = LatentSet.open(source)
-    return Measurement(latents, AnalysisSettings(), progress or Silent()).groundwork().distribution
+    progress = progress or Silent()
+    with compiling_told(progress):
+        return Measurement(latents, AnalysisSettings(), progress).groundwork().distribution
 
 
 def _analysis(measurement: Measurement) -> Analysis:

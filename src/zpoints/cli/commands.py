@@ -22,6 +22,7 @@ from zpoints.cli.options import (
     settings_of,
 )
 from zpoints.errors import UsageError, ZPointsError
+from zpoints.system.extras import missing
 from zpoints.system.streams import secure_streams, tell
 
 __all__ = ["app", "main"]
@@ -422,6 +423,8 @@ def main() -> None:
             )
         if debug:
             raise
+        if isinstance(error, ModuleNotFoundError) and (without := missing(error)):
+            _fail(str(without), without.exit_status)
         _fail(f"unexpected {type(error).__name__}: {error}; run again with --debug and report it", 1)
 
 

@@ -21,6 +21,7 @@ from zpoints.errors import ArrayError
 from zpoints.statistics.clusters import find_clusters
 from zpoints.statistics.location import Location
 from zpoints.statistics.pca import PCA
+from zpoints.system.kernels import compiling_told
 from zpoints.system.meter import Meter
 from zpoints.system.progress import Progress, Silent
 from zpoints.vectors.latent_set import LatentSet
@@ -61,7 +62,12 @@ def compare(
         )
     block = (settings or AnalysisSettings()).block_of(first.dimension)
     total = first.n + second.n
-    with Meter() as meter, (progress or Silent()).task("compare", total, "vectors") as task:
+    progress = progress or Silent()
+    with (
+        Meter() as meter,
+        compiling_told(progress),
+        progress.task("compare", total, "vectors") as task,
+    ):
         cloud_a = Cloud.read(first, block, np.random.default_rng([seed, 0]), task)
         cloud_b = Cloud.read(second, block, np.random.default_rng([seed, 1]), task)
         components = components_table(cloud_a, cloud_b)

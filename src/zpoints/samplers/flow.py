@@ -52,7 +52,7 @@ class Flow(Neural):
     """
 
     name = "flow"
-    packages: ClassVar[dict[str, str]] = {"torch": "pip install torch", "zuko": "pip install 'zpoints[flow]'"}
+    packages: ClassVar[dict[str, str]] = dict.fromkeys(("torch", "zuko"), "pip install 'zpoints[flow]'")
 
     def __init__(
         self,

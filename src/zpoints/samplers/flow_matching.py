@@ -43,7 +43,7 @@ class FlowMatching(Neural):
     """
 
     name = "flow-matching"
-    packages: ClassVar[dict[str, str]] = {"torch": "pip install torch"}
+    packages: ClassVar[dict[str, str]] = {"torch": "pip install 'zpoints[train]'"}
 
     def __init__(
         self,
