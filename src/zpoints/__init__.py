@@ -11,6 +11,8 @@ The short way for an array of latent vectors::
 import importlib
 from typing import Any
 
+from zpoints.system.kernels import prepare as _prepare
+
 __all__ = [
     "Analysis",
     "Comparison",
@@ -23,6 +25,8 @@ __all__ = [
     "samplers",
 ]
 __version__ = "0.1.0"
+
+_prepare()  # before any kernel is defined
 
 # Names are looked up at first use, so that importing zpoints costs nothing and never imports torch.
 _HOME = {

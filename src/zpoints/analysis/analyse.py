@@ -40,6 +40,7 @@ from zpoints.statistics.measures import COVERAGE, FEWEST, Noise
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
 from zpoints.system.forecast import forecast
+from zpoints.system.kernels import compiling_told
 from zpoints.system.meter import Meter
 from zpoints.system.progress import Progress, Silent
 from zpoints.vectors.inquiries import Line, line
@@ -72,9 +73,10 @@ def analyse(
     ArrayError : not an (n, d) array of numbers, fewer than 2 vectors, NaN or infinity, a constant component.
     """
     latents = LatentSet.open(source, rows)
-    with Meter() as meter:
-        _say_how_long(latents, settings or AnalysisSettings(), progress or Silent())
-        measurement = Measurement(latents, settings or AnalysisSettings(), progress or Silent())
+    settings, progress = settings or AnalysisSettings(), progress or Silent()
+    with Meter() as meter, compiling_told(progress):
+        _say_how_long(latents, settings, progress)
+        measurement = Measurement(latents, settings, progress)
         found = measurement.inquiries.run(measurement.analysis())
     found.summary.update(asdict(meter.cost))
     return found
@@ -93,8 +95,10 @@ def measure_distribution(source: Any, progress: Progress | None = None) -> Distr
 
     Equal to `analyse(source).distribution`, in a fraction of the time. Parameters and errors as there.
     """
-    groundwork = Groundwork(LatentSet.open(source), AnalysisSettings(), progress or Silent())
-    return groundwork.inquiries.run(groundwork.distribution())
+    progress = progress or Silent()
+    groundwork = Groundwork(LatentSet.open(source), AnalysisSettings(), progress)
+    with compiling_told(progress):
+        return groundwork.inquiries.run(groundwork.distribution())
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from zpoints.cli.interruption import InterruptionError
 from zpoints.errors import ZPointsError
+from zpoints.system.extras import missing
 from zpoints.system.streams import tell
 
 __all__ = ["done", "say", "told_in_one_line"]
@@ -56,6 +57,8 @@ def told_in_one_line(debug: bool) -> Iterator[None]:
             )
         if debug:
             raise
+        if isinstance(error, ModuleNotFoundError) and (without := missing(error)):
+            _fail(str(without), without.exit_status)
         _fail(f"unexpected {type(error).__name__}: {error}; run again with --debug and report it", 1)
 
 

@@ -21,8 +21,9 @@ from zpoints.errors import ArrayError
 from zpoints.statistics.clusters import find_clusters
 from zpoints.statistics.location import Location
 from zpoints.statistics.pca import PCA
+from zpoints.system.kernels import compiling_told
 from zpoints.system.meter import Meter
-from zpoints.system.progress import Progress
+from zpoints.system.progress import Progress, Silent
 from zpoints.vectors.latent_set import LatentSet
 
 __all__ = ["compare"]
@@ -60,7 +61,7 @@ def compare(
             "only clouds with the same components can be compared"
         )
     block = (settings or AnalysisSettings()).block_of(first.dimension)
-    with Meter() as meter:
+    with Meter() as meter, compiling_told(progress or Silent()):
         cloud_a = Cloud.read(first, np.random.default_rng([seed, 0]), block, progress)
         cloud_b = Cloud.read(second, np.random.default_rng([seed, 1]), block, progress)
         components = components_table(cloud_a, cloud_b)

@@ -13,6 +13,7 @@ from jaxtyping import Float32, UInt8
 from zpoints.config import FeatureName
 from zpoints.errors import UsageError
 from zpoints.files.wheels import EFFICIENTNET_LITE0
+from zpoints.system.extras import need
 from zpoints.system.progress import Progress, Silent
 
 if TYPE_CHECKING:
@@ -87,6 +88,12 @@ class EfficientNetLite0(Features):
     dimension = 1280
 
     def __init__(self, progress: Progress) -> None:
+        need(
+            "torch",
+            "train",
+            f"judge.features={self.name}",
+            "compare by the pixels: --set judge.features=pixels",
+        )
         import torch
 
         saved = EFFICIENTNET_LITE0.open(WEIGHTS, progress)

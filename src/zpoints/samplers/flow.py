@@ -53,7 +53,7 @@ class Flow(Neural):
 
     name = "flow"
     summary = "Normal noise, sent through couplings that were fitted by maximum likelihood."
-    packages: ClassVar[dict[str, str]] = {"torch": "pip install torch", "zuko": "pip install 'zpoints[flow]'"}
+    packages: ClassVar[dict[str, str]] = dict.fromkeys(("torch", "zuko"), "pip install 'zpoints[flow]'")
 
     def __init__(
         self,

@@ -45,7 +45,7 @@ class FlowMatching(Neural):
 
     name = "flow-matching"
     summary = "A small network that has learnt to carry normal noise to where the z-points lie."
-    packages: ClassVar[dict[str, str]] = {"torch": "pip install torch"}
+    packages: ClassVar[dict[str, str]] = {"torch": "pip install 'zpoints[train]'"}
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ from PIL import Image
 
 from zpoints.files.wheels import GAN_FACES
 from zpoints.images.source import Opener, Options, Source
+from zpoints.system.extras import need
 from zpoints.system.progress import Progress
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class FaceSource(Source):
     held_bytes = 64 * 64 * 3
 
     def __init__(self, count: int, seed: int, progress: Progress) -> None:
+        need("torch", "train", "the source 'faces'", "take the source 'orl', a folder, a zip or an array")
         self.count, self.seed, self.progress = count, seed, progress
         self._block = lru_cache(maxsize=2)(self._draw)
 

@@ -1,0 +1,66 @@
+"""Parts of zpoints that need more than its core: an import that lacks its extra says which, in one line."""
+
+from importlib.util import find_spec
+
+from zpoints.errors import UsageError
+
+__all__ = ["have", "missing", "need"]
+
+
+def have(module: str) -> bool:
+    """Whether a package is installed; it is not loaded."""
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):  # blocked, or half of a package
+        return False
+
+
+def need(module: str, extra: str, what: str, instead: str = "") -> None:
+    """Ask for a package that only an extra brings.
+
+    Parameters
+    ----------
+    module : the name that is imported, ``"torch"``.
+    extra : of zpoints, ``"train"``.
+    what : the work that needs it, for the message: ``"autoencoder.kind = 'convolutional'"``.
+    instead : what does without it, if there is such a thing.
+
+    Raises
+    ------
+    UsageError : it is not installed; says how to install it.
+
+    Examples
+    --------
+    >>> need("zpoints", "train", "this example")
+    """
+    if not have(module):
+        package = DISTRIBUTIONS.get(module, module)
+        more = f"; or {instead}" if instead else ""
+        raise UsageError(f"{what}: needs {package}: pip install 'zpoints[{extra}]'{more}")
+
+
+def missing(error: ModuleNotFoundError) -> UsageError | None:
+    """The same for an import that has failed already; None where the package is none of an extra."""
+    module = (error.name or "").partition(".")[0]
+    if module not in EXTRAS:
+        return None
+    return UsageError(
+        f"this needs {DISTRIBUTIONS.get(module, module)}: pip install 'zpoints[{EXTRAS[module]}]'"
+    )
+
+
+EXTRAS = {
+    "torch": "train",
+    "lightning_fabric": "train",
+    "zuko": "flow",
+    "zarr": "zarr",
+    "torch_fidelity": "inception",
+    "transformers": "dinov2",
+}
+"""Which extra brings a package."""
+DISTRIBUTIONS = {
+    "torch": "PyTorch",
+    "lightning_fabric": "lightning-fabric",
+    "torch_fidelity": "torch-fidelity",
+}
+"""Packages that have another name than the module they bring."""
