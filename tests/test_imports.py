@@ -147,7 +147,7 @@ MODULES_TO_MEND = {
     ("zpoints.judging.features", "zpoints.judging.downloaded"),
     ("zpoints.models.autoencoder.trial", "zpoints.models.autoencoder.training"),
 }
-TO_MEND = {("run", "report"), ("run", "cli"), ("analysis", "plots")}
+TO_MEND = {("run", "report"), ("run", "cli")}
 
 
 def room(path: Path) -> str:

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from scipy.stats import chi2
 
 from zpoints.analysis.result import Analysis
 from zpoints.analysis.summary import NormalitySummary, RadiiSummary
@@ -44,7 +45,7 @@ def mahalanobis(a: Analysis) -> Figure:
     <Figure size ...>
     """
     figure, (panel,) = new_figure(1, 1, 4.6, 3.8)
-    _quantiles(panel, a.summary.normality.radii)
+    _quantiles(panel, a.summary.normality.radii, a.summary.n)
     return figure
 
 
@@ -67,7 +68,7 @@ def normality(a: Analysis) -> Figure:
     <Figure size ...>
     """
     figure, (radii, skewness, kurtosis) = new_figure(1, 3, 10.4, 3.3)
-    _quantiles(radii, a.summary.normality.radii)
+    _quantiles(radii, a.summary.normality.radii, a.summary.n)
     for panel, name, title in (
         (skewness, "skewness", "skewness"),
         (kurtosis, "excess_kurtosis", "excess kurtosis"),
@@ -78,10 +79,11 @@ def normality(a: Analysis) -> Figure:
     return figure
 
 
-def _quantiles(panel: Axes, radii: RadiiSummary) -> None:
+def _quantiles(panel: Axes, radii: RadiiSummary, n: int) -> None:
     normal, measured = (np.array(radii.quantiles[name]) for name in ("normal", "measured"))
-    # Farther out than the nearest and the farthest vector, n vectors have no quantiles.
-    told = (measured > measured.min()) & (measured < measured.max())
+    # Below a share of 1 / n and above 1 - 1 / n, n vectors have no quantiles.
+    share = chi2.cdf(normal, radii.dimension)
+    told = (share >= 1 / n) & (share <= 1 - 1 / n)
     if told.sum() > 2:
         normal, measured = normal[told], measured[told]
     ends = np.array([min(normal.min(), measured.min()), max(normal.max(), measured.max())])

@@ -159,7 +159,8 @@ def overview(a: Analysis, basis: Basis = "z", *, count: int = 120, standardised:
     check_basis(basis)
     figure, (axes,) = new_figure(1, 1, 9.0, 4.2)
     colours, rank = draw_overview(axes, a, basis, count, standardised)
-    axes.legend(loc="upper right", fontsize=8.5)
+    if standardised:
+        axes.legend(loc="upper right", fontsize=8.5)
     bar = figure.colorbar(ScalarMappable(rank, colours), ax=axes, pad=0.01, aspect=30)
     bar.set_label("rank of standard deviation (1: largest)")
     bar.locator = MaxNLocator(6, integer=True)
