@@ -9,7 +9,7 @@ planes. Each further group of planes costs one reading. Axes that have to be ref
 vectors or of the core, ask for up to two more.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ from zpoints.analysis.planes import (
 from zpoints.analysis.readings import counted, inner_planes, whitened
 from zpoints.analysis.region import region_summary
 from zpoints.analysis.result import Analysis
+from zpoints.analysis.summary import AnalysisSummary
 from zpoints.analysis.verdict import verdict
 from zpoints.config import AnalysisSettings
 from zpoints.statistics.correlation import largest_off_diagonal, strongest_pairs
@@ -78,8 +79,7 @@ def analyse(
         _say_how_long(latents, settings, progress)
         measurement = Measurement(latents, settings, progress)
         found = measurement.inquiries.run(measurement.analysis())
-    found.summary.update(asdict(meter.cost))
-    return found
+    return replace(found, summary=replace(found.summary, **asdict(meter.cost)))
 
 
 def _say_how_long(latents: LatentSet, settings: AnalysisSettings, progress: Progress) -> None:
@@ -157,12 +157,11 @@ class Measurement(Groundwork):
             "region": region_summary(whole, first.lengths, first.sample, shape.confirmed),
             "pca": {"matrix": self.settings.pca, "of": self.settings.pca_of, "vectors": distribution.n},
         }
-        summary["verdict"] = verdict(summary)
-        both = list(planes.tables.values())
-        return Analysis(
-            summary=summary,
-            components=pd.concat(tables.values(), ignore_index=True),
-            planes=pd.concat([table for table in both if len(table)] or both[:1], ignore_index=True),
+        typed = AnalysisSummary.from_dict(summary, "the analysis")
+        return Analysis.of_tables(
+            summary=replace(typed, verdict=verdict(typed)),
+            components=list(tables.values()),
+            planes=list(planes.tables.values()),
             trimming=turned.table,
             distribution=distribution,
             histograms={"z": components.drawn, "pca": along.drawn},
