@@ -5,12 +5,14 @@ import platform
 import statistics
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 
 from zpoints.system.meter import processor_name
+from zpoints.vectors.latent_set import LatentSet
 
-__all__ = ["BATCH", "SIDE", "noise_pictures", "race_or_work"]
+__all__ = ["BATCH", "SIDE", "correlated_file", "noise_pictures", "race_or_work"]
 
 SIDE, BATCH = 96, 128
 
@@ -20,6 +22,18 @@ def noise_pictures(count: int, side: int = SIDE) -> np.ndarray:
     random = np.random.default_rng(0)
     coarse = random.integers(0, 256, (count, side // 8, side // 8, 3), dtype=np.uint8)
     return coarse.repeat(8, axis=1).repeat(8, axis=2)
+
+
+def correlated_file(path: Path, n: int = 170_000, d: int = 256) -> LatentSet:
+    """Correlated normal vectors, off centre, float32, written block by block."""
+    random = np.random.default_rng(0)
+    mix = (random.standard_normal((d, d)) / np.sqrt(d)).astype(np.float32)
+    out = np.lib.format.open_memmap(path, "w+", np.float32, (n, d))
+    for start in range(0, n, 8192):
+        rows = min(8192, n - start)
+        out[start : start + rows] = random.standard_normal((rows, d), dtype=np.float32) @ mix + np.float32(3)
+    out.flush()
+    return LatentSet.open(path)
 
 
 def race(module: str, contestants: list[str], rounds: int) -> dict[str, list[float]]:

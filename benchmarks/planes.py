@@ -20,6 +20,7 @@ from scipy.stats import gaussian_kde
 from sklearn.decomposition import PCA as SklearnPCA  # noqa: N811
 from sklearn.decomposition import IncrementalPCA
 
+from benchmarks.common import correlated_file
 from zpoints.analysis.analyse import analyse
 from zpoints.analysis.planes import measure_planes
 from zpoints.analysis.readings import moments_of
@@ -38,18 +39,6 @@ SAMPLE = 32_768  # vectors of the race between the counting loops, which has its
 NUMPY_PLANES, KDE_PLANES, SCIPY_PLANES = 20, 20, 1
 GRID = 100
 ROUNDS = 5
-
-
-def correlated_file(path: Path, n: int = N, d: int = D) -> LatentSet:
-    """Correlated normal vectors, off centre, float32, written block by block."""
-    random = np.random.default_rng(0)
-    mix = (random.standard_normal((d, d)) / np.sqrt(d)).astype(np.float32)
-    out = np.lib.format.open_memmap(path, "w+", np.float32, (n, d))
-    for start in range(0, n, 8192):
-        rows = min(8192, n - start)
-        out[start : start + rows] = random.standard_normal((rows, d), dtype=np.float32) @ mix + np.float32(3)
-    out.flush()
-    return LatentSet.open(path)
 
 
 @numba.njit(parallel=True)

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 import zpoints
-from benchmarks.planes import correlated_file
+from benchmarks.common import correlated_file
 from zpoints.system.meter import processor_name
 
 WORK = """

@@ -13,7 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.planes import BLOCK, correlated_file
+from benchmarks.common import correlated_file
+from benchmarks.planes import BLOCK
 from zpoints.analysis.analyse import analyse
 from zpoints.analysis.planes import measure_planes
 from zpoints.analysis.readings import moments_of
