@@ -148,7 +148,7 @@ MODULES_TO_MEND = {
     ("zpoints.judging.features", "zpoints.judging.downloaded"),
     ("zpoints.models.autoencoder.trial", "zpoints.models.autoencoder.training"),
 }
-TO_MEND = {("analysis", "plots")}
+TO_MEND: set[tuple[str, str]] = set()
 
 
 def room(path: Path) -> str:

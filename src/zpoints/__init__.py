@@ -6,44 +6,111 @@ The short way for an array of latent vectors::
 
     a = zp.analyse(np.load("z.npy", mmap_mode="r"))
     z = zp.samplers.Ellipse(sigma=3.0).fit(a).sample(64, seed=0)
+
+Names are looked up at their first use, so that importing zpoints costs nothing and never imports torch. Type checkers
+see them all. This module stands above all floors: it alone knows who draws the figures of a result.
 """
 
-import importlib
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from zpoints.system.notebook import bind
+
+if TYPE_CHECKING:
+    import zpoints.plots as plots
+    import zpoints.samplers as samplers
+    from zpoints.analysis import walks
+    from zpoints.analysis.analyse import analyse
+    from zpoints.analysis.distribution import Distribution
+    from zpoints.analysis.result import Analysis
+    from zpoints.comparison.compare import compare
+    from zpoints.comparison.result import Comparison
+    from zpoints.config import Settings
+    from zpoints.errors import (
+        ArrayError,
+        BudgetError,
+        DiskError,
+        SourceError,
+        StageError,
+        UsageError,
+        ZPointsError,
+    )
+    from zpoints.models.codec import Codec
+    from zpoints.models.kinds import open_codec
+    from zpoints.run.folder import Run
+    from zpoints.run.walking import walk
+    from zpoints.run.work import decode, encode, judge, prepare, train
+    from zpoints.vectors.latent_set import LatentSet
 
 __all__ = [
     "Analysis",
+    "ArrayError",
+    "BudgetError",
+    "Codec",
     "Comparison",
+    "DiskError",
     "Distribution",
     "LatentSet",
+    "Run",
     "Settings",
+    "SourceError",
+    "StageError",
+    "UsageError",
     "ZPointsError",
     "analyse",
     "compare",
+    "decode",
+    "encode",
+    "judge",
+    "open_codec",
+    "plots",
+    "prepare",
     "samplers",
+    "train",
+    "walk",
+    "walks",
 ]
 __version__ = "0.1.0"
 
-# Names are looked up at first use, so that importing zpoints costs nothing and never imports torch.
-_HOME = {
-    "Analysis": "zpoints.analysis.result",
-    "Comparison": "zpoints.comparison.result",
-    "Distribution": "zpoints.analysis.distribution",
-    "LatentSet": "zpoints.vectors.latent_set",
-    "Settings": "zpoints.config",
-    "ZPointsError": "zpoints.errors",
-    "analyse": "zpoints.analysis.analyse",
-    "compare": "zpoints.comparison.compare",
+_HOMES = {
+    "analysis.analyse": ("analyse",),
+    "analysis.distribution": ("Distribution",),
+    "analysis.result": ("Analysis",),
+    "comparison.compare": ("compare",),
+    "comparison.result": ("Comparison",),
+    "config": ("Settings",),
+    "errors": (
+        "ArrayError",
+        "BudgetError",
+        "DiskError",
+        "SourceError",
+        "StageError",
+        "UsageError",
+        "ZPointsError",
+    ),
+    "models.codec": ("Codec",),
+    "models.kinds": ("open_codec",),
+    "run.folder": ("Run",),
+    "run.walking": ("walk",),
+    "run.work": ("decode", "encode", "judge", "prepare", "train"),
+    "vectors.latent_set": ("LatentSet",),
 }
+_MODULES = {"plots": "zpoints.plots", "samplers": "zpoints.samplers", "walks": "zpoints.analysis.walks"}
+_HOME = {name: f"zpoints.{module}" for module, names in _HOMES.items() for name in names}
+
+bind("zpoints.plots")
 
 
 def __getattr__(name: str) -> Any:
-    if name == "samplers":
-        return importlib.import_module("zpoints.samplers")
-    if name in _HOME:
-        return getattr(importlib.import_module(_HOME[name]), name)
-    raise AttributeError(f"module 'zpoints' has no attribute '{name}'")
+    if name in _MODULES:
+        found = import_module(_MODULES[name])
+    elif name in _HOME:
+        found = getattr(import_module(_HOME[name]), name)
+    else:
+        raise AttributeError(f"module 'zpoints' has no attribute '{name}'")
+    globals()[name] = found  # the next time it is there
+    return found
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted({*globals(), *__all__})

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Mapping
 from contextlib import contextmanager
 from itertools import combinations
 
@@ -45,14 +46,18 @@ def coverage_of(x: np.ndarray, i: int, j: int) -> list[float]:
     return [float((squares <= k * k).mean()) for k in LEVELS]
 
 
-def in_axes(table: pd.DataFrame, axes: str) -> pd.DataFrame:
-    return table[table["basis"] == axes].reset_index(drop=True)
+def components_of(analysis: Analysis, basis: str) -> pd.DataFrame:
+    return analysis.components_of(basis).reset_index()
+
+
+def planes_of(analysis: Analysis, basis: str) -> pd.DataFrame:
+    return analysis.planes_of(basis).reset_index()
 
 
 @pytest.mark.parametrize("axes", ["z", "pca"])
 def test_components_are_what_numpy_says(analysis, cloud, scores, axes):
     x = {"z": cloud.astype(float), "pca": scores}[axes]
-    rows = in_axes(analysis.components, axes)
+    rows = components_of(analysis, axes)
     std = x.std(axis=0, ddof=1)
     assert rows["component"].tolist() == [0, 1, 2, 3, 4]
     np.testing.assert_allclose(rows["mean"], x.mean(axis=0), atol=1e-9)
@@ -70,7 +75,7 @@ def test_components_are_what_numpy_says(analysis, cloud, scores, axes):
 @pytest.mark.parametrize("axes", ["z", "pca"])
 def test_planes_are_what_numpy_says(analysis, cloud, scores, axes):
     x = {"z": cloud.astype(float), "pca": scores}[axes]
-    rows = in_axes(analysis.planes, axes)
+    rows = planes_of(analysis, axes)
     assert len(rows) == 10
     for number, (i, j) in enumerate(combinations(range(5), 2)):
         row = rows.iloc[number]
@@ -84,16 +89,14 @@ def test_planes_are_what_numpy_says(analysis, cloud, scores, axes):
         assert [row[name] for name in COVERAGE] == pytest.approx(coverage_of(x, i, j), abs=1.01 / 2000)
 
 
-def test_the_columns_are_those_of_the_contract(analysis):
+def test_the_columns_are_those_of_the_contract(analysis, tmp_path):
+    analysis.save(tmp_path)
+    components, planes = (pd.read_parquet(tmp_path / f"{name}.parquet") for name in ("components", "planes"))
     wanted = "basis component mean std fit_centre fit_sigma fwhm skewness excess_kurtosis explained_variance"
-    assert set(wanted.split()) <= set(analysis.components)
+    assert set(wanted.split()) <= set(components)
     wanted = "basis i j r angle half_axis_major half_axis_minor coverage_1 coverage_2 coverage_2_5 coverage_3"
-    assert set(wanted.split()) <= set(analysis.planes)
-    assert (
-        analysis.components["basis"].unique().tolist()
-        == ["z", "pca"]
-        == analysis.planes["basis"].unique().tolist()
-    )
+    assert set(wanted.split()) <= set(planes)
+    assert components["basis"].unique().tolist() == ["z", "pca"] == planes["basis"].unique().tolist()
 
 
 def test_the_summary(analysis, cloud, scores):
@@ -149,7 +152,7 @@ def test_the_distribution(analysis, cloud):
 
 
 def assert_same(a: Analysis, b: Analysis, tolerance: float, but: set[str] = frozenset()) -> None:
-    for name in ("components", "planes"):
+    for name in ("components", "planes", "principal_components", "principal_planes"):
         pd.testing.assert_frame_equal(getattr(a, name), getattr(b, name), rtol=tolerance, atol=tolerance)
     for part in ("mean", "covariance"):
         np.testing.assert_allclose(
@@ -173,9 +176,9 @@ def assert_same(a: Analysis, b: Analysis, tolerance: float, but: set[str] = froz
 
 def flat(value):  # type: ignore[no-untyped-def]
     """The numbers in nested dictionaries and lists."""
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return [number for inner in value.values() for number in flat(inner)]
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [number for inner in value for number in flat(inner)]
     return [] if isinstance(value, str) else [-999 if value is None else value]
 
@@ -197,7 +200,7 @@ def test_the_block_length_does_not_matter(analysis, cloud, block, one_thread):
 def test_the_width_of_the_bins_changes_the_histograms_alone(analysis, cloud):
     found = analyse(cloud, AnalysisSettings(bin_width=0.25, pca_bin_width=0.5))
     for axes, width in (("z", 0.25), ("pca", 0.5)):
-        rows = in_axes(found.components, axes)
+        rows = components_of(found, axes)
         edges = (
             rows["mean"].to_numpy()[:, None] + rows["std"].to_numpy()[:, None] * found.histograms[axes].edges
         )
@@ -243,7 +246,8 @@ def test_what_was_saved_is_loaded(analysis, tmp_path):
     names |= {"components.parquet", "planes.parquet", "trimming.parquet"}
     assert {file.name for file in folder.iterdir()} == names
     loaded = Analysis.load(folder)
-    assert loaded.summary == analysis.summary == json.loads((folder / "analysis.json").read_text())
+    assert loaded.summary == analysis.summary
+    assert analysis.summary.to_dict() == json.loads((folder / "analysis.json").read_text())
     assert_same(loaded, analysis, 0)
     with np.load(folder / "distribution.npz") as arrays:
         np.testing.assert_array_equal(arrays["mean"], analysis.distribution.mean)
@@ -374,43 +378,44 @@ def test_a_wide_cloud(tmp_path):
     x = correlated(20, 50)
     found = whole(analyse(x), tmp_path)
     assert found.summary["rank"] == 19
-    assert (len(in_axes(found.components, "z")), len(in_axes(found.components, "pca"))) == (50, 19)
-    assert (len(in_axes(found.planes, "z")), len(in_axes(found.planes, "pca"))) == (1225, 171)
-    assert np.isfinite(found.components.drop(columns="basis").to_numpy()).all()
+    assert (len(components_of(found, "z")), len(components_of(found, "pca"))) == (50, 19)
+    assert (len(planes_of(found, "z")), len(planes_of(found, "pca"))) == (1225, 171)
+    assert np.isfinite(found.components.to_numpy()).all()
     expected = coverage_of(x, 3, 40)
-    row = in_axes(found.planes, "z").query("i == 3 and j == 40")[list(COVERAGE)]
+    row = planes_of(found, "z").query("i == 3 and j == 40")[list(COVERAGE)]
     assert row.to_numpy()[0].tolist() == pytest.approx(expected)
 
 
 def test_two_vectors(tmp_path):
     found = whole(analyse(np.array([[0.0, 1.0, 2.0], [1.0, 3.0, -1.0]])), tmp_path)
     assert found.summary["rank"] == 1
-    assert in_axes(found.components, "pca")["std"].tolist() == pytest.approx([np.sqrt(14 / 2)])
-    assert in_axes(found.planes, "pca").empty
+    assert components_of(found, "pca")["std"].tolist() == pytest.approx([np.sqrt(14 / 2)])
+    assert planes_of(found, "pca").empty
 
 
 def test_one_component(tmp_path):
     x = np.random.default_rng(0).normal(3, 2, size=(500, 1))
     found = whole(analyse(x), tmp_path)
     assert found.planes.empty
-    assert found.components["std"].tolist() == pytest.approx([x.std(ddof=1)] * 2)
+    for basis in ("z", "pca"):
+        assert found.components_of(basis)["std"].tolist() == pytest.approx([x.std(ddof=1)])
     assert found.summary["largest_off_diagonal"] == {"z": 0.0, "pca": 0.0}
-    assert found.summary["strongest_pairs"] == []
+    assert found.summary["strongest_pairs"] == ()
 
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_component_twice(tmp_path, sign):
     x = correlated(300, 3)
     found = whole(analyse(np.column_stack([x, sign * 2.5 * x[:, 1]])), tmp_path)
-    planes = in_axes(found.planes, "z")
+    planes = planes_of(found, "z")
     twice = (planes["i"] == 1) & (planes["j"] == 3)
     assert planes.loc[twice, "r"].tolist() == pytest.approx([sign], abs=1e-12)
     assert planes.loc[twice, list(COVERAGE)].isna().all(axis=None)
     assert planes.loc[twice, "half_axis_minor"].max() < 1e-6
     assert planes.loc[~twice, list(COVERAGE)].notna().all(axis=None)
     assert found.summary["rank"] == 3
-    assert in_axes(found.planes, "pca").notna().all(axis=None)
-    assert len(in_axes(found.planes, "pca")) == 3
+    assert planes_of(found, "pca").notna().all(axis=None)
+    assert len(planes_of(found, "pca")) == 3
 
 
 def test_nothing_but_a_component_twice(tmp_path):
@@ -423,9 +428,7 @@ def test_scales_that_differ_by_many_powers_of_ten():
     x = correlated(1000, 3)
     found, plain = analyse(x * [1e-8, 1.0, 1e8]), analyse(x)
     columns = ["r", *COVERAGE]
-    np.testing.assert_allclose(
-        in_axes(found.planes, "z")[columns], in_axes(plain.planes, "z")[columns], atol=1e-3
-    )
+    np.testing.assert_allclose(planes_of(found, "z")[columns], planes_of(plain, "z")[columns], atol=1e-3)
 
 
 def test_the_vectors_are_left_alone(cloud):
@@ -468,6 +471,7 @@ def test_all_planes_of_170000_vectors_in_seconds():
         seconds.append(time.perf_counter() - started)
     assert min(seconds) < 90  # everything that there is, both sets of axes: under 45 on two quiet cores
     exact = np.array([1 - np.exp(-k * k / 2) for k in LEVELS])
-    error = np.abs(found.planes[list(COVERAGE)].to_numpy() - exact)
+    planes = np.concatenate([found.planes[list(COVERAGE)], found.principal_planes[list(COVERAGE)]])
+    error = np.abs(planes - exact)
     assert len(error) == 2 * 32_640
     assert (error < 6 * np.sqrt(exact * (1 - exact) / 170_000)).all()

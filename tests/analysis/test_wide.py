@@ -16,8 +16,12 @@ from zpoints.errors import ArrayError
 from zpoints.samplers import Normal
 
 
-def rows(table: pd.DataFrame, axes: str) -> pd.DataFrame:
-    return table[table["basis"] == axes].reset_index(drop=True)
+def components_of(found: Analysis, basis: str) -> pd.DataFrame:
+    return found.components_of(basis).reset_index()
+
+
+def planes_of(found: Analysis, basis: str) -> pd.DataFrame:
+    return found.planes_of(basis).reset_index()
 
 
 def assert_whole(found: Analysis, n: int, d: int, rank: int) -> None:
@@ -25,9 +29,9 @@ def assert_whole(found: Analysis, n: int, d: int, rank: int) -> None:
     summary = found.summary
     assert (summary["n"], summary["d"], summary["rank"]) == (n, d, rank)
     for axes, count in (("z", d), ("pca", rank)):
-        assert len(rows(found.components, axes)) == count
-        assert len(rows(found.planes, axes)) == count * (count - 1) // 2
-        assert sorted(rows(found.components, axes)["rank"]) == list(range(1, count + 1))
+        assert len(components_of(found, axes)) == count
+        assert len(planes_of(found, axes)) == count * (count - 1) // 2
+        assert sorted(components_of(found, axes)["rank"]) == list(range(1, count + 1))
     assert summary["largest_off_diagonal"]["pca"] < 1e-12
     assert found.distribution.pca.axes.shape == (d, d)
     assert len(summary["verdict"]) >= 1
@@ -45,7 +49,7 @@ def test_a_component_twice():
     x = correlated(500, 5)
     found = analyse(np.column_stack([x, x[:, 2]]))
     assert_whole(found, 500, 6, 5)
-    planes = rows(found.planes, "z")
+    planes = planes_of(found, "z")
     twice = planes[(planes["i"] == 2) & (planes["j"] == 5)].iloc[0]
     assert twice["r"] == pytest.approx(1)
     assert twice["rank"] == 15, "it has no figures, and comes last"
@@ -75,10 +79,10 @@ def test_tiny_and_huge_scales_side_by_side(kind):
     scale = 2.0 ** np.array([-26, 26, 0, -26, 26, 13])  # 1.5e-8 to 6.7e7, and nothing is rounded
     plain, found = analyse(x), analyse((x * scale).astype(kind))
     assert_whole(found, 2000, 6, 6)
-    np.testing.assert_allclose(rows(found.planes, "z")["r"], rows(plain.planes, "z")["r"], atol=1e-12)
-    np.testing.assert_allclose(rows(found.planes, "z")["coverage_1"], rows(plain.planes, "z")["coverage_1"])
+    np.testing.assert_allclose(planes_of(found, "z")["r"], planes_of(plain, "z")["r"], atol=1e-12)
+    np.testing.assert_allclose(planes_of(found, "z")["coverage_1"], planes_of(plain, "z")["coverage_1"])
     np.testing.assert_allclose(
-        rows(found.components, "z")["std"], rows(plain.components, "z")["std"] * scale, rtol=1e-12
+        components_of(found, "z")["std"], components_of(plain, "z")["std"] * scale, rtol=1e-12
     )
     pearson = analyse((x * scale).astype(kind), AnalysisSettings(pca="pearson"))
     assert_whole(pearson, 2000, 6, 6)
@@ -113,7 +117,7 @@ def test_two_vectors(d):
     found = analyse(x)
     assert_whole(found, 2, d, 1)
     assert "too few" in found.summary["verdict"][0]
-    np.testing.assert_allclose(rows(found.planes, "z")["r"].abs(), 1, atol=1e-12)
+    np.testing.assert_allclose(planes_of(found, "z")["r"].abs(), 1, atol=1e-12)
 
 
 CHOICES = [

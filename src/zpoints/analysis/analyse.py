@@ -5,7 +5,7 @@ components; the cuts, which need the fits; the principal axes; every plane of bo
 needs whitened vectors: distances, third moments, projections.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from zpoints.analysis.planes import (
 )
 from zpoints.analysis.region import region_summary
 from zpoints.analysis.result import Analysis
+from zpoints.analysis.summary import AnalysisSummary
 from zpoints.analysis.verdict import verdict
 from zpoints.config import AnalysisSettings
 from zpoints.statistics.correlation import largest_off_diagonal, strongest_pairs
@@ -68,8 +69,7 @@ def analyse(
     with Meter() as meter:
         _say_how_long(measurement)
         found = _analysis(measurement)
-    found.summary.update(asdict(meter.cost))
-    return found
+    return replace(found, summary=replace(found.summary, **asdict(meter.cost)))
 
 
 def _say_how_long(measurement: Measurement) -> None:
@@ -143,11 +143,11 @@ def _analysis(measurement: Measurement) -> Analysis:
             "vectors": f.distribution.n,
         },
     }
-    summary["verdict"] = verdict(summary)
-    return Analysis(
-        summary=summary,
-        components=pd.concat(components, ignore_index=True),
-        planes=pd.concat([t for t in planes if len(t)] or planes[:1], ignore_index=True),
+    found = AnalysisSummary.from_dict(summary, "the analysis")
+    return Analysis.of_tables(
+        summary=replace(found, verdict=verdict(found)),
+        components=components,
+        planes=planes,
         trimming=turn_table,
         distribution=f.distribution,
         histograms={"z": f.drawn, "pca": f.drawn_pca},

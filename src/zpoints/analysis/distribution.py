@@ -13,6 +13,7 @@ from zpoints.statistics.margins import Margins
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
 from zpoints.statistics.trimming import Core
+from zpoints.system.notebook import Figures, card, shortened
 
 __all__ = ["Distribution"]
 
@@ -21,7 +22,7 @@ ARRAYS = ("n", "mean", "covariance", "axes", "variance", "rank", "scale")
 CORE_SCALARS = ("radius", "n", "kept", "level", "iterations", "converged")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Distribution:
     """Mean, covariance, principal axes, robust core and margins of `n` latent vectors.
 
@@ -32,6 +33,23 @@ class Distribution:
     ``core_n``, ``core_kept``, ``core_level``, ``core_iterations``, ``core_converged``. And, unless it was made of
     moments alone, the quantiles of its margins, ``margin_components`` (d, q), ``margin_axes`` (rank, q) and the
     others of `statistics.margins.Margins`. No pickle.
+
+    Attributes
+    ----------
+    n : number of vectors.
+    mean, covariance : (d,) and (d, d), in the vectors' units and their squares; the covariance is over n - 1.
+    pca : principal axes. core : the robust core; None where none was found. margins : quantiles along components and
+        axes; None where it was made of moments alone.
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> z = np.random.default_rng(0).normal(size=(1000, 3))
+    >>> distribution = zp.analyse(z).distribution
+    >>> np.allclose(distribution.covariance, np.cov(z.T))
+    True
+    >>> zp.samplers.Normal().fit(distribution).sample(5, seed=0).shape
+    (5, 3)
     """
 
     n: int
@@ -85,13 +103,45 @@ class Distribution:
         pca = PCA(a["mean"], a["axes"], a["variance"], int(a["rank"]), a["scale"])
         return cls(int(a["n"]), a["mean"], a["covariance"], pca, _core(a), _margins(a))
 
-    def save(self, path: Path) -> None:
-        """Write to an .npz file, atomically."""
-        write_npz(path, self.arrays)
+    @property
+    def plot(self) -> Figures:
+        """The figures of `zpoints.plots` that show a distribution, as methods: ``d.plot.spectrum()``."""
+        return Figures(self)
+
+    def __repr__(self) -> str:
+        return "\n".join([self._title, *map(shortened, self._lines)])
+
+    def _repr_html_(self) -> str:
+        return card(self._title, self._lines, self)
+
+    @property
+    def _title(self) -> str:
+        return f"Distribution of {self.n:,} vectors of {self.dimension:,} components"
+
+    @property
+    def _lines(self) -> list[str]:
+        pca, core = self.pca, self.core
+        shares = ", ".join(f"{100 * share:.0f} %: {pca.components_for(share)}" for share in (0.8, 0.9, 0.95))
+        rank = "" if pca.rank == self.dimension else f" (of {pca.rank} that have variance)"
+        return [
+            f"Length of the mean {np.linalg.norm(self.mean):.3g}, total variance {np.trace(self.covariance):.3g}; "
+            f"principal axes that explain {shares}{rank}.",
+            "No robust core." if core is None else f"Robust core of {100 * core.share:.1f} % of the vectors.",
+        ]
+
+    def save(self, path: str | Path) -> None:
+        """Write to an .npz file, whole or not at all."""
+        write_npz(Path(path), self.arrays)
 
     @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read from an .npz file that `save` wrote, and check that its arrays fit together."""
+    def load(cls, path: str | Path) -> Self:
+        """Read from an .npz file that `save` wrote, and check that its arrays fit together.
+
+        Raises
+        ------
+        ArrayError : no such file, a damaged one, or arrays that do not fit together.
+        """
+        path = Path(path)
         if not path.is_file():
             raise ArrayError(f"{path}: no such file; make it with `zpoints analyse LATENTS OUT`")
         return cls.of_arrays(load_npz(path), str(path))

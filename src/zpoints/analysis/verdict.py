@@ -4,13 +4,14 @@ With many vectors every test rejects, so "within the noise" and "near enough to 
 are answered.
 """
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.special import ndtr
 
 from zpoints.analysis.components import NARROW
 from zpoints.analysis.normality import SURE_LOG10_P
+from zpoints.analysis.summary import AnalysisSummary
 from zpoints.statistics.measures import FEWEST
 
 __all__ = ["verdict"]
@@ -19,34 +20,32 @@ SURE = 5.0  # standard errors from which on one figure of all vectors together c
 SURE_KS = 3.0  # in mean distances of a normal sample; 1.5 is the 95 % point
 NAMED = 6
 
-Summary = dict[str, Any]
 
-
-def verdict(summary: Summary) -> list[str]:
+def verdict(summary: AnalysisSummary) -> tuple[str, ...]:
     """Sentences: the conclusion, then components, planes, all dimensions together, the core, the region."""
     parts = [_components(summary), _planes(summary), _together(summary), _core(summary), _region(summary)]
-    return [_conclusion(summary), *(part for part in parts if part)]
+    return (_conclusion(summary), *(part for part in parts if part))
 
 
-def _conclusion(summary: Summary) -> str:
-    if summary["n"] < FEWEST:
-        return f"{summary['n']} vectors are too few to tell whether they are normally distributed."
-    regions = summary["region"]["clusters"]["regions"]
+def _conclusion(summary: AnalysisSummary) -> str:
+    if summary.n < FEWEST:
+        return f"{summary.n} vectors are too few to tell whether they are normally distributed."
+    regions = summary.region.clusters.regions
     if regions > 1:
         return f"Not one normal distribution: the vectors lie in {regions} separate regions."
     if within_noise(summary):
-        return f"A multivariate normal distribution, within the noise of {summary['n']:,} vectors."
-    z = summary["components"]["z"]
-    reach, narrow = z["median"]["core_sigma"], z["narrow"]
-    if not any(table["not_normal"] for table in summary["components"].values()):
+        return f"A multivariate normal distribution, within the noise of {summary.n:,} vectors."
+    z = summary.components.z
+    reach, narrow = z.median.core_sigma, z.narrow
+    if not any(table.not_normal for table in (summary.components.z, summary.components.pca)):
         return (
             "Not a multivariate normal distribution, though every component alone is a Gaussian within the noise of "
-            f"{summary['n']:,} vectors: how the components depend on each other is more than correlation."
+            f"{summary.n:,} vectors: how the components depend on each other is more than correlation."
         )
     if reach < NARROW:
         return f"Not a normal distribution: the median component's density leaves its Gaussian at {reach:g} sigma."
     but = f", but for component{'s' if len(narrow) > 1 else ''} {_named(narrow)}" if narrow else ""
-    limit = " (farther out there are too few vectors to tell)" if reach >= visible_sigma(summary["n"]) else ""
+    limit = " (farther out there are too few vectors to tell)" if reach >= visible_sigma(summary.n) else ""
     return (
         f"Nearly a multivariate normal distribution{but}: the core is normal up to about {reach:g} sigma{limit}, "
         f"{_flanks(summary)}."
@@ -59,23 +58,23 @@ def visible_sigma(n: int) -> float:
     return float(edges[(n * np.diff(ndtr(edges)) >= 10).sum()])
 
 
-def within_noise(summary: Summary) -> bool:
+def within_noise(summary: AnalysisSummary) -> bool:
     """Whether no figure differs from those of a normal sample of the same size."""
-    tables = [*summary["components"].values(), *summary["planes"].values()]
-    if any(table.get("not_normal", 0) for table in tables):
+    both = (summary.components, summary.planes)
+    if any(part.z.not_normal or part.pca.not_normal for part in both):
         return False
-    normality = summary["normality"]
-    mardia = (normality["mardia"]["skewness"]["z"], normality["mardia"]["kurtosis"]["z"])
+    normality = summary.normality
+    mardia = (normality.mardia.skewness.z, normality.mardia.kurtosis.z)
     if any(z is not None and abs(z) > SURE for z in mardia):
         return False
-    if normality["radii"]["ks_distance"] > SURE_KS * normality["radii"]["normal_ks_distance"]:
+    if normality.radii.ks_distance > SURE_KS * normality.radii.normal_ks_distance:
         return False
-    return all(row["log10_p"] > SURE_LOG10_P for row in normality["least_normal_directions"]["found"])
+    return all(row.log10_p > SURE_LOG10_P for row in normality.least_normal_directions.found)
 
 
-def _flanks(summary: Summary) -> str:
-    scale = summary["normality"]["radii"]["scale_variance"] or 0.0
-    error = summary["normality"]["radii"]["scale_variance_error"] or 0.0
+def _flanks(summary: AnalysisSummary) -> str:
+    scale = summary.normality.radii.scale_variance or 0.0
+    error = summary.normality.radii.scale_variance_error or 0.0
     if scale > SURE * error:
         return "with heavier flanks"
     if scale < -SURE * error:
@@ -83,102 +82,104 @@ def _flanks(summary: Summary) -> str:
     return "with flanks of normal weight"
 
 
-def _components(summary: Summary) -> str:
-    z = summary["components"]["z"]
-    d, off, median = summary["d"], z["not_normal"], z["median"]
+def _components(summary: AnalysisSummary) -> str:
+    z = summary.components.z
+    d, off, median = summary.d, z.not_normal, z.median
     if not off:
         return f"Components: none of {d} differs from a Gaussian by more than noise."
-    worst = [row["component"] for row in z["worst"][:NAMED]]
+    worst = [row.component for row in z.worst[:NAMED]]
     text = (
         f"Components: {off} of {d} differ from a Gaussian by more than noise, most of all {_named(worst)}; the "
-        f"median component has skewness {median['skewness']:+.2f}, excess kurtosis {median['excess_kurtosis']:+.2f} "
-        f"(standard errors {z['standard_error']['skewness']:.3f} and {z['standard_error']['excess_kurtosis']:.3f}), "
-        f"and follows its Gaussian up to {median['core_sigma']:g} sigma."
+        f"median component has skewness {median.skewness:+.2f}, excess kurtosis {median.excess_kurtosis:+.2f} "
+        f"(standard errors {z.standard_error.skewness:.3f} and {z.standard_error.excess_kurtosis:.3f}), "
+        f"and follows its Gaussian up to {median.core_sigma:g} sigma."
     )
-    if z["several_modes"]:
-        text += f" More than one maximum: component {_named(z['several_modes'])}."
+    if z.several_modes:
+        text += f" More than one maximum: component {_named(z.several_modes)}."
     return text
 
 
-def _planes(summary: Summary) -> str:
-    planes = summary["planes"]["z"]
-    if not planes["planes"] or "figures" not in planes or planes["figures"]["agreement"]["median"] is None:
+def _planes(summary: AnalysisSummary) -> str:
+    planes = summary.planes.z
+    if not planes.planes or "agreement" not in planes.figures or planes.figures["agreement"].median is None:
         return ""
-    agreement, outer = planes["figures"]["agreement"], planes["figures"]["coverage_3"]
-    inner = planes["figures"]["coverage_1"]
-    alike = planes["degenerate"]
+    agreement, outer = planes.figures["agreement"], planes.figures["coverage_3"]
+    inner = planes.figures["coverage_1"]
+    alike = planes.degenerate
     copies = f" {alike:,} plane{'s hold' if alike > 1 else ' holds'} one component twice." if alike else ""
-    if not planes["not_normal"]:
+    if not planes.not_normal:
         return (
-            f"Planes: none of {planes['planes']:,} differs from a normal pair by more than noise; contours agree "
-            f"with their ellipses to {agreement['median']:.3f} in the median.{copies}"
+            f"Planes: none of {planes.planes:,} differs from a normal pair by more than noise; contours agree "
+            f"with their ellipses to {agreement.median:.3f} in the median.{copies}"
         )
     text = (
-        f"Planes: {planes['not_normal']:,} of {planes['planes']:,} differ from a normal pair by more than noise. In "
-        f"the median plane contours agree with their ellipses to {agreement['median']:.3f} (normal sample: "
-        f"{agreement['normal']:.3f} +/- {agreement['spread']:.3f}); the 1 sigma ellipse holds "
-        f"{100 * inner['median']:.1f} % (normal: {100 * inner['normal']:.1f}), the 3 sigma ellipse "
-        f"{100 * outer['median']:.1f} % (normal: {100 * outer['normal']:.1f})."
+        f"Planes: {planes.not_normal:,} of {planes.planes:,} differ from a normal pair by more than noise. In "
+        f"the median plane contours agree with their ellipses to {agreement.median:.3f} (normal sample: "
+        f"{agreement.normal:.3f} +/- {agreement.spread:.3f}); the 1 sigma ellipse holds "
+        f"{_percent(inner.median)} % (normal: {_percent(inner.normal)}), the 3 sigma ellipse "
+        f"{_percent(outer.median)} % (normal: {_percent(outer.normal)})."
     )
-    spoilers = [row["component"] for row in planes["spoilers"][:NAMED]]
+    spoilers = [row.component for row in planes.spoilers[:NAMED]]
     if spoilers:
         text += f" Most planes are spoilt by component {_named(spoilers)}."
     return text + copies
 
 
-def _together(summary: Summary) -> str:
-    radii, mardia = summary["normality"]["radii"], summary["normality"]["mardia"]
-    if radii["dimension"] < 2 or summary["n"] < FEWEST:
+def _together(summary: AnalysisSummary) -> str:
+    radii, mardia = summary.normality.radii, summary.normality.mardia
+    if radii.dimension < 2 or summary.n < FEWEST:
         return ""
     text = (
-        f"All {radii['dimension']} axes together: the squared Mahalanobis distance has standard deviation "
-        f"{radii['std']:.1f} where a normal sample has {radii['normal_std']:.1f}"
+        f"All {radii.dimension} axes together: the squared Mahalanobis distance has standard deviation "
+        f"{radii.std:.1f} where a normal sample has {radii.normal_std:.1f}"
     )
-    scale, error = radii["scale_variance"], radii["scale_variance_error"]
+    scale, error = radii.scale_variance, radii.scale_variance_error
     if scale is not None and error and scale > SURE * error:
-        text += f", as if each vector had its own scale, whose square varies by {100 * radii['scale_spread']:.0f} %"
-    last = radii["shares"][-1]
+        text += (
+            f", as if each vector had its own scale, whose square varies by {100 * radii.scale_spread:.0f} %"
+        )
+    last = radii.shares[-1]
     text += (
-        f"; {100 * (1 - last['measured']):.2f} % lie beyond the radius that {100 * (1 - last['normal']):.2f} % of a "
+        f"; {100 * (1 - last.measured):.2f} % lie beyond the radius that {100 * (1 - last.normal):.2f} % of a "
         "normal sample exceed."
     )
-    figures = [("skewness", mardia["skewness"]), ("kurtosis", mardia["kurtosis"])]
-    tests = ", ".join(f"{name} {test['z']:+.1f}" for name, test in figures if test["z"] is not None)
+    figures = [("skewness", mardia.skewness), ("kurtosis", mardia.kurtosis)]
+    tests = ", ".join(f"{name} {test.z:+.1f}" for name, test in figures if test.z is not None)
     if tests:
         text += f" Mardia's tests, in standard errors: {tests}."
-    found = [
-        row
-        for row in summary["normality"]["least_normal_directions"]["found"]
-        if row["log10_p"] < SURE_LOG10_P
-    ]
+    found = [row for row in summary.normality.least_normal_directions.found if row.log10_p < SURE_LOG10_P]
     if found:
         first = found[0]
         text += (
-            f" The least normal direction found has skewness {first['skewness']:+.2f} and excess kurtosis "
-            f"{first['excess_kurtosis']:+.2f}."
+            f" The least normal direction found has skewness {first.skewness:+.2f} and excess kurtosis "
+            f"{first.excess_kurtosis:+.2f}."
         )
     return text
 
 
-def _core(summary: Summary) -> str:
-    core = summary["trimming"]["core"]
-    if not core["found"]:
+def _core(summary: AnalysisSummary) -> str:
+    core = summary.trimming.core
+    if not core.found:
         return ""
     return (
-        f"Core: {100 * core['share']:.1f} % of the vectors lie within the radius that holds "
-        f"{100 * core['normal_share']:.1f} % of a normal cloud with the core's covariance."
+        f"Core: {_percent(core.share)} % of the vectors lie within the radius that holds "
+        f"{_percent(core.normal_share)} % of a normal cloud with the core's covariance."
     )
 
 
-def _region(summary: Summary) -> str:
-    region = summary["region"]
+def _region(summary: AnalysisSummary) -> str:
+    region = summary.region
     return (
-        f"{region['clusters']['sentence']} The origin lies {region['origin_distance']:.1f} Mahalanobis units from "
-        f"the centre, the vectors themselves at {region['typical_distance']:.1f}; uniform vectors of their mean "
-        f"length (b = {region['best_b']:.2g}) at {region['best_b_distance']:.0f}."
+        f"{region.clusters.sentence} The origin lies {region.origin_distance:.1f} Mahalanobis units from "
+        f"the centre, the vectors themselves at {region.typical_distance:.1f}; uniform vectors of their mean "
+        f"length (b = {region.best_b:.2g}) at {region.best_b_distance:.0f}."
     )
 
 
-def _named(components: list[int]) -> str:
+def _percent(share: float | None) -> str:
+    return "?" if share is None else f"{100 * share:.1f}"
+
+
+def _named(components: Sequence[int]) -> str:
     shown = ", ".join(str(component) for component in components[:NAMED])
     return shown + (f" and {len(components) - NAMED} more" if len(components) > NAMED else "")

@@ -15,7 +15,6 @@ from zpoints.comparison.components import component_summary, components_table
 from zpoints.comparison.correlations import correlations
 from zpoints.comparison.differences import moment_differences, subspaces
 from zpoints.comparison.result import Comparison
-from zpoints.comparison.words import differ_in, verdict
 from zpoints.config import AnalysisSettings
 from zpoints.errors import ArrayError
 from zpoints.statistics.clusters import find_clusters
@@ -65,7 +64,7 @@ def compare(
         cloud_a = Cloud.read(first, block, np.random.default_rng([seed, 0]), task)
         cloud_b = Cloud.read(second, block, np.random.default_rng([seed, 1]), task)
         components = components_table(cloud_a, cloud_b)
-        summary = {
+        parts = {
             "a": _description(cloud_a, seed),
             "b": _description(cloud_b, seed),
             **moment_differences(cloud_a, cloud_b),
@@ -75,8 +74,7 @@ def compare(
             "distance": distances(cloud_a, cloud_b),
             "classifiers": classifiers(cloud_a, cloud_b, seed),
         }
-    summary["differ_in"] = differ_in(summary)
-    return Comparison(summary | asdict(meter.cost), components, verdict(summary))
+    return Comparison.of_parts(parts | asdict(meter.cost), components)
 
 
 def _description(cloud: Cloud, seed: int) -> dict[str, Any]:

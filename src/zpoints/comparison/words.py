@@ -1,61 +1,61 @@
 """The findings in words: the kinds of differences that are more than noise, and a sentence on each."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from zpoints.comparison.components import KINDS
+from zpoints.comparison.summary import ComparisonSummary
 
 __all__ = ["differ_in", "verdict"]
 
 ALPHA = 0.001  # chance of a false alarm, where a test is exact
 
 
-def differ_in(summary: dict[str, Any]) -> list[str]:
+def differ_in(summary: ComparisonSummary) -> tuple[str, ...]:
     """The kinds of differences that are more than noise."""
-    found = [kind for kind in KINDS if summary["components"][kind]["different"]]
-    if summary["correlations"]["different"] or summary["correlation_difference"]["stands_out"]:
+    found = [kind for kind in KINDS if summary.components[kind]["different"]]
+    if summary.correlations.different or summary.correlation_difference.stands_out:
         found.append("correlations")
-    if any(row["stands_out"] for row in summary["subspaces"]):
+    if any(row.stands_out for row in summary.subspaces):
         found.append("leading axes")
-    if summary["distance"]["p"] < ALPHA:
+    if summary.distance.p < ALPHA:
         found.append("distance from the centre")
-    if summary["frechet"]["stands_out"]:
+    if summary.frechet.stands_out:
         found.append("Fréchet distance")
-    if summary["a"]["regions"] != summary["b"]["regions"]:
+    if summary.a.regions != summary.b.regions:
         found.append("regions")
-    if min(row["p"] for row in summary["classifiers"]) < ALPHA / 2:
+    if min(row.p for row in summary.classifiers) < ALPHA / 2:
         found.append("classifier")
-    return found
+    return tuple(found)
 
 
-def verdict(summary: dict[str, Any]) -> list[str]:
+def verdict(summary: ComparisonSummary) -> tuple[str, ...]:
     """The findings, one sentence each; `summary` has its ``differ_in``."""
-    differ = summary["differ_in"]
-    lines = [f"They differ in: {', '.join(differ)}." if differ else "No difference beyond noise was found."]
-    return [*lines, _classifier_line(summary), _frechet_line(summary), *_difference_lines(summary)]
+    differ = summary.differ_in
+    first = f"They differ in: {', '.join(differ)}." if differ else "No difference beyond noise was found."
+    return (first, _classifier_line(summary), _frechet_line(summary), *_difference_lines(summary))
 
 
-def _classifier_line(summary: dict[str, Any]) -> str:
-    best = summary["classifiers"][0]
-    accuracy = f"{100 * best['accuracy']:.1f} +/- {100 * best['error']:.1f} % of held-out vectors right"
-    if "classifier" not in summary["differ_in"]:
-        return f"A classifier cannot tell them apart: {accuracy} where guessing has 50 % ({best['name']})."
-    how = "hardly tells" if best["accuracy"] < 0.55 else "tells"
-    return f"A classifier {how} them apart: {accuracy} where guessing has 50 % ({best['name']})."
+def _classifier_line(summary: ComparisonSummary) -> str:
+    best = summary.classifiers[0]
+    accuracy = f"{100 * best.accuracy:.1f} +/- {100 * best.error:.1f} % of held-out vectors right"
+    if "classifier" not in summary.differ_in:
+        return f"A classifier cannot tell them apart: {accuracy} where guessing has 50 % ({best.name})."
+    how = "hardly tells" if best.accuracy < 0.55 else "tells"
+    return f"A classifier {how} them apart: {accuracy} where guessing has 50 % ({best.name})."
 
 
-def _frechet_line(summary: dict[str, Any]) -> str:
-    found = summary["frechet"]
-    share = 100 * found["of_means"] / found["value"] if found["value"] > 0 else 0.0
-    times = f", {found['value'] / found['noise']:.1f} times as much" if found["noise"] > 0 else ""
+def _frechet_line(summary: ComparisonSummary) -> str:
+    found = summary.frechet
+    share = 100 * found.of_means / found.value if found.value > 0 else 0.0
+    times = f", {found.value / found.noise:.1f} times as much" if found.noise > 0 else ""
     return (
-        f"Squared Fréchet distance {found['value']:.4g}{times} as random halves of both, mixed, have "
-        f"({found['noise']:.4g}); {share:.0f} % of it is the distance of the centres."
+        f"Squared Fréchet distance {found.value:.4g}{times} as random halves of both, mixed, have "
+        f"({found.noise:.4g}); {share:.0f} % of it is the distance of the centres."
     )
 
 
-def _difference_lines(summary: dict[str, Any]) -> Iterator[str]:
-    d, components = summary["a"]["d"], summary["components"]
+def _difference_lines(summary: ComparisonSummary) -> Iterator[str]:
+    d, components = summary.a.d, summary.components
     words = {
         "mean": "by {effect:+.3g} of its standard deviations",
         "spread": "its standard deviation in B is {effect:.3g} times that in A",
@@ -64,30 +64,28 @@ def _difference_lines(summary: dict[str, Any]) -> Iterator[str]:
     }
     for kind in KINDS:
         row = components[kind]
-        if row["different"]:
-            effect = words[kind].format(effect=row["effect"])
-            most = (
-                f"component {row['component']} most clearly: {effect} ({abs(row['z']):.0f} standard errors)"
-            )
-            yield f"{kind.capitalize()}: different in {row['different']} of {d} components, {most}."
-    if "correlations" in summary["differ_in"]:
-        pair = summary["correlations"]["pairs"][0]
+        if row.different:
+            effect = words[kind].format(effect=row.effect)
+            most = f"component {row.component} most clearly: {effect} ({abs(row.z):.0f} standard errors)"
+            yield f"{kind.capitalize()}: different in {row.different} of {d} components, {most}."
+    if "correlations" in summary.differ_in:
+        pair = summary.correlations.pairs[0]
         yield (
-            f"Correlations: components {pair['i']} and {pair['j']} have r = {pair['r_a']:.3f} in A and "
-            f"{pair['r_b']:.3f} in B ({abs(pair['z']):.0f} standard errors)."
+            f"Correlations: components {pair.i} and {pair.j} have r = {pair.r_a:.3f} in A and "
+            f"{pair.r_b:.3f} in B ({abs(pair.z):.0f} standard errors)."
         )
-    for row in [row for row in summary["subspaces"] if row["stands_out"]][:1]:
+    for row in [row for row in summary.subspaces if row.stands_out][:1]:
         shared, of_halves = (100 * max(1 - row[name], 0) for name in ("value", "noise"))
         yield (
-            f"Leading axes: the first {row['axes']} of A and of B span spaces at up to {row['largest_angle']:.0f} "
+            f"Leading axes: the first {row.axes} of A and of B span spaces at up to {row.largest_angle:.0f} "
             f"degrees; they share {shared:.0f} %, halves of one cloud {of_halves:.0f} %."
         )
-    if "distance from the centre" in summary["differ_in"]:
-        row = summary["distance"]
-        where = "farther from" if row["b_farther"] > 0.5 else "nearer to"
+    if "distance from the centre" in summary.differ_in:
+        row = summary.distance
+        where = "farther from" if row.b_farther > 0.5 else "nearer to"
         yield (
             f"Distance: B's vectors lie {where} A's centre than A's own held-out ones: median Mahalanobis distance "
-            f"{row['median_b']:.2f} against {row['median_a_held_out']:.2f}."
+            f"{row.median_b:.2f} against {row.median_a_held_out:.2f}."
         )
-    if "regions" in summary["differ_in"]:
-        yield f"Regions: A has {summary['a']['regions']} and B {summary['b']['regions']}."
+    if "regions" in summary.differ_in:
+        yield f"Regions: A has {summary.a.regions} and B {summary.b.regions}."

@@ -14,6 +14,8 @@ from matplotlib.ticker import PercentFormatter
 from zpoints.analysis.cuts import turns
 from zpoints.analysis.readings import cut
 from zpoints.analysis.result import Analysis
+from zpoints.errors import UsageError
+from zpoints.plots.shown import vectors_of
 from zpoints.plots.style import ACCENT, INK, PALE, POINTS, SECOND, hide, new_figure, styled
 from zpoints.statistics.contours import PlaneDensity
 from zpoints.statistics.ellipses import normal_coverage
@@ -21,7 +23,7 @@ from zpoints.statistics.pca import PCA
 from zpoints.statistics.trimming import fwhm_reach
 from zpoints.vectors.latent_set import LatentSet
 
-__all__ = ["most_turned_plane", "survivors_figure", "trimming_figure"]
+__all__ = ["contours_after_cut", "most_turned_plane", "survivors"]
 
 INNER = normal_coverage(1)
 ROUND = 0.8  # minor over major axis: of rounder ellipses a turn means nothing
@@ -30,9 +32,24 @@ VIEW = 2.1  # sigma of the larger axis, to either side
 
 
 @styled
-def survivors_figure(summary: dict[str, Any]) -> Figure:
-    """Share of the vectors that the cut leaves, by its factor, beside what normal clouds would have left."""
-    rows = pd.DataFrame(summary["trimming"]["survivors"])
+def survivors(a: Analysis) -> Figure:
+    """Share of the vectors that the cut leaves, by its factor, beside what normal clouds would have left.
+
+    The cut drops a vector if any of its components lies farther from its centre than a factor times its full width at
+    half maximum (FWHM).
+
+    Parameters
+    ----------
+    a : the analysis.
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> a = zp.analyse(np.random.default_rng(0).normal(size=(500, 3)))
+    >>> zp.plots.survivors(a)  # doctest: +ELLIPSIS
+    <Figure size ...>
+    """
+    rows = pd.DataFrame([row.to_dict() for row in a.summary.trimming.survivors])
     figure, (axes,) = new_figure(1, 1, 5.6, 3.2)
     axes.plot(rows["factor"], rows["independent_share"], ":", color=INK, lw=1.2, label="normal, independent")
     axes.plot(
@@ -41,14 +58,23 @@ def survivors_figure(summary: dict[str, Any]) -> Figure:
     axes.plot(rows["factor"], rows["share"], "o-", ms=4.5, color=ACCENT, label="measured")
     axes.set(xlabel="factor of the FWHM", ylabel="vectors left", ylim=(0, 1.04))
     axes.set_xticks(rows["factor"])
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     axes.grid(axis="y", color=PALE, lw=0.5)
     axes.legend(loc="best", fontsize=8.5)
     return figure
 
 
-def most_turned_plane(trimming: pd.DataFrame) -> tuple[int, int] | None:
-    """The plane whose inner contour is turned most with no cut, of those whose ellipse is not round."""
+def most_turned_plane(a: Analysis) -> tuple[int, int] | None:
+    """The plane of leading axes whose inner contour is turned most with no cut, of those whose ellipse is not round.
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> a = zp.analyse(np.random.default_rng(0).normal(size=(500, 3)))
+    >>> len(zp.plots.most_turned_plane(a))
+    2
+    """
+    trimming = a.trimming
     whole = trimming[np.isinf(trimming["factor"])]
     if whole.empty:
         return None
@@ -61,10 +87,11 @@ def most_turned_plane(trimming: pd.DataFrame) -> tuple[int, int] | None:
 
 
 @styled
-def trimming_figure(
-    latents: LatentSet,
-    analysis: Analysis,
+def contours_after_cut(
+    a: Analysis,
     plane: tuple[int, int] | None = None,
+    *,
+    latents: Any = None,
     columns: int = 4,
     points: int = POINTS,
     seed: int = 0,
@@ -76,16 +103,30 @@ def trimming_figure(
 
     Parameters
     ----------
-    plane : numbers of two principal axes; the plane of `most_turned_plane` by default.
+    a : the analysis.
+    plane : numbers of two of the ten leading principal axes; the plane of `most_turned_plane` by default.
+    latents : the vectors, where the analysis was loaded without them.
+    columns : panels in a row. points : dots to scatter, chosen at random with this `seed`.
+
+    Raises
+    ------
+    UsageError : the plane was not followed, or there are no vectors.
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> a = zp.analyse(np.random.default_rng(0).normal(size=(500, 3)))
+    >>> zp.plots.contours_after_cut(a, (0, 1))  # doctest: +ELLIPSIS
+    <Figure size ...>
     """
-    plane = plane or most_turned_plane(analysis.trimming)
+    plane = plane or most_turned_plane(a)
     if plane is None:
-        raise ValueError("no plane of the leading axes was followed")
-    table = analysis.trimming
+        raise UsageError("no plane of the leading axes was followed: there are too few of them")
+    table = a.trimming
     table = table[(table["i"] == plane[0]) & (table["j"] == plane[1])].set_index("factor")
     if table.empty:
-        raise ValueError(f"plane {plane} was not followed; see Analysis.trimming")
-    found = _left(latents, analysis, plane)
+        raise UsageError(f"plane {tuple(plane)} was not followed; a.trimming lists those of the leading axes")
+    found = _left(vectors_of(a, latents), a, plane)
     found = [(factor, std, pair) for factor, std, pair in found if factor in table.index]
     columns = min(columns, len(found))
     lines = -(-len(found) // columns)
@@ -138,12 +179,11 @@ def _inner(panel: Axes, pair: np.ndarray, dots: np.ndarray, std: np.ndarray, tur
 
 
 def _left(
-    latents: LatentSet, analysis: Analysis, plane: tuple[int, int]
+    latents: LatentSet, a: Analysis, plane: tuple[int, int]
 ) -> list[tuple[float, np.ndarray, np.ndarray]]:
     """What each cut leaves, along two of its own principal axes: factor, standard deviations, coordinates."""
-    z = analysis.components[analysis.components["basis"] == "z"].sort_values("component")
-    centre, fwhm = z["fit_centre"].to_numpy(), z["fwhm"].to_numpy()
-    factors = tuple(row["factor"] for row in analysis.summary["trimming"]["survivors"])
+    centre, fwhm = (a.components[name].to_numpy() for name in ("fit_centre", "fwhm"))
+    factors = tuple(row.factor for row in a.summary.trimming.survivors)
     cut_moments = cut(latents, centre, fwhm, factors, BLOCK, lambda _: None)
     moments = reduce(add, [ring for ring in cut_moments.rings if ring is not None])
     _, cuts = turns(cut_moments, PCA.of_moments(moments))

@@ -1,14 +1,16 @@
 """How all figures look, and how they are laid out."""
 
 import functools
+import io
 from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
-__all__ = ["ACCENT", "INK", "PALE", "POINTS", "SECOND", "hide", "new_figure", "styled"]
+__all__ = ["ACCENT", "INK", "PALE", "POINTS", "SECOND", "hide", "new_figure", "png", "styled"]
 
 INK, ACCENT, SECOND, PALE = "#1f2933", "#0b7285", "#d9480f", "#ced4da"
 POINTS = 4000  # dots in a scatter plot; more of them hide the contours
@@ -51,3 +53,19 @@ def hide(panels: Iterable[Axes]) -> None:
     """Leave places without a panel empty."""
     for panel in panels:
         panel.set_visible(False)
+
+
+def png(figure: Figure, dpi: float = 150) -> bytes:
+    """The figure as a PNG of at most 256 colours, which are enough for a figure, at a third of the size.
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> a = zp.analyse(np.random.default_rng(0).normal(size=(500, 3)))
+    >>> zp.plots.png(a.plot.spectrum())[1:4]
+    b'PNG'
+    """
+    whole, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(whole, format="png", dpi=dpi)
+    Image.open(whole).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+    return small.getvalue()

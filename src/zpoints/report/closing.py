@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from zpoints.analysis.summary import AnalysisSummary
 from zpoints.files.documents import read_json
 
 if TYPE_CHECKING:
@@ -10,25 +11,24 @@ if TYPE_CHECKING:
 __all__ = ["analysis_lines", "closing_table", "scores_lines"]
 
 
-def analysis_lines(summary: dict[str, Any]) -> list[str]:
+def analysis_lines(summary: AnalysisSummary) -> list[str]:
     """The main figures of an analysis, one a line."""
-    needed = summary["components_for_variance"]
+    needed, largest = summary.components_for_variance, summary.largest_off_diagonal
     lines = [
-        f"vectors            {summary['n']:,} of {summary['d']} components",
+        f"vectors            {summary.n:,} of {summary.d} components",
         f"explained variance 80 / 90 / 95 % by {needed['0.80']} / {needed['0.90']} / {needed['0.95']} principal axes",
-        f"origin             {summary['region']['origin_distance']:.1f} Mahalanobis units from the centre",
-        f"largest |r|        {summary['largest_off_diagonal']['z']:.3f}, after PCA "
-        f"{summary['largest_off_diagonal']['pca']:.0e}",
+        f"origin             {summary.region.origin_distance:.1f} Mahalanobis units from the centre",
+        f"largest |r|        {largest.z:.3f}, after PCA {largest.pca:.0e}",
     ]
-    for axes, name in (("z", "z axes"), ("pca", "PCA axes")):
+    for rows, name in ((summary.coverage.z, "z axes"), (summary.coverage.pca, "PCA axes")):
         shares = [
-            f"{row['sigma']:g}σ {100 * row['median']:.1f} ({100 * row['normal']:.1f})"
-            for row in summary["coverage"].get(axes, [])
-            if row["median"] is not None
+            f"{row.sigma:g}σ {100 * row.median:.1f} ({100 * row.normal:.1f})"
+            for row in rows
+            if row.median is not None
         ]
         if shares:
             lines.append(f"coverage, {name:<8} {', '.join(shares)}   % in the median plane (normal pair)")
-    return [*lines, *summary["verdict"]]
+    return [*lines, *summary.verdict]
 
 
 def closing_table(run: "Run") -> str:
@@ -40,7 +40,7 @@ def closing_table(run: "Run") -> str:
         lines.append(f"{name:<10}{entry['seconds']:>9.1f}{peak:>12}")
     if budget := record.get("ram_budget_mib"):
         lines.append(f"{'budget':<19}{f'{budget:,.0f} MiB':>12} ({record['ram_budget_of']})")
-    lines += ["", *analysis_lines(read_json(run.paths.analysis / "analysis.json"))]
+    lines += ["", *analysis_lines(AnalysisSummary.read(run.paths.analysis / "analysis.json"))]
     lines += [
         "",
         *scores_lines(read_json(run.paths.judging / "scores.json")),

@@ -11,15 +11,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 from PIL import Image
 
+import zpoints.plots as plots
 from zpoints.analysis.result import Analysis
 from zpoints.errors import StageError
 from zpoints.files.atomic import atomic_path
 from zpoints.files.documents import read_json
 from zpoints.images.store import ImageStore
-from zpoints.plots import figures
 from zpoints.run.sampling import sampler_of
 from zpoints.run.work import save_grid
-from zpoints.statistics.measures import COVERAGE
 from zpoints.vectors.latent_set import LatentSet
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def _content(run: "Run") -> dict[str, Any]:
         "record": record,
         "scores": _scores(run),
         "summary": analysis.summary,
-        "verdict": analysis.summary["verdict"],
+        "verdict": analysis.verdict,
         **_learning(run, model),
         **_analysis_figures(run, latents, analysis),
         "mahalanobis": _median_mahalanobis(latents, analysis),
@@ -109,7 +108,7 @@ def _learning(run: "Run", model: dict[str, Any]) -> dict[str, Any]:
     table = pd.read_csv(history)
     last, watched = table.iloc[-1], table["validation_loss"].notna().any()
     best = table.loc[table["validation_loss"].idxmin()] if watched else last
-    found |= {"learning": _embed(figures.learning_figure(table)), "last": last, "best": best}
+    found |= {"learning": _embed(plots.learning_curve(table)), "last": last, "best": best}
     if device := model.get("device"):
         number = "bfloat16" if device.get("bfloat16") else "float32"
         found["speed"] = (
@@ -120,71 +119,49 @@ def _learning(run: "Run", model: dict[str, Any]) -> dict[str, Any]:
 
 
 def _analysis_figures(run: "Run", latents: LatentSet, analysis: Analysis) -> dict[str, Any]:
-    z = analysis.components[analysis.components["basis"] == "z"]
-    pca = analysis.components[analysis.components["basis"] == "pca"]
-    wanted = run.settings.report.components
-    dominant = z.sort_values("std", ascending=False)["component"].head(wanted)
+    wanted, seed = run.settings.report.components, run.settings.seed
     found: dict[str, Any] = {
-        "overview": _embed(figures.overview_figure(z, analysis.histograms["z"])),
-        "pairs": _pairs(analysis, z, dominant),
-        "normality": _embed(figures.normality_figure(analysis.summary)),
-        "survivors": _embed(figures.survivors_figure(analysis.summary)),
+        "overview": _embed(plots.overview(analysis)),
+        "pairs": _embed(plots.density_pairs(analysis, count=min(6, wanted // 2)))
+        if min(wanted, len(analysis.components)) > 1
+        else None,
+        "normality": _embed(plots.normality(analysis)),
+        "survivors": _embed(plots.survivors(analysis)),
         "trimming": None,
         "ellipsoid": None,
-        "densities": _embed(figures.density_figure(z, analysis.histograms["z"], dominant)),
-        "densities_pca": _embed(
-            figures.density_figure(
-                pca, analysis.histograms["pca"], pca["component"].head(8), "principal axis"
-            )
-        ),
-        "variance": _embed(
-            figures.explained_variance_figure(
-                pca["explained_variance"].to_numpy(), analysis.summary["components_for_variance"]
-            )
-        ),
+        "densities": _embed(plots.densities(analysis, count=wanted)),
+        "densities_pca": _embed(plots.densities(analysis, basis="pca")),
+        "variance": _embed(plots.spectrum(analysis)),
     }
-    if figures.most_turned_plane(analysis.trimming):
-        found["trimming"] = _embed(figures.trimming_figure(latents, analysis, seed=run.settings.seed))
-    if len(pca) > 2:
-        found["ellipsoid"] = _embed(figures.ellipsoid_figure(latents, analysis, seed=run.settings.seed))
-    planes = _ranked(analysis)
-    count = min(run.settings.report.planes, len(planes))
-    mean, std = analysis.distribution.mean, analysis.distribution.std
+    if plots.most_turned_plane(analysis):
+        found["trimming"] = _embed(plots.contours_after_cut(analysis, latents=latents, seed=seed))
+    if len(analysis.principal_components) > 2:
+        found["ellipsoid"] = _embed(plots.ellipsoid(analysis, latents=latents, seed=seed))
+    ranked = _ranked(analysis)
+    count = min(run.settings.report.planes, len(ranked))
 
-    def drawn(chosen: pd.DataFrame) -> str:
-        return _embed(figures.planes_figure(latents, chosen, mean, std, seed=run.settings.seed))
+    def drawn(chosen: list[tuple[int, int]]) -> str:
+        return _embed(plots.planes(analysis, chosen, latents=latents, seed=seed))
 
     if count:
         found |= {
-            "most_elliptic": drawn(planes.head(count)),
-            "least_elliptic": drawn(planes.tail(count).iloc[::-1]),
-            "map": _embed(figures.planes_map_figure(analysis.planes[analysis.planes["basis"] == "z"])),
-            "against": _against(run, latents, analysis),
-            "coverage": _embed(figures.coverage_figure(planes, COVERAGE, analysis.summary["n"])),
+            "most_elliptic": drawn(ranked[:count]),
+            "least_elliptic": drawn(ranked[-count:][::-1]),
+            "map": _embed(plots.agreement_map(analysis)),
+            "against": None,
+            "coverage": _embed(plots.coverage(analysis)),
         }
-    return {"planes": len(planes), **found}
+        if len(analysis.principal_planes):
+            found["against"] = _embed(plots.against(analysis, count=AGAINST, latents=latents, seed=seed))
+    return {"planes": len(ranked), **found}
 
 
-def _pairs(analysis: Analysis, z: pd.DataFrame, dominant: pd.Series) -> str | None:
-    """Neighbours in the order of their standard deviations, two to a panel."""
-    chosen = [int(component) for component in dominant]
-    pairs = list(zip(chosen[::2], chosen[1::2], strict=False))[:6]
-    return _embed(figures.pairs_figure(z, analysis.histograms["z"], pairs)) if pairs else None
-
-
-def _against(run: "Run", latents: LatentSet, analysis: Analysis) -> str | None:
-    """The first principal axis against the next ones; none where the vectors lie on a line."""
-    if not (analysis.planes["basis"] == "pca").any():
-        return None
-    return _embed(figures.against_figure(latents, analysis, count=AGAINST, seed=run.settings.seed))
-
-
-def _ranked(analysis: Analysis) -> pd.DataFrame:
-    """Planes of the original axes, the most elliptic first."""
-    planes = analysis.planes[analysis.planes["basis"] == "z"]
-    return (
-        planes if planes.empty else planes.dropna(subset=["coverage_2"]).sort_values("rank", ascending=False)
-    )
+def _ranked(analysis: Analysis) -> list[tuple[int, int]]:
+    """Planes of the latent components, the most elliptic first."""
+    planes = analysis.planes
+    if planes.empty:
+        return []
+    return list(planes.dropna(subset=["coverage_2"]).sort_values("rank", ascending=False).index)
 
 
 def _sample(run: "Run", method: str, analysis: Analysis) -> dict[str, Any]:
@@ -237,13 +214,7 @@ def _rejected(run: "Run") -> pd.DataFrame:
 
 
 def _embed(figure: Figure) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=150)
-    # A palette is enough for a figure, at a third of the size.
-    image = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    small = io.BytesIO()
-    image.save(small, "PNG", optimize=True)
-    return _data(small.getvalue(), "png")
+    return _data(plots.png(figure), "png")
 
 
 def _embed_file(path: Path) -> str:
