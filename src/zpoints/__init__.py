@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     )
     from zpoints.models.codec import Codec
     from zpoints.models.kinds import open_codec
+    from zpoints.run.folder import Run
+    from zpoints.run.walking import walk
+    from zpoints.run.work import decode, encode, judge, prepare, train
     from zpoints.vectors.latent_set import LatentSet
 
 from zpoints.system.kernels import prepare as _prepare
@@ -50,6 +53,7 @@ __all__ = [
     "DiskError",
     "Distribution",
     "LatentSet",
+    "Run",
     "Settings",
     "SourceError",
     "StageError",
@@ -57,9 +61,15 @@ __all__ = [
     "ZPointsError",
     "analyse",
     "compare",
+    "decode",
+    "encode",
+    "judge",
     "open_codec",
     "plots",
+    "prepare",
     "samplers",
+    "train",
+    "walk",
     "walks",
 ]
 __version__ = "0.1.0"
@@ -84,6 +94,9 @@ _HOMES = {
     ),
     "models.codec": ("Codec",),
     "models.kinds": ("open_codec",),
+    "run.folder": ("Run",),
+    "run.walking": ("walk",),
+    "run.work": ("decode", "encode", "judge", "prepare", "train"),
     "vectors.latent_set": ("LatentSet",),
 }
 _MODULES = {"plots": "zpoints.plots", "samplers": "zpoints.samplers", "walks": "zpoints.analysis.walks"}

@@ -101,7 +101,7 @@ def sample(
     temperature: Annotated[float, typer.Option(help="Below 1 nearer to where vectors are dense.")] = 1.0,
     latents: Annotated[
         Path | None,
-        typer.Option(help="The vectors themselves, for mixture, kernel, flow, flow-matching and resample."),
+        typer.Option(help="The vectors themselves, for the samplers that need them."),
     ] = None,
     index: Annotated[
         Path | None, typer.Option(help="index.parquet of their pictures, to choose a split.")
