@@ -8,7 +8,7 @@ from zpoints.files.atomic import atomic_path
 __all__ = ["save_settings"]
 
 
-def save_settings(path: Path, settings: Settings) -> None:
+def save_settings(path: str | Path, settings: Settings) -> None:
     """Write all settings, every default included."""
     with atomic_path(path) as temporary:
         temporary.write_text(as_toml(settings), encoding="utf-8")
