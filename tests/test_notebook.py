@@ -194,6 +194,18 @@ def test_the_time_limit_stops_a_command(tmp_path: Path, capsys: pytest.CaptureFi
     assert "error: " in capsys.readouterr().out
 
 
+def test_a_command_in_the_notebooks_shell_writes_few_lines(tmp_path: Path) -> None:
+    """A ``!`` line looks like a terminal, but every state of a bar would stay as an output of its own."""
+    np.save(tmp_path / "z.npy", np.random.default_rng(0).normal(size=(2000, 4)))
+    command = f"!{sys.executable} -m zpoints analyse z.npy out"
+    cells = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(command)])
+    text = execute(cells, tmp_path)
+    assert (tmp_path / "out" / "analysis.json").is_file(), text
+    assert "\x1b" not in text
+    assert len(cells.cells[0].outputs) < 40
+    assert len(text.splitlines()) < 40
+
+
 def helper() -> tuple[Callable[..., None], type[Exception]]:
     """The function that the notebook's commands are called by, and the exception that it raises."""
     names: dict[str, object] = {}

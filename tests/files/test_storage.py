@@ -240,3 +240,17 @@ def test_fingerprints_know_the_parts_but_not_the_order_of_names():
     assert fingerprint(1) != fingerprint("1")
     assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
     assert fingerprint(1, 2) != fingerprint(2, 1)
+
+
+def test_paths_may_be_texts(tmp_path):
+    place = str(tmp_path / "new")
+    write_json(f"{place}/a.json", {"a": 1})
+    assert read_json(f"{place}/a.json") == {"a": 1}
+    write_npy(f"{place}/a.npy", np.arange(3))
+    assert open_array(f"{place}/a.npy").tolist() == [0, 1, 2]
+    write_npz(f"{place}/a.npz", {"x": np.arange(3)})
+    assert load_npz(f"{place}/a.npz")["x"].tolist() == [0, 1, 2]
+    with ArrayWriter(f"{place}/b.npy", (2,), np.uint8, "") as writer:
+        writer.append(np.ones((3, 2)))
+        writer.finish()
+    assert open_array(f"{place}/b.npy").shape == (3, 2)

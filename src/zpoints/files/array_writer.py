@@ -33,7 +33,10 @@ class ArrayWriter:
 
     HEADER_BYTES = 128  # what NumPy writes for any shape that we meet; checked below
 
-    def __init__(self, path: Path, row_shape: tuple[int, ...], dtype: np.dtype | type, key: str) -> None:
+    def __init__(
+        self, path: str | Path, row_shape: tuple[int, ...], dtype: np.dtype | type, key: str
+    ) -> None:
+        path = Path(path)
         self.path, self.row_shape, self.dtype, self.key = path, row_shape, np.dtype(dtype), key
         self.partial = path.with_name(path.name + ".partial")
         self.journal = path.with_name(path.name + ".partial.json")

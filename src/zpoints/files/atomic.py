@@ -14,7 +14,7 @@ __all__ = ["atomic_path"]
 
 
 @contextmanager
-def atomic_path(path: Path, sync: bool = True) -> Iterator[Path]:
+def atomic_path(path: str | Path, sync: bool = True) -> Iterator[Path]:
     """Give a temporary name beside `path`; on success it is renamed to `path`, else removed.
 
     With `sync` the content is on the disk before the rename, so that not even a power cut leaves half a file; the
@@ -24,6 +24,7 @@ def atomic_path(path: Path, sync: bool = True) -> Iterator[Path]:
     ------
     DiskError : there is no room for the file, or its folder may not be written to.
     """
+    path = Path(path)
     # Always the same name: what a killed process left behind is written over by the next one.
     temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
     with writing(path):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["fingerprint", "json_number", "read_json", "read_table", "write_json", "write_table"]
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
+def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
     """Write a JSON file atomically. NaN and infinity are refused: they are no JSON."""
     text = json.dumps(content, indent=2, allow_nan=False)
     with atomic_path(path) as temporary:
@@ -32,16 +32,16 @@ def json_number(value: Any) -> int | float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: str | Path) -> dict[str, Any]:
     """Read a JSON file that holds one object."""
     with readable(path, "JSON", ANEW):
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
     if not isinstance(content, dict):
         raise ArrayError(f"{path}: holds no JSON object; {ANEW}")
     return content
 
 
-def read_table(path: Path) -> "pd.DataFrame":
+def read_table(path: str | Path) -> "pd.DataFrame":
     """Read a .parquet file."""
     import pandas as pd
 
@@ -49,7 +49,7 @@ def read_table(path: Path) -> "pd.DataFrame":
         return pd.read_parquet(path)
 
 
-def write_table(path: Path, table: "pd.DataFrame") -> None:
+def write_table(path: str | Path, table: "pd.DataFrame") -> None:
     """Write a .parquet file atomically."""
     with atomic_path(path) as temporary:
         table.to_parquet(temporary, index=False, compression="zstd")

@@ -21,25 +21,25 @@ SMALL = 2**26
 """A .npz file that is read whole may hold so many times its own bytes, and these beside them: no bomb."""
 
 
-def write_npy(path: Path, array: np.ndarray) -> None:
+def write_npy(path: str | Path, array: np.ndarray) -> None:
     """Write one array atomically as .npy."""
     check_room(path, array.nbytes)
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.save(file, array, allow_pickle=False)
 
 
-def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write named arrays atomically as .npz, without pickle."""
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, **{name: np.asarray(value) for name, value in arrays.items()})
 
 
-def load_npz(path: Path) -> dict[str, np.ndarray]:
+def load_npz(path: str | Path) -> dict[str, np.ndarray]:
     """Read all arrays of a small .npz file, without pickle."""
     with readable(path, ".npz", ANEW), zipfile.ZipFile(path) as archive:
         members = [member for member in archive.infolist() if member.filename.endswith(".npy")]
         size = sum(member.file_size for member in members)
-        if size > SMALL + INFLATED * path.stat().st_size:
+        if size > SMALL + INFLATED * Path(path).stat().st_size:
             raise ValueError(f"it would inflate to {size:,} bytes")
         return {member.filename.removesuffix(".npy"): _read_member(archive, member) for member in members}
 
@@ -50,11 +50,12 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarra
         return np.lib.format.read_array(stream, allow_pickle=False)
 
 
-def open_array(path: Path, shared: bool = False) -> np.ndarray:
+def open_array(path: str | Path, shared: bool = False) -> np.ndarray:
     """Open a .npy file as a memory map. The file itself cannot change: pages are copied when they are written to.
 
     `shared` maps it for reading only. Then ``ulimit -d`` does not count the pages, as if they were memory of our own.
     """
+    path = Path(path)
     if not path.is_file():
         raise ArrayError(f"{path}: no such file")
     with readable(path, ".npy", ANEW):

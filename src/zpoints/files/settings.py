@@ -17,7 +17,7 @@ FREE = ["samples", "options"]
 """The table whose tables and their names are not known here."""
 
 
-def save_settings(path: Path, settings: Settings) -> None:
+def save_settings(path: str | Path, settings: Settings) -> None:
     """Write all settings, every default included, whole or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_text(as_toml(settings), encoding="utf-8")

@@ -20,7 +20,7 @@ FULL_WORDS = re.compile(r"No space left|File too large|[Qq]uota exceeded|os erro
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def writing(path: str | Path) -> Iterator[None]:
     """Inside, an error of a disk that is full or read-only becomes one line that says where, and what to do.
 
     Raises
@@ -46,7 +46,7 @@ def writing(path: Path) -> Iterator[None]:
         raise DiskError(f"{path}: cannot be written ({what}); {then}") from error
 
 
-def check_room(path: Path, needed: int) -> None:
+def check_room(path: str | Path, needed: int) -> None:
     """Refuse to begin a file for which the disk has no room.
 
     Raises
@@ -61,9 +61,9 @@ def check_room(path: Path, needed: int) -> None:
         )
 
 
-def _free(path: Path) -> int | None:
+def _free(path: str | Path) -> int | None:
     """Free bytes where `path` is to lie; None where the system does not tell."""
-    there = next((folder for folder in path.parents if folder.is_dir()), None)
+    there = next((folder for folder in Path(path).parents if folder.is_dir()), None)
     try:
         return shutil.disk_usage(there).free if there else None
     except OSError:

@@ -32,7 +32,7 @@ def prepare() -> None:
     """Decide where machine code is kept, and have forked children run kernels that start no threads."""
     if not os.environ.get(VARIABLE) and not _numba_finds_a_place():
         _keep_in(_own_folder())
-    if sys.platform == "linux":
+    if sys.platform == "linux" and hasattr(os, "register_at_fork"):  # elsewhere OpenMP bears a fork
         os.register_at_fork(after_in_child=_after_fork)
 
 

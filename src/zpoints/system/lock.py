@@ -67,7 +67,7 @@ def _acquired(folder: Path) -> BaseFileLock | None:
     """The lock; None where the drive knows none."""
     path = folder / NAME
     with writing(folder):
-        path.open("a", encoding="ascii").close()  # a folder that takes no files is met here
+        (folder / OWNER).open("a", encoding="ascii").close()  # a folder that takes no files is met here
     # No soft lock in place of a real one: after a kill on another machine it would stay for ever.
     lock = FileLock(path, timeout=PATIENCE, fallback_to_soft=False)
     try:
