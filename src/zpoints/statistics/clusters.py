@@ -220,6 +220,8 @@ def _affordable(fit: Float[np.ndarray, "m r"], most: int) -> int:
 
 
 def _mixture(fit: Float[np.ndarray, "m r"], components: int, seed: int) -> "GaussianMixture":
+    """Scikit-learn's EM: double precision, several starts. The samplers' `mixtures` streams in single precision."""
+    # That one's prior and stopping rule would change the counts in the evidence: not the same verdicts.
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 

@@ -47,6 +47,15 @@ def truncation_factor(dimension: int, radius: float) -> float:
     ----------
     G. Tallis, Elliptical and radial truncation in normal populations (1963),
     https://doi.org/10.1214/aoms/1177704016
+
+    Raises
+    ------
+    ValueError : the radius is not positive.
+
+    Examples
+    --------
+    >>> round(truncation_factor(2, 2.0), 4), truncation_factor(256, np.inf)
+    (0.687, 1.0)
     """
     if not radius > 0:
         raise ValueError(f"radius = {radius}; it must be positive")
@@ -179,6 +188,18 @@ def robust_core(
     https://doi.org/10.1080/10618600.2012.672100
     S. Visuri, V. Koivunen, H. Oja, Sign and rank covariance matrices (2000),
     https://doi.org/10.1016/S0378-3758(00)00199-3
+
+    Examples
+    --------
+    A fifth of the vectors lies far out; the core is that of the others:
+
+    >>> x = np.random.default_rng(0).normal(size=(2000, 5))
+    >>> x[:400] += 20
+    >>> core = robust_core(x)
+    >>> bool(np.abs(core.mean).max() < 0.15), 0.76 < core.share < 0.8, core.converged
+    (True, True, True)
+    >>> bool(np.abs(core.covariance - np.eye(5)).max() < 0.2)
+    True
     """
     n, d = x.shape
     if n <= d + 2:

@@ -19,7 +19,13 @@ def largest_off_diagonal(pearson: Float[np.ndarray, "d d"]) -> float:
 
 
 def strongest_pairs(pearson: Float[np.ndarray, "d d"], count: int) -> list[tuple[int, int, float]]:
-    """The `count` planes with the largest absolute coefficient, as (i, j, r), strongest first."""
+    """The `count` planes with the largest absolute coefficient, as (i, j, r), strongest first.
+
+    Examples
+    --------
+    >>> strongest_pairs(np.array([[1.0, 0.2, -0.9], [0.2, 1.0, 0.3], [-0.9, 0.3, 1.0]]), 2)
+    [(0, 2, -0.9), (1, 2, 0.3)]
+    """
     i, j = pairs(len(pearson))
     r = pearson[i, j]
     order = np.argsort(-np.abs(r), kind="stable")[:count]

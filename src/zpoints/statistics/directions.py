@@ -194,6 +194,19 @@ def pursue(u: Float[np.ndarray, "m d"], count: int, seed: int) -> Pursuit:
     Raises
     ------
     ValueError : of fewer than 8 vectors.
+
+    Examples
+    --------
+    Two clusters along a direction that is none of the components:
+
+    >>> random = np.random.default_rng(0)
+    >>> x = random.normal(size=(4000, 4))
+    >>> apart = np.array([0.5, 0.5, 0.5, 0.5])
+    >>> x += np.outer(random.choice([-4.0, 4.0], 4000), apart)
+    >>> u = (x - x.mean(axis=0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(x.T))).T
+    >>> found = pursue(u, count=1, seed=0)
+    >>> bool(found.score[0] > 20 * found.score_error)
+    True
     """
     if len(u) < 8:
         raise ValueError(f"{len(u)} vectors; a half to fit and a half to judge take 8 at least")

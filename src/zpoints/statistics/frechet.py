@@ -21,6 +21,12 @@ def frechet_distance(mean_a: Vector, covariance_a: Matrix, mean_b: Vector, covar
     ----------
     D. Dowson, B. Landau, The Fréchet distance between multivariate normal distributions (1982),
     https://doi.org/10.1016/0047-259X(82)90077-X
+
+    Examples
+    --------
+    >>> zero, eye = np.zeros(2), np.eye(2)
+    >>> round(frechet_distance(zero, eye, zero + [3.0, 4.0], 4 * eye), 6)  # 25, and (2 - 1)^2 for each component
+    27.0
     """
     offset = mean_a - mean_b
     shared = np.linalg.svd(_root(covariance_a).T @ _root(covariance_b), compute_uv=False).sum()

@@ -36,6 +36,18 @@ class GaussianFits:
     amplitude : maximum, as a share of the vectors per standard deviation.
     rms_error : root of the mean squared difference between density and fit over +/- 4 standard deviations, over the
         fit's maximum.
+
+    Examples
+    --------
+    A normal component of mean 5 and standard deviation 2:
+
+    >>> from zpoints.statistics.histograms import fine_bins
+    >>> x = np.random.default_rng(0).normal(5.0, 2.0, size=(1, 20_000))
+    >>> mean, std = x.mean(axis=1), x.std(axis=1, ddof=1)
+    >>> u = ((x - mean[:, None]) / std[:, None]).astype(np.float32)
+    >>> fits = GaussianFits.of(Histograms.of(u, *fine_bins(1)).merged(8), mean, std)
+    >>> fits.centre.round(1).tolist(), fits.sigma.round(1).tolist(), fits.fwhm.round(1).tolist()
+    ([5.0], [2.0], [4.7])
     """
 
     centre: Float[np.ndarray, " d"]

@@ -28,7 +28,14 @@ Number = Any  # of any width: in compiled code a float32 is no float
 
 
 def fine_bins(dimension: int) -> tuple[Vector, Vector, int]:
-    """Start, width and number of equal bins of 1/64 over +/- 8 standard deviations, for every component."""
+    """Start, width and number of equal bins of 1/64 over +/- 8 standard deviations, for every component.
+
+    Examples
+    --------
+    >>> start, width, bins = fine_bins(3)
+    >>> start[0].item(), width[0].item(), bins
+    (-8.0, 0.015625, 1024)
+    """
     return np.full(dimension, -RANGE), np.full(dimension, 2 * RANGE / FINE_BINS), FINE_BINS
 
 
@@ -64,6 +71,16 @@ class Histograms:
     below, above : how many values lie outside of the bins, to either side.
     start, width : left edge of the first bin and width of a bin, in standard deviations from the mean.
     beyond : how many values are farther than 2, 3 and 4 standard deviations from the mean; exact, whatever the bins.
+
+    Examples
+    --------
+    >>> u = np.random.default_rng(0).normal(size=(2, 10_000)).astype(np.float32)
+    >>> bins = fine_bins(2)
+    >>> histograms = Histograms.of(u[:, :4000], *bins) + Histograms.of(u[:, 4000:], *bins)
+    >>> histograms.n, histograms.counts.shape
+    (10000, (2, 1024))
+    >>> bool(np.abs(histograms.median - np.median(u, axis=1)).max() < 1 / 64)
+    True
     """
 
     counts: Int[np.ndarray, "d bins"]

@@ -127,6 +127,11 @@ def mean_length_in_unit_box(dimension: int) -> float:
     References
     ----------
     D. Bailey, J. Borwein, R. Crandall, Box integrals (2007), https://doi.org/10.1016/j.cam.2006.06.010
+
+    Examples
+    --------
+    >>> round(mean_length_in_unit_box(1), 6), round(mean_length_in_unit_box(256), 3)
+    (0.5, 9.234)
     """
 
     def integrand(s: float) -> float:

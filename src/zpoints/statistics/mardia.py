@@ -30,6 +30,14 @@ class MardiaTest:
     expected, error : mean and standard deviation over normal samples of the same n and d.
     log10_p : decimal logarithm of the p-value, also where that is far below the smallest float. Not a number
         where normal samples do not vary at all (n = d + 1).
+
+    Examples
+    --------
+    A kurtosis of 25.1 of 1,000 vectors of 3 components; normal ones have 15.0 +/- 0.3:
+
+    >>> test = MardiaTest.of_kurtosis(25.1, n=1000, d=3)
+    >>> round(test.expected, 1), round(test.error, 1), test.z > 20, test.p_value < 1e-100
+    (15.0, 0.3, True, True)
     """
 
     value: float

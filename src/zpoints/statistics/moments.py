@@ -27,6 +27,20 @@ class Moments:
     Stanford STAN-CS-79-773 (1979).
     P. Pebay, Formulas for robust, one-pass parallel computation of covariances and arbitrary-order statistical
     moments, Sandia SAND2008-6212 (2008), https://doi.org/10.2172/1028931
+
+    Attributes
+    ----------
+    n : number of vectors.
+    mean, scatter, third, fourth : as above, in the units of the data and their powers.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).gamma(2.0, size=(1000, 3))
+    >>> moments = Moments.of(x[:300]) + Moments.of(x[300:])
+    >>> moments.n, moments.mean.shape, moments.covariance.shape
+    (1000, (3,), (3, 3))
+    >>> bool(np.allclose(moments.covariance, np.cov(x.T)))
+    True
     """
 
     n: int

@@ -46,6 +46,17 @@ class PCA:
     References
     ----------
     I. Jolliffe, Principal Component Analysis, 2nd ed. (2002), https://doi.org/10.1007/b98835
+
+    Examples
+    --------
+    >>> random = np.random.default_rng(0)
+    >>> x = random.normal(size=(500, 3)) * [5.0, 1.0, 0.1] + 7
+    >>> pca = PCA.of_moments(Moments.of(x))
+    >>> pca.rank, pca.components_for(0.95), np.abs(pca.axes).round().tolist()
+    (3, 1, [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    >>> u = pca.whiten(x)
+    >>> bool(np.allclose(np.cov(u.T), np.eye(3))), bool(np.allclose(pca.unwhiten(u), x))
+    (True, True)
     """
 
     mean: Float[np.ndarray, " d"]

@@ -92,6 +92,16 @@ class Radii:
     dimension : number of components d.
     counts : vectors per bin; the first and last entries hold those below and above all bins.
     total, total_square : sums of :math:`D^2` and of :math:`D^4`.
+
+    Examples
+    --------
+    Normal vectors, each times its own random scale:
+
+    >>> random = np.random.default_rng(0)
+    >>> x = random.normal(size=(20_000, 50)) * np.sqrt(random.choice([0.5, 1.5], size=(20_000, 1)))
+    >>> radii = Radii.of(x[:9000]) + Radii.of(x[9000:])
+    >>> radii.n, round(radii.scale_variance, 2)
+    (20000, 0.25)
     """
 
     dimension: int

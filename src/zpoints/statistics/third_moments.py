@@ -44,6 +44,18 @@ class ThirdMoments:
     n : number of vectors.
     sums : the tensor's elements i <= j <= k, one matrix (i, k) after the other for each j (`tensor` unfolds them).
     fourth, sixth : :math:`\sum |u|^4` and :math:`\sum |u|^6`.
+
+    Examples
+    --------
+    >>> from zpoints.statistics.moments import Moments
+    >>> from zpoints.statistics.pca import PCA
+    >>> x = np.random.default_rng(0).exponential(size=(5000, 3))
+    >>> u = PCA.of_moments(Moments.of(x)).whiten(x)
+    >>> third = ThirdMoments.of(u[:2000]) + ThirdMoments.of(u[2000:])
+    >>> third.n, third.tensor.shape
+    (5000, (3, 3, 3))
+    >>> third.skewness_test.p_value < 1e-6, third.squared_skewness > 8  # 12 for three exponential directions
+    (True, True)
     """
 
     dimension: int
