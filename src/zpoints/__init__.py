@@ -105,15 +105,17 @@ _HOME = {name: f"zpoints.{module}" for module, names in _HOMES.items() for name 
 bind("zpoints.plots")
 
 
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        found = import_module(_MODULES[name])
-    elif name in _HOME:
-        found = getattr(import_module(_HOME[name]), name)
-    else:
-        raise AttributeError(f"module 'zpoints' has no attribute '{name}'")
-    globals()[name] = found  # the next time it is there
-    return found
+if not TYPE_CHECKING:  # with this function in sight, a type checker takes any name for one that is there
+
+    def __getattr__(name: str) -> Any:
+        if name in _MODULES:
+            found = import_module(_MODULES[name])
+        elif name in _HOME:
+            found = getattr(import_module(_HOME[name]), name)
+        else:
+            raise AttributeError(f"module 'zpoints' has no attribute '{name}'")
+        globals()[name] = found  # the next time it is there
+        return found
 
 
 def __dir__() -> list[str]:

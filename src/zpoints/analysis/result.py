@@ -70,7 +70,7 @@ class Analysis:
     >>> a = zp.analyse(z)
     >>> a.verdict[0]
     'A multivariate normal distribution, within the noise of 2,000 vectors.'
-    >>> a.components["std"].round(1).tolist()
+    >>> a.components["std"].round().tolist()
     [1.0, 2.0, 3.0, 4.0]
     >>> abs(float(a.planes.loc[(0, 3), "r"])) < 0.1
     True
