@@ -145,11 +145,6 @@ LOOSE = {"__init__", "__main__"}  # the two doors, above everything
 TORCH = ("models/", "judging/", "system/device.py", "images/sources/faces.py")
 NEURAL = ("flow.py", "flow_matching.py", "learning.py", "neural.py", "velocity.py")
 EVERY = sorted(PACKAGE.rglob("*.py"))
-MODULES_TO_MEND = {
-    ("zpoints.judging.features", "zpoints.judging.downloaded"),
-    ("zpoints.models.autoencoder.trial", "zpoints.models.autoencoder.training"),
-}
-TO_MEND: set[tuple[str, str]] = set()
 
 
 def room(path: Path) -> str:
@@ -175,7 +170,7 @@ def test_no_import_runs_upwards(path):
     if here in LOOSE:
         return
     upwards = {name for name in rooms_used(path) if FLOOR[name] > FLOOR[here]}
-    assert not {(here, name) for name in upwards} - TO_MEND
+    assert not upwards
     assert "zpoints" not in imported(path) or path.name == "commands.py"
 
 
@@ -206,16 +201,12 @@ def test_no_circles_between_rooms():
     arrows: dict[str, set[str]] = {}
     for path in EVERY:
         arrows.setdefault(room(path), set()).update(rooms_used(path))
-    for here, there in TO_MEND:
-        arrows[here].discard(there)
     assert circle(arrows) == []
 
 
 def test_no_circles_between_modules():
     names = {".".join(("zpoints", *path.relative_to(PACKAGE).with_suffix("").parts)): path for path in EVERY}
     arrows = {name: {used for used in imported_names(path) if used in names} for name, path in names.items()}
-    for here, there in MODULES_TO_MEND:
-        arrows[here].discard(there)
     assert circle(arrows) == []
 
 
