@@ -42,7 +42,9 @@ EVERY = [pair for name in zpoints.__all__ for pair in documented(name)]
 def examples(name: str, found: Any) -> list[doctest.DocTest]:
     # Methods are found with their class; what a class inherits is not its own.
     return [
-        test for test in doctest.DocTestFinder(recurse=inspect.isclass(found)).find(found, name) if test.examples
+        test
+        for test in doctest.DocTestFinder(recurse=inspect.isclass(found)).find(found, name)
+        if test.examples
     ]
 
 
