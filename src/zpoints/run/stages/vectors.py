@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from zpoints.analysis.plane_statistics import PLANE_STATISTICS
 from zpoints.analysis.result import ANALYSIS_FILES
 from zpoints.config import Settings
 from zpoints.errors import StageError
@@ -28,6 +29,12 @@ def _analyse(run: Run, todo: Mapping[str, str], progress: Progress, done: Done) 
         )
     analyse(run.paths.latents, run.settings.analysis, rows, progress).save(run.paths.analysis)
     return {"vectors": len(rows)}
+
+
+def _measured(settings: Settings) -> Any:
+    """The settings but for the length of a block, which changes no result; and statistics of other packages."""
+    more = [name for name in PLANE_STATISTICS if name not in PLANE_STATISTICS.built_in]
+    return [settings.analysis.model_dump(exclude={"block"}), more]
 
 
 def _sample(run: Run, todo: Mapping[str, str], progress: Progress, done: Done) -> dict[str, Any]:
@@ -74,8 +81,7 @@ ANALYSE = Stage(
     lambda run, part: [run.paths.analysis / name for name in ANALYSIS_FILES],
     needs=(ENCODE,),
     recipe=2,  # 1 called the column `basis` still `axes`
-    # The length of a block changes no result.
-    depends=lambda settings: settings.analysis.model_dump(exclude={"block"}),
+    depends=_measured,
     smallest=for_analysis,
     smaller="choose a smaller autoencoder.latent",
 )
