@@ -237,6 +237,7 @@ seed = 1
 [images]
 source = "stripes"
 count = 300
+test = 0.1
 [autoencoder]
 kind = "averages"
 [samples]
@@ -258,12 +259,10 @@ components = 4
     ("command", "name"),
     [("sample", "spiral"), ("prepare", "stripes"), ("analyse", "floats"), ("train", "averages")],
 )
-@pytest.mark.xfail(strict=True, reason="the command line's help does not come from the registries yet")
 def test_each_stands_in_the_help(installed: Path, command: str, name: str) -> None:
     assert name in zpoints(installed, command, "--help")
 
 
-@pytest.mark.xfail(strict=True, reason="neither autoencoder.kind nor samples.options are settings yet")
 def test_a_whole_run_with_all_four(installed: Path, tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text(CONFIG)
     run = tmp_path / "runs" / "brought"
@@ -283,7 +282,6 @@ def test_a_whole_run_with_all_four(installed: Path, tmp_path: Path) -> None:
     zpoints(installed, "analyse", tmp_path / "z.12.floats", tmp_path / "analysis", "--quiet")
 
 
-@pytest.mark.xfail(strict=True, reason="samples.options are no settings yet")
 def test_a_mistyped_option_of_a_foreign_sampler_is_one_line(installed: Path, tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text(CONFIG.replace("turns", "turn"))
     said = zpoints(installed, "run", tmp_path / "c.toml", "--out", tmp_path / "out", "--quiet", status=2)
