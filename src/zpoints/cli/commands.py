@@ -117,15 +117,14 @@ def encode(
 ) -> None:
     """Write the latent vectors of all pictures, one row per picture."""
     from zpoints.images.store import ImageStore
-    from zpoints.models.autoencoder.checkpoint import model_key
-    from zpoints.models.coding import Coder
     from zpoints.models.coding import encode as encode_images
+    from zpoints.models.kinds import open_codec
 
     settings = settings_of(config, changes, ram=ram, vram=vram)
     store = ImageStore.open(images)
     with budget_of(settings):
-        coder = Coder.load(model, settings.training.device, settings.training.precision)
-        encode_images(coder, store, out / "z.npy", progress_of(quiet), f"{model_key(model)} {store.key}")
+        codec = open_codec(model, settings.training)
+        encode_images(codec, store, out / "z.npy", progress_of(quiet), f"{codec.key} {store.key}")
     _done(quiet, f"{len(store):,} z-points in {out / 'z.npy'}")
 
 
@@ -279,15 +278,14 @@ def decode(
 ) -> None:
     """Decode latent vectors to pictures and a contact sheet."""
     from zpoints.images.files import file_mark
-    from zpoints.models.autoencoder.checkpoint import model_key
-    from zpoints.models.coding import Coder
+    from zpoints.models.kinds import open_codec
     from zpoints.run.stages import decode_to_folder
 
     settings = settings_of(config, changes, ram=ram, vram=vram)
-    key = f"{model_key(model)} {file_mark(latents)}"
     with budget_of(settings):
-        coder = Coder.load(model, settings.training.device, settings.training.precision)
-        decode_to_folder(coder, latents, out, settings.report.sheet, progress_of(quiet), key)
+        codec = open_codec(model, settings.training)
+        key = f"{codec.key} {file_mark(latents)}"
+        decode_to_folder(codec, latents, out, settings.report.sheet, progress_of(quiet), key)
     _done(quiet, f"pictures in {out / 'pictures.npy'}, contact sheet in {out / 'grid.png'}")
 
 
@@ -317,7 +315,7 @@ def walk(
     """Move through latent space on a path, and look at what the Decoder makes of it."""
     from zpoints.analysis.distribution import Distribution
     from zpoints.analysis.walks import along_axis, between_rows, in_plane
-    from zpoints.models.coding import Coder
+    from zpoints.models.kinds import open_codec
     from zpoints.run.stages import walk_to_folder
     from zpoints.vectors.latent_set import LatentSet
 
@@ -332,7 +330,7 @@ def walk(
         if latents is None or between is None:
             raise UsageError("walk: --between needs --latents, the vectors of the pictures")
         path = between_rows(distribution, LatentSet.open(latents), *between, steps, kind)
-    walk_to_folder(Coder.load(model), path, out, mark)
+    walk_to_folder(open_codec(model), path, out, mark)
     _done(quiet, f"{steps} pictures in {out / 'walk.png'}, moving ones in {out / 'walk.webp'}")
 
 

@@ -11,17 +11,14 @@ from zpoints.system.sizes import MIB, in_words
 
 __all__ = ["check_budget", "smallest_budgets"]
 
-TRAIN_BYTES = 330 * MIB
-"""Python, PyTorch and what a training imports; its network comes on top."""
 ANALYSE_BYTES = 640 * MIB
 """All that a run has imported by then, and one group of planes."""
 MATRICES = 60
 """So many (d, d) matrices of float64 are alive in an analysis at once, at most."""
 JUDGE_BYTES = 720 * MIB
 """The same as for an analysis, and the network that gives the features."""
-FEATURES = 6
+FEATURE_ARRAYS = 6
 """So many arrays of (pictures, features) float32 the judge holds at once."""
-DIMENSIONS = {"efficientnet-lite0": 1280, "inception": 2048, "dinov2": 768, "pixels": 768}
 SIZES = {"faces": (64, 64), "orl": (112, 92), "olivetti": (64, 64), "lfw": (62, 47)}
 
 
@@ -33,19 +30,20 @@ def smallest_budgets(settings: Settings, shape: tuple[int, int, int] | None = No
     shape : (height, width, colours) of the pictures, where they are prepared already; else what the settings say, or
         what is usual for the source.
     """
-    from zpoints.models.autoencoder.memory import training_bytes
-    from zpoints.models.autoencoder.network import Architecture
+    from zpoints.models.kinds import CODECS
 
-    network = Architecture.of(shape or _expected_shape(settings.images), settings.autoencoder)
-    return {"train": TRAIN_BYTES + training_bytes(network, 1), **_later_stages(settings)}
+    kind, shape = CODECS[settings.autoencoder.kind], shape or _expected_shape(settings.images)
+    return {"train": kind.smallest_memory(shape, settings), **_later_stages(settings)}
 
 
 def _later_stages(settings: Settings) -> dict[str, int]:
     """What can be said without PyTorch, whose import alone may be too much."""
+    from zpoints.judging.features import FEATURES
+
     d, judge = settings.autoencoder.latent, settings.judge
     return {
         "analyse": ANALYSE_BYTES + 8 * MATRICES * d * d,
-        "judge": JUDGE_BYTES + 4 * FEATURES * DIMENSIONS[judge.features] * _held_out(settings),
+        "judge": JUDGE_BYTES + 4 * FEATURE_ARRAYS * FEATURES[judge.features].dimension * _held_out(settings),
     }
 
 

@@ -32,6 +32,7 @@ from zpoints.vectors.latent_set import LatentSet
 
 if TYPE_CHECKING:
     from zpoints.analysis.walks import Path as WalkPath
+    from zpoints.models.codec import Codec
     from zpoints.samplers import Sampler
 
 __all__ = [
@@ -220,11 +221,11 @@ def _train(run: Run, key: str, progress: Progress) -> dict[str, Any]:
 
 def _encode(run: Run, key: str, progress: Progress) -> dict[str, Any]:
     from zpoints.images.store import ImageStore
-    from zpoints.models.coding import Coder, encode
+    from zpoints.models.coding import encode
+    from zpoints.models.kinds import open_codec
 
-    training = run.settings.training
     store = ImageStore.open(run.images)
-    encode(Coder.load(run.model, training.device, training.precision), store, run.latents, progress, key)
+    encode(open_codec(run.model, run.settings.training), store, run.latents, progress, key)
     return {"images": len(store)}
 
 
@@ -256,14 +257,13 @@ def _sample(run: Run, key: str, progress: Progress) -> dict[str, Any]:
 
 
 def _decode(run: Run, key: str, progress: Progress) -> dict[str, Any]:
-    from zpoints.models.coding import Coder
+    from zpoints.models.kinds import open_codec
 
-    training = run.settings.training
-    coder = Coder.load(run.model, training.device, training.precision)
+    codec = open_codec(run.model, run.settings.training)
     for method in run.settings.samples.methods:
         folder = run.samples(method)
         decode_to_folder(
-            coder, folder / "z.npy", folder, run.settings.report.sheet, progress, f"{key} {method}"
+            codec, folder / "z.npy", folder, run.settings.report.sheet, progress, f"{key} {method}"
         )
     return {"images": len(run.settings.samples.methods) * run.settings.samples.count}
 
@@ -319,6 +319,13 @@ def _below(folder: str, *names: str) -> Outputs:
     return lambda run: [run.folder / folder / name for name in names]
 
 
+def _model_files(run: Run) -> list[Path]:
+    from zpoints.models.kinds import CODECS
+
+    kind = CODECS[run.settings.autoencoder.kind]
+    return [run.model / name for name in (*kind.outputs, "reconstructions.png")]
+
+
 def _of_samplers(*names: str) -> Outputs:
     return lambda run: [
         run.samples(method) / name for method in run.settings.samples.methods for name in names
@@ -327,10 +334,7 @@ def _of_samplers(*names: str) -> Outputs:
 
 STAGES: dict[str, tuple[Work, Outputs]] = {
     "prepare": (_prepare, _below("images", "pixels.npy", "index.parquet", "prepare.json")),
-    "train": (
-        _train,
-        _below("model", "model.json", "weights.safetensors", "history.csv", "reconstructions.png"),
-    ),
+    "train": (_train, _model_files),
     "encode": (_encode, lambda run: [run.latents]),
     "analyse": (_analyse, _below("analysis", *ANALYSIS_FILES)),
     "sample": (_sample, _of_samplers("z.npy", "sampler.npz", "cost.json")),
@@ -344,15 +348,14 @@ def train_to_folder(settings: Settings, images: Path, out: Path, progress: Progr
     """Train, and lay a sheet of originals above their reconstructions beside the model."""
     from zpoints.images.sheets import interleaved, save_sheet
     from zpoints.images.store import ImageStore
-    from zpoints.models.autoencoder.training import train
-    from zpoints.models.coding import Coder
-    from zpoints.system.device import Device
+    from zpoints.models.coding import reconstruct
+    from zpoints.models.kinds import train_codec
 
     store = ImageStore.open(images)
-    network = train(store, out, settings.autoencoder, settings.training, settings.seed, progress)
+    codec = train_codec(images, out, settings, progress)
     watched = store.rows("val") if len(store.rows("val")) else store.rows("train")
     originals = np.asarray(store.pixels[watched[: 2 * SHEET_COLUMNS]])
-    rebuilt = Coder(network, Device.of(settings.training)).reconstruct(originals)
+    rebuilt = reconstruct(codec, originals)
     save_sheet(out / "reconstructions.png", interleaved(originals, rebuilt, SHEET_COLUMNS), SHEET_COLUMNS)
 
 
@@ -371,24 +374,24 @@ def sample_to_folder(source: Any, out: Path, sampler: "Sampler", count: int, see
 
 
 def decode_to_folder(
-    coder: Any, latents: Path, out: Path, sheet: int, progress: Progress, key: str = ""
+    codec: "Codec", latents: Path, out: Path, sheet: int, progress: Progress, key: str = ""
 ) -> None:
     """Decode a file of vectors to ``pictures.npy`` (n, H, W, C) uint8, and the first `sheet` to ``grid.png``."""
     from zpoints.files.numpy_files import open_array
     from zpoints.images.sheets import save_sheet
     from zpoints.models.coding import decode
 
-    decode(coder, LatentSet.open(latents), out / "pictures.npy", progress, key)
+    decode(codec, LatentSet.open(latents), out / "pictures.npy", progress, key)
     save_sheet(out / "grid.png", np.asarray(open_array(out / "pictures.npy")[:sheet]), SHEET_COLUMNS)
 
 
-def walk_to_folder(coder: Any, path: "WalkPath", out: Path, sigma: float) -> None:
+def walk_to_folder(codec: "Codec", path: "WalkPath", out: Path, sigma: float) -> None:
     """Decode a path: ``z.npy``, ``walk.png`` (pictures beyond `sigma` framed), ``walk.webp`` and ``walk.gif``."""
     from zpoints.files.numpy_files import write_npy
     from zpoints.images.sheets import framed, save_animation, save_sheet
 
     write_npy(out / "z.npy", path.vectors.astype(np.float32))
-    pictures = coder.decode(path.vectors)
+    pictures = codec.decode(path.vectors)
     save_sheet(out / "walk.png", framed(pictures, np.abs(path.steps) > sigma), SHEET_COLUMNS)
     for kind in ("webp", "gif"):
         save_animation(out / f"walk.{kind}", pictures)
