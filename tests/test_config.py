@@ -125,6 +125,55 @@ def test_files_that_cannot_be_read(tmp_path):
         assert str(path) in line(refused.value)
 
 
+def test_a_file_of_windows_is_read(tmp_path):
+    path = tmp_path / "bom.toml"
+    path.write_bytes(b"\xef\xbb\xbf[images]\r\nsource = 'C:\\Users\\me'\r\n")
+    assert load_settings(path).images.source == "C:\\Users\\me"
+    path.write_bytes('[images]\r\nsource = "orl"\r\n'.encode("utf-16"))
+    with pytest.raises(UsageError, match="save it as UTF-8"):
+        load_settings(path)
+
+
+@pytest.mark.parametrize("written", ["C:\\Users\\me", "c:\\temp\\new", "D:\\new", "C:\\faces\\big"])
+def test_a_path_of_windows_in_double_quotes_is_explained(tmp_path, written):
+    path = tmp_path / "c.toml"
+    path.write_text(f'[images]\nsource = "{written}"\n')
+    with pytest.raises(UsageError, match="a path of Windows is written in single quotes: 'C:") as refused:
+        load_settings(path)
+    assert line(refused.value).startswith(f"{path}: ")
+    path.write_text(f"[images]\nsource = '{written}'\n")
+    assert load_settings(path).images.source == written
+
+
+def test_other_mistakes_say_nothing_of_windows(tmp_path):
+    path = tmp_path / "c.toml"
+    path.write_text('[images]\nsource = "C:\\\\Users"\nsize = [1,\n')
+    with pytest.raises(UsageError) as refused:
+        load_settings(path)
+    assert "Windows" not in line(refused.value)
+
+
+def test_options_of_single_samplers(tmp_path):
+    path = tmp_path / "c.toml"
+    path.write_text(
+        '[samples.options.ellipse]\norder = "variance"\n[samples.options.ellipse-pairs]\nsweeps = 9\n'
+    )
+    chosen = load_settings(path)
+    assert chosen.samples.options == {"ellipse": {"order": "variance"}, "ellipse-pairs": {"sweeps": 9}}
+    by_hand = ["samples.options.ellipse.order=variance", "samples.options.ellipse-pairs.sweeps=9"]
+    assert with_changes(Settings(), by_hand) == chosen
+    assert (
+        with_changes(Settings(), ["samples.options={ellipse={order='variance'},ellipse-pairs={sweeps=9}}"])
+        == chosen
+    )
+    save_settings(path, chosen)
+    assert load_settings(path) == chosen
+    assert Settings().samples.options == {}
+    for wrong in ("samples.options.ellipse=3", "samples.options=3", "samples.option.ellipse.order=variance"):
+        with pytest.raises(UsageError, match=r"samples\.option"):
+            with_changes(Settings(), [wrong])
+
+
 def test_changes_on_the_command_line():
     changed = with_changes(
         Settings(),

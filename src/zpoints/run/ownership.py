@@ -42,8 +42,9 @@ def check_folder_of_run(folder: Path) -> None:
                 return
     if _is_config_of_run(folder / "config.toml"):
         return
+    where = folder if folder.name else folder.resolve()
     raise UsageError(
-        f"{folder}: holds files, and is not the folder of a run; choose another folder, or an empty one"
+        f"{where}: holds files, and is not the folder of a run; choose another folder, or an empty one"
     )
 
 
