@@ -11,7 +11,7 @@ test: check
 	$(BIN)/pytest
 
 test-slow: check
-	$(BIN)/pytest -m "slow or not slow"
+	$(BIN)/pytest -m "slow or not slow" --hypothesis-profile=random
 
 check: .venv/.installed-test
 	$(BIN)/ruff format --check .

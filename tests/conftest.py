@@ -1,6 +1,9 @@
-"""Shape annotations are checked in every test; Hypothesis has no deadline, and leaves nothing to chance in CI."""
+"""Shape annotations are checked in every test; Hypothesis has no deadline, and leaves nothing to chance.
 
-import os
+`make test-slow` lets it draw examples anew in every run, and prints how to repeat one that fails:
+`pytest --hypothesis-profile=random`.
+"""
+
 from typing import TYPE_CHECKING
 
 import hypothesis
@@ -14,9 +17,9 @@ if TYPE_CHECKING:
 
 support.check_shapes()
 
-hypothesis.settings.register_profile("local", deadline=None)
-hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
-hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
+hypothesis.settings.register_profile("fixed", deadline=None, derandomize=True, database=None)
+hypothesis.settings.register_profile("random", deadline=None, derandomize=False, print_blob=True)
+hypothesis.settings.load_profile("fixed")
 
 
 @pytest.fixture(scope="session")

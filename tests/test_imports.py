@@ -108,6 +108,7 @@ def test_the_mathematics_is_pure(path):
         "dataclasses",
         "typing",
         "collections",
+        "concurrent",
         "functools",
         "math",
         "operator",

@@ -73,6 +73,14 @@ def test_a_script_adds_its_own_once():
     found.add("one", 1.0)
     assert found["one"] == 1.0
     assert "one" in found
-    assert found.origin("one") == "zpoints"
+    assert found.origin("one") == "this script"
     with pytest.raises(UsageError, match="taken"):
         found.add("pi", 3.0)
+
+
+def test_a_built_in_member_may_be_given_itself():
+    registry: Registry[float] = Registry("number", "example.numbers", {"pi": "math:pi", "two": 2.0})
+    assert (registry["pi"], registry["two"]) == (math.pi, 2.0)
+    assert registry.origin("two") == "zpoints"
+    registry.add("three", 3.0)
+    assert registry.origin("three") == "this script"

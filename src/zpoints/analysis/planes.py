@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from zpoints.analysis.plane_statistics import plane_statistics
 from zpoints.analysis.readings import counted
 from zpoints.files.documents import json_number
 from zpoints.statistics.ellipses import Ellipses
-from zpoints.statistics.measures import COVERAGE, FEWEST, MASS_NAMES, Noise, PlaneMeasures
+from zpoints.statistics.measures import COVERAGE, FEWEST, MASS_NAMES, Noise
 from zpoints.statistics.planes import (
     GROUP_BYTES,
     PlaneCounts,
@@ -21,6 +22,7 @@ from zpoints.statistics.planes import (
 )
 from zpoints.statistics.ranks import normal_rank_correlation
 from zpoints.statistics.regions import turn_error
+from zpoints.statistics.statistic import PlaneMeasures, Statistic, Values, columns_of
 from zpoints.system.budget import share
 from zpoints.system.meter import anonymous_bytes
 from zpoints.system.progress import Progress
@@ -131,7 +133,9 @@ def group_table(
     i, j = counts.group.pairs
     r = view.pearson[i, j]
     ellipses = Ellipses.of(view.std[i], view.std[j], r)
-    measures = PlaneMeasures.of(counts)
+    measures = PlaneMeasures(counts)
+    statistics = plane_statistics() if noise is None else noise.statistics
+    measured = columns_of(measures, statistics)
     columns: dict[str, Any] = {"basis": view.basis, "i": i, "j": j, "r": r}
     if rank_correlation is not None:
         columns["rank_correlation"] = rank_correlation[i, j]
@@ -141,14 +145,15 @@ def group_table(
         "half_axis_minor": ellipses.half_axis_minor,
     }
     single = (1 - r) * (1 + r) < DEGENERATE
-    figures = _figures(view, i, j, r, ellipses, measures, noise)
+    figures = {s.name: measured[s.name] for s in statistics if s.shown}
+    figures |= _turns(view, i, j, r, ellipses, measures, noise)
     if noise is not None:
-        figures |= _deviations(measures, noise)
+        figures |= _beside_noise(measured, noise)
     columns |= {name: np.where(single, np.nan, values).astype(np.float32) for name, values in figures.items()}
     return pd.DataFrame(columns)
 
 
-def _figures(
+def _turns(
     view: View,
     i: np.ndarray,
     j: np.ndarray,
@@ -157,29 +162,24 @@ def _figures(
     measures: PlaneMeasures,
     noise: Noise | None,
 ) -> dict[str, np.ndarray]:
-    found = measures.columns
+    """How the regions' axes lie beside those of the ellipse, in the units of the data."""
+    found = {}
     turn, ratio = measures.regions.axes(view.std[i], view.std[j], r)
     axis_ratio = ellipses.half_axis_minor / ellipses.half_axis_major
     for k, mass in enumerate(MASS_NAMES):
-        del found[f"stretch_{mass}"]  # in the units of the data it is the turn and the ratio of the axes
         found[f"turn_{mass}"] = turn[:, k]
         if noise is not None:
             found[f"turn_error_{mass}"] = turn_error(float(noise.stretch_error[k]), axis_ratio)
         found[f"axis_ratio_{mass}"] = ratio[:, k]
-    if noise is not None:
-        found["mutual_information_excess"] = (
-            found["mutual_information_excess"] - noise.mean["mutual_information_excess"]
-        )
     return found
 
 
-def _deviations(measures: PlaneMeasures, noise: Noise) -> dict[str, np.ndarray]:
-    deviations = noise.deviations(measures.columns)
-    found = {f"{name}_deviation": deviations[name] for name in COVERAGE}
-    # More agreement or a rounder contour than noise allows would be a wonder, not a defect.
-    one_sided = {name: -off if name.startswith("agreement") else off for name, off in deviations.items()}
-    two_sided = {name: np.abs(deviations[name]) for name in COVERAGE}
-    found["deviation"] = np.max(np.stack(list((one_sided | two_sided).values())), axis=0)
+def _beside_noise(measured: dict[str, Values], noise: Noise) -> dict[str, Values]:
+    """Figures that are shown less their noise, the deviations that are shown, and the largest one judged."""
+    found = {s.name: measured[s.name] - noise.mean[s.name] for s in noise.statistics if s.shown and s.centred}
+    deviations = noise.deviations(measured)
+    found |= {f"{s.name}_deviation": deviations[s.name] for s in noise.statistics if s.deviation_shown}
+    found["deviation"] = noise.largest_defect(measured)
     return found
 
 
@@ -195,10 +195,9 @@ def plane_summary(planes: pd.DataFrame, noise: Noise | None) -> PlaneSummary:
         return {"planes": len(planes), "fewest_vectors": FEWEST}
     limit = limit_for(len(planes))
     spoilt = planes[planes["deviation"] > limit]
-    names = [name for name in noise.mean if not name.startswith("stretch")]
     shown = ["i", "j", "r", *COVERAGE, "mutual_information_excess", "agreement", "deviation"]
     worst = planes.dropna(subset=["deviation"]).nsmallest(LISTED, "rank")
-    figures = {name: _figure(planes[name], noise, name) for name in names}
+    figures = {s.name: _figure(planes[s.name], noise, s) for s in noise.statistics if s.shown}
     return {
         "planes": len(planes),
         "limit": limit,
@@ -255,11 +254,10 @@ def rank_disagreements(planes: pd.DataFrame, n: int, count: int = LISTED) -> lis
     ]
 
 
-def _figure(values: pd.Series, noise: Noise, name: str) -> dict[str, float | None]:
+def _figure(values: pd.Series, noise: Noise, statistic: Statistic) -> dict[str, float | None]:
     """Median over the planes, and mean and spread of a normal sample's planes."""
-    mean = 0.0 if name == "mutual_information_excess" else noise.mean[name]
     return {
         "median": json_number(values.median()),
-        "normal": json_number(mean),
-        "spread": json_number(noise.std[name]),
+        "normal": json_number(0.0 if statistic.centred else noise.mean[statistic.name]),
+        "spread": json_number(noise.std[statistic.name]),
     }

@@ -1,13 +1,13 @@
 """The number density of each component: histograms as a sum over blocks."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numba
 import numpy as np
 from jaxtyping import Float, Int
 
-__all__ = ["FINE_BINS", "RANGE", "TAIL_LEVELS", "Histograms", "Vector", "fine_bins", "fixed_bins"]
+__all__ = ["FINE_BINS", "RANGE", "TAIL_LEVELS", "Histograms", "Vector", "fine_bins", "fixed_bins", "place_of"]
 
 RANGE = 8.0
 """Histograms reach so many standard deviations to both sides of the mean; what lies beyond is counted apart."""
@@ -24,6 +24,7 @@ TAIL_LEVELS = (2.0, 3.0, 4.0)
 CHUNK = 1024  # values whose bin numbers are worked out together, before they are counted one by one
 
 Vector = Float[np.ndarray, " d"]
+Number = Any  # of any width: in compiled code a float32 is no float
 
 
 def fine_bins(dimension: int) -> tuple[Vector, Vector, int]:
@@ -173,6 +174,16 @@ class Histograms:
         )
 
 
+@numba.njit(cache=True, inline="always", error_model="numpy")
+def place_of(value: Number, first: Number, per_width: Number, bins: Number) -> Number:
+    """Column of a value: 0 below the bins, then one for each bin, the last above; the same wherever it is asked."""
+    place = (np.float64(value) - first) * per_width
+    # Limited as floats: a value far out would overflow as an integer.
+    place = place if place >= -1.0 else -1.0
+    place = place if place < bins else np.float64(bins)
+    return np.int32(place + 1.0)
+
+
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _count(
     u: np.ndarray,
@@ -195,11 +206,7 @@ def _count(
             four = np.int32(0)
             # This loop runs in vector registers; only the counting below goes value by value.
             for p in range(len(part)):
-                place = (np.float64(part[p]) - first) * factor
-                # Limited as floats: a value far out would overflow as an integer.
-                place = place if place >= -1.0 else -1.0
-                place = place if place < bins else np.float64(bins)
-                places[p] = np.int32(place + 1.0)
+                places[p] = place_of(part[p], first, factor, bins)
                 distance = abs(part[p])
                 two += distance > level0
                 three += distance > level1

@@ -1,10 +1,10 @@
-"""What is read out of the counts of a plane, and what a true normal sample of the same size gives for each figure.
+"""The statistics of every plane, and what a true normal sample of the same size gives for each of them.
 
 A figure means nothing without its noise: the agreement of a contour with its ellipse is 0.97 for a perfectly normal
 pair of 170,000 vectors, and 0.80 for one of 500. So the same code also measures planes of simulated normal vectors.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -12,12 +12,11 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from zpoints.statistics.ellipses import LEVELS, normal_coverage
-from zpoints.statistics.information import mutual_information_excess
-from zpoints.statistics.moments import Moments
+from zpoints.statistics.moments import Moments, joined
 from zpoints.statistics.planes import PlaneCounts, PlaneGroup, bins_for, standardise
-from zpoints.statistics.regions import Regions
+from zpoints.statistics.statistic import PlaneMeasures, Statistic, Values, columns_of
 
-__all__ = ["COVERAGE", "FEWEST", "MASS_NAMES", "Noise", "PlaneMeasures"]
+__all__ = ["COVERAGE", "FEWEST", "MASS_NAMES", "STATISTICS", "Noise"]
 
 COVERAGE = ("coverage_1", "coverage_2", "coverage_2_5", "coverage_3")
 """Names of the coverages at `ellipses.LEVELS`."""
@@ -32,39 +31,59 @@ SIMULATED = 24  # components, so 276 planes: their spread is known to 4 %
 SIMULATED_BLOCK = 16_384
 
 
-@dataclass(frozen=True, eq=False)
-class PlaneMeasures:
-    """All figures of all planes of a group.
+def _coverage(k: int) -> Callable[[PlaneMeasures], Values]:
+    return lambda planes: planes.coverage[:, k]
 
-    Attributes
-    ----------
-    coverage : share of the vectors in the 1, 2, 2.5 and 3 sigma ellipse.
-    information : mutual information excess in nats (`information`).
-    regions : the contours' shapes (`regions`).
-    """
 
-    coverage: Float[np.ndarray, "p 4"]
-    information: Float[np.ndarray, " p"]
-    regions: Regions
+def _of_region(what: str, k: int) -> Callable[[PlaneMeasures], Values]:
+    return lambda planes: np.asarray(getattr(planes.regions, what)[:, k])
 
-    @classmethod
-    def of(cls, counts: PlaneCounts) -> Self:
-        """Read everything out of the counts."""
-        return cls(counts.coverage, mutual_information_excess(counts), Regions.of(counts))
 
-    @property
-    def columns(self) -> dict[str, Float[np.ndarray, " p"]]:
-        """Every figure that has a noise of its own, by name."""
-        regions = self.regions
-        found = dict(zip(COVERAGE, self.coverage.T, strict=True))
-        found["mutual_information_excess"] = self.information
-        found["henze_zirkler"] = regions.henze_zirkler
-        for k, mass in enumerate(MASS_NAMES):
-            found[f"shift_{mass}"] = regions.shift[:, k]
-            found[f"stretch_{mass}"] = regions.roundness_defect[:, k]
-            found[f"agreement_{mass}"] = regions.agreement[:, k]
-        found["agreement"] = regions.agreement.mean(axis=1)
-        return found
+def _regional(mass: str, k: int) -> list[Statistic]:
+    """Where the region of one mass lies, how far it is from round, how well it agrees with its ellipse."""
+    return [
+        Statistic(f"shift_{mass}", _of_region("shift", k), side="above", deviation_shown=False),
+        # In the units of the data it is the turn and the ratio of the axes, which the table has instead.
+        Statistic(
+            f"stretch_{mass}",
+            _of_region("roundness_defect", k),
+            side="above",
+            shown=False,
+            deviation_shown=False,
+        ),
+        Statistic(f"agreement_{mass}", _of_region("agreement", k), side="below", deviation_shown=False),
+    ]
+
+
+STATISTICS: tuple[Statistic, ...] = (
+    *(
+        Statistic(name, _coverage(k), side="both", normal=normal_coverage(sigma))
+        for k, (name, sigma) in enumerate(zip(COVERAGE, LEVELS, strict=True))
+    ),
+    Statistic(
+        "mutual_information_excess",
+        lambda planes: planes.information,
+        side="above",
+        centred=True,
+        deviation_shown=False,
+    ),
+    # Its null law is skewed: with linear standard errors, normal planes would stand out.
+    Statistic(
+        "henze_zirkler",
+        lambda planes: planes.regions.henze_zirkler,
+        side="above",
+        scale="log",
+        deviation_shown=False,
+    ),
+    *(statistic for k, mass in enumerate(MASS_NAMES) for statistic in _regional(mass, k)),
+    Statistic(
+        "agreement",
+        lambda planes: planes.regions.agreement.mean(axis=1),
+        side="below",
+        deviation_shown=False,
+    ),
+)
+"""The statistics of every plane that zpoints brings along, in the order of the table's columns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,54 +92,82 @@ class Noise:
 
     Attributes
     ----------
-    mean, std : by the names of `PlaneMeasures.columns`; the coverages' means are the exact ones.
+    n : number of vectors of the sample.
+    statistics : which figures.
+    mean, std : by their names; the mean is exact where a statistic says what a normal pair has.
+    law : by their names, mean and standard deviation on the scale on which each is judged.
     stretch_error : standard deviation of one component of a region's stretch, by mass.
-    log_henze_zirkler : mean and standard deviation of the logarithm of that statistic, whose law is lognormal.
+
+    Examples
+    --------
+    >>> noise = Noise.simulate(1000)
+    >>> round(noise.mean["coverage_1"], 4), round(noise.std["coverage_1"], 2)
+    (0.3935, 0.01)
+    >>> noise.deviations({"coverage_1": np.array([noise.mean["coverage_1"]])})["coverage_1"].tolist()
+    [0.0]
     """
 
     n: int
+    statistics: tuple[Statistic, ...]
     mean: dict[str, float]
     std: dict[str, float]
+    law: dict[str, tuple[float, float]]
     stretch_error: Float[np.ndarray, " masses"]
-    log_henze_zirkler: tuple[float, float]
 
     @classmethod
-    def simulate(cls, n: int, seed: int = 0) -> Self:
+    def simulate(cls, n: int, seed: int = 0, statistics: Sequence[Statistic] = STATISTICS) -> Self:
         """Measure 276 planes of independent normal components, standardised by their own moments.
 
         It serves correlated pairs and principal axes too: in round coordinates every normal pair is that one.
         """
         total: Moments | None = None
         for block in _normal_blocks(n, seed):
-            part = Moments.of(block)
-            total = part if total is None else total + part
+            total = joined(total, Moments.of(block))
         assert total is not None
         counts = PlaneCounts.empty(PlaneGroup(0, SIMULATED - 1, SIMULATED), bins_for(n))
         for block in _normal_blocks(n, seed):
             counts.count(standardise(block, total.mean, total.std), total.pearson)
-        measures = PlaneMeasures.of(counts)
-        mean = {name: float(np.mean(values)) for name, values in measures.columns.items()}
-        std = {name: float(np.std(values, ddof=1)) for name, values in measures.columns.items()}
-        mean |= {name: normal_coverage(sigma) for name, sigma in zip(COVERAGE, LEVELS, strict=True)}
-        logarithm = np.log(measures.regions.henze_zirkler)
-        law = (float(logarithm.mean()), float(logarithm.std(ddof=1)))
-        return cls(n, mean, std, measures.regions.stretch.std(axis=(0, 2)), law)
+        planes = PlaneMeasures(counts)
+        columns = columns_of(planes, statistics)
+        mean = {name: float(np.mean(values)) for name, values in columns.items()}
+        std = {name: float(np.std(values, ddof=1)) for name, values in columns.items()}
+        mean |= {s.name: s.normal for s in statistics if s.normal is not None}
+        law = {}
+        for s in statistics:
+            scaled = s.scaled(columns[s.name])
+            centre = float(np.mean(scaled))
+            if s.normal is not None:
+                centre = float(s.scaled(np.array([s.normal]))[0])
+            law[s.name] = (centre, float(np.std(scaled, ddof=1)))
+        return cls(n, tuple(statistics), mean, std, law, planes.regions.stretch.std(axis=(0, 2)))
 
-    def deviations(self, columns: dict[str, Float[np.ndarray, " p"]]) -> dict[str, Float[np.ndarray, " p"]]:
+    def deviations(self, columns: dict[str, Values]) -> dict[str, Values]:
         """How many standard errors each figure lies off that of a normal pair; a region that cannot be: infinity."""
         found = {}
-        for name, values in columns.items():
-            mean, spread = self.mean[name], self.std[name]
+        for s in self._among(columns):
+            values, (mean, spread) = columns[s.name], self.law[s.name]
+            scaled = s.scaled(values)
             with np.errstate(divide="ignore", invalid="ignore"):
-                if name == "henze_zirkler":
-                    # Its null law is skewed: with linear standard errors, normal planes would stand out.
-                    mean, spread = self.log_henze_zirkler
-                    off = (np.log(values) - mean) / spread
-                else:
-                    off = (values - mean) / spread
+                off = np.where(scaled == mean, 0.0, (scaled - mean) / spread)
             # A region that the grid cannot hold lies as far from the ellipse as can be, if a normal one can be held.
-            found[name] = np.where(np.isnan(values) & np.isfinite(spread), np.inf, off)
+            found[s.name] = np.where(np.isnan(values) & np.isfinite(spread), np.inf, off)
         return found
+
+    def largest_defect(self, columns: dict[str, Values]) -> Values:
+        """Of each plane, the largest deviation to the side of a defect, over the judged statistics.
+
+        A statistic that not even the simulated planes have is left out.
+        """
+        deviations, defects = self.deviations(columns), []
+        for s in self._among(columns):
+            if s.judged and np.isfinite(self.law[s.name]).all():
+                off = deviations[s.name]
+                # What a plane cannot have is a defect on either side.
+                defects.append(np.where(np.isnan(columns[s.name]), off, s.defect(off)))
+        return np.max(np.stack(defects), axis=0)
+
+    def _among(self, columns: dict[str, Values]) -> list[Statistic]:
+        return [s for s in self.statistics if s.name in columns]
 
 
 def _normal_blocks(n: int, seed: int) -> Iterator[Float32[np.ndarray, "m d"]]:

@@ -30,7 +30,7 @@ class Registry(Generic[Member]):
     ----------
     kind : what a member is, in a word or two, for messages: ``"sampler"``.
     group : of the entry points that packages add members by: ``"zpoints.samplers"``.
-    built_in : name to ``"module:attribute"``.
+    built_in : name to ``"module:attribute"``, or to the member itself where loading it costs nothing.
 
     Examples
     --------
@@ -41,7 +41,7 @@ class Registry(Generic[Member]):
     3.14
     """
 
-    def __init__(self, kind: str, group: str, built_in: Mapping[str, str]) -> None:
+    def __init__(self, kind: str, group: str, built_in: Mapping[str, Any]) -> None:
         self.kind, self.group, self.built_in = kind, group, dict(built_in)
         self._loaded: dict[str, Member] = {}
 
@@ -64,8 +64,10 @@ class Registry(Generic[Member]):
         return [*self.built_in, *sorted(self._foreign), *sorted(more)]
 
     def origin(self, name: str) -> str:
-        """The package that a member comes from."""
-        return _package(self._foreign[name]) if name in self._foreign else "zpoints"
+        """The package that a member comes from, or the script that has added it."""
+        if name in self._foreign:
+            return _package(self._foreign[name])
+        return "zpoints" if name in self.built_in else "this script"
 
     def add(self, name: str, member: Member) -> None:
         """Add a member for this process, in a notebook or a script.
@@ -114,7 +116,10 @@ class Registry(Generic[Member]):
     def _load(self, name: str) -> Any:
         self.check(name)
         if name in self.built_in:
-            module, _, attribute = self.built_in[name].partition(":")
+            built_in = self.built_in[name]
+            if not isinstance(built_in, str):
+                return built_in
+            module, _, attribute = built_in.partition(":")
             return getattr(import_module(module), attribute)
         point = self._foreign[name]
         try:
