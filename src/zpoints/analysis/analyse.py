@@ -174,11 +174,9 @@ class Measurement(Groundwork):
         """All planes, one group of one view after the other: their counts are what takes most memory."""
         # Counted in the same reading as the ranks, which the table needs; so it waits for the histograms.
         await self.counted()
-        noise = (
-            Noise.simulate(self.latents.n, statistics=plane_statistics())
-            if self.latents.n >= FEWEST
-            else None
-        )
+        noise = None
+        if self.latents.n >= FEWEST:
+            noise = Noise.simulate(self.latents.n, statistics=plane_statistics())
         z = await self._planes_of(await self.view(), noise, self.ranks())
         await self.counted_along()
         pca = await self._planes_of(await self.view_along(), noise, self.ranks_along())
