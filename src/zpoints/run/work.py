@@ -14,7 +14,7 @@ from zpoints.errors import StageError
 from zpoints.files.documents import read_json, write_json
 from zpoints.run.folder import Run
 from zpoints.run.ownership import check_own
-from zpoints.system.progress import Progress
+from zpoints.system.progress import Progress, Silent
 
 if TYPE_CHECKING:
     from zpoints.images.source import Source
@@ -71,7 +71,12 @@ def prepare(
     check_own(out, (PIXELS, INDEX, REJECTED), DESCRIPTION, "prepare.journal.jsonl")
     named = isinstance(source, str | Path)
     images = settings.images.model_copy(update={"source": str(source)}) if named else settings.images
-    return prepare_images(images, out, settings.seed, progress, None if named else source)  # type: ignore[arg-type]
+    store = prepare_images(images, out, settings.seed, progress, None if named else source)  # type: ignore[arg-type]
+    if rejected := store.details.get("rejected"):
+        (progress or Silent()).say(
+            f"prepare: {rejected:,} of {rejected + len(store):,} were left out; {out / REJECTED} says why"
+        )
+    return store
 
 
 def train(
