@@ -61,12 +61,12 @@ def bare() -> Callable[[], float]:
 
 def _coder():
     from zpoints.config import AutoencoderSettings, TrainingSettings
+    from zpoints.models.autoencoder.codec import NetworkCodec
     from zpoints.models.autoencoder.network import Architecture, Autoencoder
-    from zpoints.models.coding import Coder
     from zpoints.system.device import Device
 
     network = Autoencoder(Architecture.of((SIDE, SIDE, 3), AutoencoderSettings()))
-    return Coder(network, Device.of(TrainingSettings()))
+    return NetworkCodec(network, Device.of(TrainingSettings()))
 
 
 CONTESTANTS = {"zpoints, file to file": zpoints, "bare Encoder": bare}

@@ -210,7 +210,7 @@ def interrupted(*arguments, **options):
 owner.{name} = interrupted
 """
 SYNC = ("zpoints.files.array_writer", "ArrayWriter", "sync")
-STEP = ("zpoints.models.autoencoder.training", "Trainer", "step")
+STEP = ("zpoints.models.autoencoder.step", "Learner", "step")
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,6 @@ def _size(text: str) -> str:
 
 
 Size = Annotated[str, AfterValidator(_size)]
-FeatureName = Literal["efficientnet-lite0", "inception", "dinov2", "pixels"]
 
 
 class Section(BaseModel):
@@ -131,8 +130,12 @@ class BudgetSettings(Section):
 
 
 class AutoencoderSettings(Section):
-    """The network: convolutions of stride 2 down to a vector, and the mirror image up again."""
+    """The model: by default a network of convolutions of stride 2 down to a vector, and the mirror image up again."""
 
+    kind: str = "autoencoder"
+    """``autoencoder``, the network; ``pca``, the leading principal axes of the pictures' pixels, found in seconds and
+    without PyTorch; or a kind of an installed package. Of the settings below ``pca`` takes `latent` alone, and of
+    ``[training]`` nothing."""
     channels: Annotated[tuple[Positive, ...], Field(min_length=1)] = (32, 64, 128, 512)
     """Channels of each convolutional layer of the Encoder; the Decoder has them in reverse."""
     kernel: Annotated[int, Field(ge=2, le=11)] = 4
@@ -226,9 +229,10 @@ class SampleSettings(Section):
 class JudgeSettings(Section):
     """How samplers are compared, by held-out pictures."""
 
-    features: FeatureName = "efficientnet-lite0"
+    features: str = "efficientnet-lite0"
     """What pictures are compared by: a network whose weights come once from the package index; ``inception`` (the
-    published FID) and ``dinov2``, whose weights come from their makers; or the pixels."""
+    published FID) and ``dinov2``, whose weights come from their makers; ``pixels``, which needs no network; or
+    features of an installed package."""
     count: Annotated[int, Field(ge=20)] = 10_000
     """Pictures per sampler; as many as are held out, if these are fewer."""
     axes: Literal["auto"] | Positive = "auto"

@@ -1,4 +1,4 @@
-"""Encoding and decoding: the plain network's results, block by block, whatever interrupts them."""
+"""Encoding and decoding, file to file: the plain model's results by any codec, whatever interrupts them."""
 
 from pathlib import Path
 
@@ -8,22 +8,46 @@ import torch
 
 from support import line
 from zpoints.config import AutoencoderSettings
-from zpoints.errors import ArrayError, StageError
+from zpoints.errors import ArrayError, BudgetError, StageError
 from zpoints.images.store import ImageStore
 from zpoints.models import coding
+from zpoints.models.autoencoder.codec import NetworkCodec
 from zpoints.models.autoencoder.network import Architecture, Autoencoder
-from zpoints.models.coding import Coder, decode, encode
+from zpoints.models.codec import Codec
+from zpoints.models.coding import batch_of, decode, encode, reconstruct
+from zpoints.models.pca import PCACodec
+from zpoints.system.budget import Budget, spare, within
 from zpoints.system.device import Device
+from zpoints.system.meter import anonymous_bytes
+from zpoints.system.sizes import MIB
 from zpoints.vectors.latent_set import LatentSet
 
 EXACT = Device("cpu", bfloat16=False)
+D = 9
 
 
-@pytest.fixture(scope="module")
-def coder() -> Coder:
-    torch.manual_seed(1)
-    settings = AutoencoderSettings(channels=(8, 12, 16), latent=9)
-    return Coder(Autoencoder(Architecture.of((32, 32, 3), settings)), EXACT)
+def network(seed: int = 1, shape: tuple[int, int, int] = (32, 32, 3)) -> NetworkCodec:
+    torch.manual_seed(seed)
+    settings = AutoencoderSettings(channels=(8, 12, 16), latent=D)
+    return NetworkCodec(Autoencoder(Architecture.of(shape, settings)), EXACT)
+
+
+def axes(seed: int = 1, shape: tuple[int, int, int] = (32, 32, 3)) -> PCACodec:
+    random, p = np.random.default_rng(seed), int(np.prod(shape))
+    return PCACodec(shape, random.uniform(0.3, 0.6, p), np.linalg.qr(random.normal(size=(p, D)))[0].T)
+
+
+CODECS = {"autoencoder": network, "pca": axes}
+
+
+@pytest.fixture(params=list(CODECS))
+def kind(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def codec(kind: str) -> Codec:
+    return CODECS[kind]()
 
 
 @pytest.fixture(autouse=True)
@@ -32,23 +56,79 @@ def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(coding, "SYNC_EVERY", 2)
 
 
-def test_encode_gives_the_encoder_s_vectors_in_the_order_of_the_pictures(
-    coder: Coder, store: ImageStore, tmp_path: Path
+def test_what_the_protocol_promises(codec: Codec, kind: str, store: ImageStore) -> None:
+    assert codec.kind == kind
+    assert codec.shape == (32, 32, 3)
+    assert codec.dimension == D
+    assert codec.latent_shape == (D,)
+    pictures = np.asarray(store.pixels[:7])
+    z = codec.encode(pictures)
+    assert (z.shape, z.dtype) == ((7, D), np.float32)
+    back = codec.decode(z.astype(np.float64))
+    assert (back.shape, back.dtype) == (pictures.shape, np.uint8)
+    np.testing.assert_array_equal(reconstruct(codec, pictures), back)
+    assert "32x32x3" in repr(codec)
+    assert "\n" not in repr(codec)
+
+
+def test_a_batch_is_no_more_than_its_pictures(codec: Codec, store: ImageStore) -> None:
+    pictures = np.asarray(store.pixels[:40])
+    parts = np.concatenate([codec.encode(pictures[:13]), codec.encode(pictures[13:])])
+    np.testing.assert_allclose(codec.encode(pictures), parts, rtol=1e-4, atol=1e-5)
+
+
+def test_the_key_follows_from_the_weights(kind: str) -> None:
+    make = CODECS[kind]
+    assert make(1).key == make(1).key
+    assert make(1).key != make(2).key
+    assert make(1).key != make(1, (32, 32, 1)).key
+
+
+def test_larger_batches_take_more_memory(codec: Codec) -> None:
+    sizes = [codec.bytes_for(n) for n in (1, 2, 64, 128)]
+    assert sizes == sorted(set(sizes))
+    assert sizes[0] >= 32 * 32 * 3 * 4
+
+
+def test_a_small_budget_makes_small_batches_and_a_smaller_one_is_refused(codec: Codec) -> None:
+    has = anonymous_bytes()
+    if has is None:
+        pytest.skip("this system does not tell")
+    assert batch_of(codec, "encoding") == 50
+    some = 20 * codec.bytes_for(50)  # so much that the meter's own noise does not count
+    with within(Budget(has + some + 64 * MIB, "--ram")):
+        assert spare() is not None
+        assert batch_of(codec, "encoding") == 50
+    with within(Budget(has // 2, "--ram")), pytest.raises(BudgetError) as caught:
+        batch_of(codec, "encoding")
+    assert "encoding" in line(caught.value)
+
+
+def test_encode_gives_the_codec_s_vectors_in_the_order_of_the_pictures(
+    codec: Codec, store: ImageStore, tmp_path: Path
 ) -> None:
-    encode(coder, store, tmp_path / "z.npy")
+    encode(codec, store, tmp_path / "z.npy")
     z = np.load(tmp_path / "z.npy")
     assert z.dtype == np.float32
-    with torch.inference_mode():
-        expected = coder.network.encoder(torch.from_numpy(np.array(store.pixels)).permute(0, 3, 1, 2) / 255)
-    np.testing.assert_allclose(z, expected.numpy(), rtol=1e-4, atol=1e-5)
+    if isinstance(codec, NetworkCodec):
+        with torch.inference_mode():
+            pictures = torch.from_numpy(np.array(store.pixels)).permute(0, 3, 1, 2) / 255
+            expected = codec.network.encoder(pictures).numpy()
+    else:
+        x = store.pixels.reshape(len(store), -1) / 255 - codec.mean.astype(np.float64)
+        expected = x @ codec.axes.T.astype(np.float64)
+    np.testing.assert_allclose(z, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_decode_gives_the_decoder_s_pictures(coder: Coder, tmp_path: Path) -> None:
-    z = np.random.default_rng(0).normal(size=(130, 9))
+def test_decode_gives_the_codec_s_pictures(codec: Codec, tmp_path: Path) -> None:
+    z = np.random.default_rng(0).normal(size=(130, D))
     np.save(tmp_path / "z.npy", z)
-    decode(coder, LatentSet.open(tmp_path / "z.npy"), tmp_path / "pictures.npy")
-    with torch.inference_mode():
-        expected = coder.network.decoder(torch.from_numpy(z).float()).permute(0, 2, 3, 1).numpy() * 255
+    decode(codec, LatentSet.open(tmp_path / "z.npy"), tmp_path / "pictures.npy")
+    if isinstance(codec, NetworkCodec):
+        with torch.inference_mode():
+            expected = codec.network.decoder(torch.from_numpy(z).float()).permute(0, 2, 3, 1).numpy() * 255
+    else:
+        expected = ((z @ codec.axes + codec.mean) * 255).clip(0, 255).reshape(-1, 32, 32, 3)
     pictures = np.load(tmp_path / "pictures.npy")
     assert pictures.dtype == np.uint8
     assert np.abs(pictures - expected).max() <= 0.51
@@ -60,26 +140,26 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("call", [1, 2, 3, 4, 6])
 def test_killed_anywhere_both_go_on(
-    coder: Coder, store: ImageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int
+    codec: Codec, store: ImageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int
 ) -> None:
-    z = np.random.default_rng(0).normal(size=(320, 9))
+    z = np.random.default_rng(0).normal(size=(320, D))
     np.save(tmp_path / "latents.npy", z)
 
     def both(folder: Path) -> None:
-        encode(coder, store, folder / "z.npy", key="k")
-        decode(coder, LatentSet.open(tmp_path / "latents.npy"), folder / "pictures.npy", key="k")
+        encode(codec, store, folder / "z.npy", key="k")
+        decode(codec, LatentSet.open(tmp_path / "latents.npy"), folder / "pictures.npy", key="k")
 
     both(tmp_path / "whole")
     for name in ("encode", "decode"):
-        original, count = getattr(Coder, name), iter(range(1, 1000))
+        original, count = getattr(codec, name), iter(range(1, 1000))
 
-        def dying(self: Coder, block: np.ndarray, original=original, count=count) -> np.ndarray:
+        def dying(block: np.ndarray, original=original, count=count) -> np.ndarray:
             if next(count) == call:
                 raise Killed
-            return original(self, block)
+            return original(block)
 
         with monkeypatch.context() as patched:
-            patched.setattr(Coder, name, dying)
+            patched.setattr(codec, name, dying)
             with pytest.raises(Killed):
                 both(tmp_path / "cut")
     both(tmp_path / "cut")
@@ -89,53 +169,45 @@ def test_killed_anywhere_both_go_on(
 
 
 def test_work_of_another_model_is_not_continued(
-    coder: Coder, store: ImageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    codec: Codec, store: ImageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original, count = Coder.encode, iter(range(1, 1000))
+    original, count = codec.encode, iter(range(1, 1000))
 
-    def dying(self: Coder, block: np.ndarray) -> np.ndarray:
+    def dying(block: np.ndarray) -> np.ndarray:
         if next(count) == 5:
             raise Killed
-        return original(self, block) + 100
+        return original(block) + 100
 
     with monkeypatch.context() as patched:
-        patched.setattr(Coder, "encode", dying)
+        patched.setattr(codec, "encode", dying)
         with pytest.raises(Killed):
-            encode(coder, store, tmp_path / "z.npy", key="other model")
-    encode(coder, store, tmp_path / "z.npy", key="this model")
+            encode(codec, store, tmp_path / "z.npy", key="other model")
+    encode(codec, store, tmp_path / "z.npy", key="this model")
     assert np.load(tmp_path / "z.npy").max() < 50
 
 
-def test_bfloat16_changes_the_vectors_by_little(coder: Coder, store: ImageStore) -> None:
-    pictures = np.asarray(store.pixels[:200])
-    exact, fast = coder.encode(pictures), Coder(coder.network, Device("cpu", bfloat16=True)).encode(pictures)
+def test_bfloat16_changes_the_vectors_by_little(store: ImageStore) -> None:
+    codec, pictures = network(), np.asarray(store.pixels[:200])
+    exact = codec.encode(pictures)
+    fast = NetworkCodec(codec.network, Device("cpu", bfloat16=True)).encode(pictures)
     assert np.abs(exact - fast).max() > 0
     assert (np.abs(exact - fast).std(axis=0) < 0.05 * exact.std(axis=0)).all()
 
 
-def test_pictures_of_another_shape_are_refused(coder: Coder, store: ImageStore, tmp_path: Path) -> None:
-    other = Coder(
-        Autoencoder(Architecture.of((16, 16, 1), AutoencoderSettings(channels=(4,), latent=3))), EXACT
-    )
+def test_pictures_of_another_shape_are_refused(kind: str, store: ImageStore, tmp_path: Path) -> None:
     with pytest.raises(StageError) as caught:
-        encode(other, store, tmp_path / "z.npy")
+        encode(CODECS[kind](1, (16, 16, 1)), store, tmp_path / "z.npy")
     assert "(16, 16, 1)" in line(caught.value)
     assert not (tmp_path / "z.npy").exists()
 
 
-def test_vectors_that_do_not_fit_are_refused(coder: Coder, tmp_path: Path) -> None:
+def test_vectors_that_do_not_fit_are_refused(codec: Codec, tmp_path: Path) -> None:
     with pytest.raises(ArrayError) as caught:
-        decode(coder, LatentSet.open(np.zeros((4, 8))), tmp_path / "pictures.npy")
+        decode(codec, LatentSet.open(np.zeros((4, D - 1))), tmp_path / "pictures.npy")
     assert "8 components" in line(caught.value)
-    bad = np.zeros((200, 9))
+    bad = np.zeros((200, D))
     bad[120, 3] = np.nan
     with pytest.raises(ArrayError) as caught:
-        decode(coder, LatentSet.open(bad), tmp_path / "pictures.npy")
+        decode(codec, LatentSet.open(bad), tmp_path / "pictures.npy")
     assert "vector 120" in line(caught.value)
     assert not (tmp_path / "pictures.npy").exists()
-
-
-def test_an_unfinished_model_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StageError) as caught:
-        Coder.load(tmp_path)
-    assert "zpoints train" in line(caught.value)

@@ -16,8 +16,9 @@ from zpoints.config import AutoencoderSettings, TrainingSettings
 from zpoints.errors import StageError, UsageError
 from zpoints.images.store import ImageStore
 from zpoints.models.autoencoder import training
-from zpoints.models.autoencoder.checkpoint import TrainingState, load_autoencoder, model_key
+from zpoints.models.autoencoder.checkpoint import TrainingState, load_autoencoder
 from zpoints.models.autoencoder.network import Architecture
+from zpoints.models.autoencoder.step import Learner
 from zpoints.models.autoencoder.training import HISTORY_COLUMNS, Trainer, train
 from zpoints.system.device import Device
 from zpoints.system.progress import LineProgress
@@ -25,6 +26,10 @@ from zpoints.system.stopping import StoppedError
 
 NETWORK = AutoencoderSettings(channels=(8, 12, 16), latent=8)
 TRAINING = TrainingSettings(epochs=4, batch=32, learning_rate=3e-3)
+
+
+def files_of(folder: Path) -> tuple[bytes, bytes]:
+    return (folder / "weights.safetensors").read_bytes(), (folder / "model.json").read_bytes()
 
 
 def losses(folder: Path) -> np.ndarray:
@@ -78,15 +83,15 @@ class Killed(BaseException):
 
 def train_and_die(store: ImageStore, out: Path, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     """Train until a step, counted from one over all epochs, would begin."""
-    original, count = Trainer.step, iter(range(1, 10**6))
+    original, count = Learner.step, iter(range(1, 10**6))
 
-    def dying(self: Trainer, block: np.ndarray) -> torch.Tensor:
+    def dying(self: Learner, block: np.ndarray) -> torch.Tensor:
         if next(count) == step:
             raise Killed
         return original(self, block)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Trainer, "step", dying)
+        patched.setattr(Learner, "step", dying)
         with pytest.raises(Killed):
             train(store, out, NETWORK, TRAINING)
 
@@ -128,16 +133,16 @@ def test_asked_to_stop_it_keeps_the_step_that_is_done(
     number: int,
     why: str,
 ) -> None:
-    original, count = Trainer.step, iter(range(1, 10**6))
+    original, count = Learner.step, iter(range(1, 10**6))
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
 
-    def asking(self: Trainer, block: np.ndarray) -> torch.Tensor:
+    def asking(self: Learner, block: np.ndarray) -> torch.Tensor:
         if next(count) == 12:
             signal.raise_signal(number)
         return original(self, block)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Trainer, "step", asking)
+        patched.setattr(Learner, "step", asking)
         with pytest.raises(StoppedError, match=why):
             train(store, tmp_path, NETWORK, TRAINING)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
@@ -152,12 +157,12 @@ def test_asked_to_stop_it_keeps_the_step_that_is_done(
 def test_asked_twice_it_stops_at_once(
     store: ImageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def asking(self: Trainer, block: np.ndarray) -> torch.Tensor:
+    def asking(self: Learner, block: np.ndarray) -> torch.Tensor:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
         raise AssertionError("the second one did not interrupt")
 
-    monkeypatch.setattr(Trainer, "step", asking)
+    monkeypatch.setattr(Learner, "step", asking)
     with pytest.raises(StoppedError):
         train(store, tmp_path, NETWORK, TRAINING)
     assert not (tmp_path / "checkpoints" / "last.pt").exists()
@@ -183,11 +188,11 @@ def test_killed_between_the_two_files_of_a_checkpoint_it_ends_the_same(
 def test_finished_training_is_not_repeated(store: ImageStore, undisturbed: Path, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(undisturbed, folder)
-    before = model_key(folder)
+    before = files_of(folder)
     trainer = Trainer(store, folder, load_autoencoder(folder)[0].architecture, TRAINING, 0)
     assert trainer.state.epoch == TRAINING.epochs
     train(store, folder, NETWORK, TRAINING)
-    assert model_key(folder) == before
+    assert files_of(folder) == before
 
 
 def test_other_settings_or_another_seed_start_anew(
@@ -259,13 +264,13 @@ def test_a_checkpoint_is_never_unpickled(store: ImageStore, tmp_path: Path) -> N
 def test_a_loss_that_is_no_number_stops_with_the_last_good_checkpoint(
     store: ImageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original, count = Trainer.step, iter(range(1, 10**6))
+    original, count = Learner.step, iter(range(1, 10**6))
 
-    def poisoned(self: Trainer, block: np.ndarray) -> torch.Tensor:
+    def poisoned(self: Learner, block: np.ndarray) -> torch.Tensor:
         loss = original(self, block)
         return loss * math.nan if next(count) > 12 else loss
 
-    monkeypatch.setattr(Trainer, "step", poisoned)
+    monkeypatch.setattr(Learner, "step", poisoned)
     with pytest.raises(StageError) as caught:
         train(store, tmp_path, NETWORK, TRAINING)
     assert "learning_rate" in line(caught.value)
@@ -276,14 +281,14 @@ def test_a_loss_that_is_no_number_stops_with_the_last_good_checkpoint(
 def test_with_retries_it_goes_back_and_on_at_half_the_rate(
     store: ImageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    original, count, rates = Trainer.step, iter(range(1, 10**6)), []
+    original, count, rates = Learner.step, iter(range(1, 10**6)), []
 
-    def poisoned(self: Trainer, block: np.ndarray) -> torch.Tensor:
+    def poisoned(self: Learner, block: np.ndarray) -> torch.Tensor:
         loss = original(self, block)
-        rates.append(self.optimizer.param_groups[0]["max_lr"])
+        rates.append(self.peak_rate)
         return loss * math.nan if next(count) in (12, 25) else loss
 
-    monkeypatch.setattr(Trainer, "step", poisoned)
+    monkeypatch.setattr(Learner, "step", poisoned)
     settings = TRAINING.model_copy(update={"retries": 2})
     train(store, tmp_path, NETWORK, settings, progress=LineProgress())
     said = capsys.readouterr().err
@@ -295,9 +300,9 @@ def test_with_retries_it_goes_back_and_on_at_half_the_rate(
     assert len(found) == TRAINING.epochs
     assert np.isfinite(found).all()
     # A start without retries ends the same once it is done: patience is no setting of the result.
-    before = model_key(tmp_path)
+    before = files_of(tmp_path)
     train(store, tmp_path, NETWORK, settings)
-    assert model_key(tmp_path) == before
+    assert files_of(tmp_path) == before
 
 
 def test_a_validation_loss_that_is_no_number_stops_too(
@@ -344,18 +349,18 @@ def test_auto_means_enough_showings_within_bounds(pictures: int, epochs: int) ->
 def test_long_gradients_are_cut(store: ImageStore, tmp_path: Path) -> None:
     trainer = Trainer(store, tmp_path, Architecture.of(store.shape, NETWORK), TRAINING, 0)
     lengths = []
-    original = trainer.optimizer.step
+    original = trainer.learner.optimizer.step
 
     def step(*args: object, **options: object) -> None:
-        gradients = [p.grad for p in trainer.network.parameters()]
+        gradients = [p.grad for p in trainer.learner.network.parameters()]
         lengths.append(torch.nn.utils.get_total_norm(gradients).item())
         original(*args, **options)
 
-    trainer.optimizer.step = step
-    trainer.schedule.step = lambda: None  # it warns of an optimiser whose step was replaced
+    trainer.learner.optimizer.step = step
+    trainer.learner.schedule.step = lambda: None  # it warns of an optimiser whose step was replaced
     for limit in (0.0, 1e-3):
-        trainer.settings = TRAINING.model_copy(update={"clip_gradient": limit})
-        trainer.step(torch.from_numpy(np.array(store.pixels[:32])))
+        trainer.learner.settings = TRAINING.model_copy(update={"clip_gradient": limit})
+        trainer.learner.step(torch.from_numpy(np.array(store.pixels[:32])))
     assert lengths[0] > 2e-3
     assert lengths[1] == pytest.approx(1e-3, rel=0.01)
 

@@ -1,5 +1,6 @@
 """Before the training: what fits is found, and nothing of the trial stays."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ from zpoints.config import AutoencoderSettings, TrainingSettings
 from zpoints.errors import BudgetError
 from zpoints.images.store import ImageStore
 from zpoints.models.autoencoder import trial
-from zpoints.models.autoencoder.memory import coding_bytes, parameter_count, training_bytes
+from zpoints.models.autoencoder.memory import activation_bytes, parameter_count, training_bytes
 from zpoints.models.autoencoder.network import Architecture, Autoencoder
-from zpoints.models.autoencoder.training import Trainer, train
-from zpoints.models.autoencoder.trial import is_out_of_memory, try_out
+from zpoints.models.autoencoder.step import Learner, is_out_of_memory
+from zpoints.models.autoencoder.training import train
+from zpoints.models.autoencoder.trial import Trial, try_out
 from zpoints.system.budget import Budget, within
+from zpoints.system.device import Device
 from zpoints.system.meter import anonymous_bytes
 from zpoints.system.sizes import GIB
 
@@ -23,42 +26,49 @@ NETWORK = AutoencoderSettings(channels=(8, 12, 16), latent=8)
 TRAINING = TrainingSettings(epochs=8, batch=32, learning_rate=3e-3)
 
 
-def trainer_of(store: ImageStore, out: Path, settings: TrainingSettings = TRAINING) -> Trainer:
-    return Trainer(store, out, Architecture.of(store.shape, NETWORK), settings, 0)
+def learner_of(store: ImageStore, settings: TrainingSettings = TRAINING) -> Learner:
+    return Learner(Architecture.of(store.shape, NETWORK), settings, Device.of(settings), 72, 0)
+
+
+def tried(store: ImageStore, learner: Learner, steps_left: int = 1000) -> Trial:
+    def pictures(count: int) -> Iterator[torch.Tensor]:
+        return iter(torch.from_numpy(np.array(store.pixels[:count])).split(32))
+
+    return try_out(learner, 32, steps_left, pictures)
 
 
 def weights(network: torch.nn.Module) -> np.ndarray:
     return np.concatenate([p.detach().numpy().ravel() for p in network.parameters()])
 
 
-def test_a_trial_leaves_nothing_behind(store: ImageStore, tmp_path: Path) -> None:
-    trainer = trainer_of(store, tmp_path)
-    before = weights(trainer.network)
-    found = try_out(trainer, 1000)
-    assert found is not None
+def test_a_trial_leaves_nothing_behind(store: ImageStore) -> None:
+    learner = learner_of(store)
+    before = weights(learner.network)
+    found = tried(store, learner)
     assert found.micro_batch == 32
+    assert found.images_per_second is not None
     assert found.images_per_second > 10
-    np.testing.assert_array_equal(weights(trainer.network), before)
-    assert trainer.schedule.last_epoch == 0
-    assert not trainer.optimizer.state
+    np.testing.assert_array_equal(weights(learner.network), before)
+    assert learner.schedule.last_epoch == 0
+    assert not learner.optimizer.state
 
 
 def test_with_and_without_a_trial_the_weights_are_the_same(
     store: ImageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tried = []
+    trials = []
     original = trial._tried
-    monkeypatch.setattr(trial, "_tried", lambda *given: tried.append(1) or original(*given))
+    monkeypatch.setattr(trial, "_tried", lambda *given: trials.append(1) or original(*given))
     for steps, folder in ((1, "with"), (10**6, "without")):
         monkeypatch.setattr(trial, "FEWEST_STEPS", steps)
         train(store, tmp_path / folder, NETWORK, TRAINING)
-    assert len(tried) == 1
+    assert len(trials) == 1
     first, second = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("with", "without"))
     assert first == second
 
 
-def test_a_short_training_is_not_tried(store: ImageStore, tmp_path: Path) -> None:
-    assert try_out(trainer_of(store, tmp_path), trial.FEWEST_STEPS - 1) is None
+def test_a_short_training_is_not_tried(store: ImageStore) -> None:
+    assert tried(store, learner_of(store), trial.FEWEST_STEPS - 1) == Trial(micro_batch=32)
 
 
 def out_of_memory_above(monkeypatch: pytest.MonkeyPatch, most: int) -> list[int]:
@@ -77,52 +87,48 @@ def out_of_memory_above(monkeypatch: pytest.MonkeyPatch, most: int) -> list[int]
 
 
 def test_out_of_memory_halves_what_goes_through_at_once(
-    store: ImageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: ImageStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = out_of_memory_above(monkeypatch, 9)
-    found = try_out(trainer_of(store, tmp_path), 1000)
-    assert found is not None
-    assert found.micro_batch == 8
+    assert tried(store, learner_of(store)).micro_batch == 8
     assert given[:3] == [32, 16, 8]
 
 
-def test_not_one_picture_fits(store: ImageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_not_one_picture_fits(store: ImageStore, monkeypatch: pytest.MonkeyPatch) -> None:
     out_of_memory_above(monkeypatch, 0)
     with pytest.raises(BudgetError) as caught:
-        try_out(trainer_of(store, tmp_path), 1000)
+        tried(store, learner_of(store))
     assert "larger --vram" in line(caught.value)
 
 
-def test_other_errors_pass(store: ImageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_errors_pass(store: ImageStore, monkeypatch: pytest.MonkeyPatch) -> None:
     def forward(self: Autoencoder, pictures: torch.Tensor) -> torch.Tensor:
         raise RuntimeError("shapes do not fit")
 
     monkeypatch.setattr(Autoencoder, "forward", forward)
     with pytest.raises(RuntimeError, match="shapes"):
-        try_out(trainer_of(store, tmp_path), 1000)
+        tried(store, learner_of(store))
 
 
-def test_parts_of_a_batch_have_the_effect_of_the_whole(store: ImageStore, tmp_path: Path) -> None:
+def test_parts_of_a_batch_have_the_effect_of_the_whole(store: ImageStore) -> None:
     pictures = torch.from_numpy(np.array(store.pixels[:32]))
     results = []
     for micro_batch in (32, 16, 5):
-        trainer = trainer_of(store, tmp_path, TRAINING.model_copy(update={"precision": "float32"}))
-        trainer.micro_batch = micro_batch
-        losses = [trainer.step(pictures).item() for _ in range(3)]
-        results.append((losses, weights(trainer.network)))
+        learner = learner_of(store, TRAINING.model_copy(update={"precision": "float32"}))
+        learner.micro_batch = micro_batch
+        losses = [learner.step(pictures).item() for _ in range(3)]
+        results.append((losses, weights(learner.network)))
     for losses, found in results[1:]:
         assert losses == pytest.approx(results[0][0], rel=1e-5)
         np.testing.assert_allclose(found, results[0][1], rtol=1e-3, atol=2e-5)
 
 
-def test_memory_that_runs_short_later_halves_too(
-    store: ImageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trainer = trainer_of(store, tmp_path)
+def test_memory_that_runs_short_later_halves_too(store: ImageStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    learner = learner_of(store)
     given = out_of_memory_above(monkeypatch, 16)
-    trainer.step(torch.from_numpy(np.array(store.pixels[:32])))
+    learner.step(torch.from_numpy(np.array(store.pixels[:32])))
     assert given == [32, 16, 16]
-    assert trainer.micro_batch == 16
+    assert learner.micro_batch == 16
 
 
 def test_the_processor_s_word_for_it_is_known_too() -> None:
@@ -138,21 +144,19 @@ def test_parameters_are_counted_without_a_network(network: AutoencoderSettings) 
     expected = sum(p.numel() for p in Autoencoder(architecture).parameters())
     assert parameter_count(architecture) == expected
     assert training_bytes(architecture, 1) > 4 * 4 * expected
-    assert coding_bytes(architecture, 8) < training_bytes(architecture, 8)
+    assert activation_bytes(architecture, 8) < training_bytes(architecture, 8)
 
 
-def test_a_small_budget_trains_in_parts_and_a_smaller_one_is_refused(
-    store: ImageStore, tmp_path: Path
-) -> None:
+def test_a_small_budget_trains_in_parts_and_a_smaller_one_is_refused(store: ImageStore) -> None:
     architecture = Architecture.of(store.shape, NETWORK)
-    trainer = trainer_of(store, tmp_path)
+    learner = learner_of(store)
     has = anonymous_bytes()
     if has is None:
         pytest.skip("this system does not tell")
     with within(Budget(20 * GIB, "--ram")):
-        assert trial._that_fits(trainer, 32) == 32
+        assert trial._that_fits(learner, 32) == 32
     with within(Budget(has + training_bytes(architecture, 1), "--ram")):
-        assert trial._that_fits(trainer, 1 << 20) < 1 << 20
+        assert trial._that_fits(learner, 1 << 20) < 1 << 20
     with within(Budget(has, "--ram")), pytest.raises(BudgetError) as caught:
-        try_out(trainer, 1000)
+        tried(store, learner)
     assert "--ram" in line(caught.value)

@@ -173,15 +173,15 @@ def test_a_folder_that_is_a_file_is_refused_in_one_line(place: Path) -> None:
 # Each entry: a function of zpoints, and the call of it (in the process that dies) before which SIGKILL strikes.
 DEATHS = {
     "prepare": ("zpoints.files.array_writer:ArrayWriter.sync", 2),
-    "train, first epoch": ("zpoints.models.autoencoder.training:Trainer.step", 3),
-    "train, second epoch": ("zpoints.models.autoencoder.training:Trainer.step", 12),
+    "train, first epoch": ("zpoints.models.autoencoder.step:Learner.step", 3),
+    "train, second epoch": ("zpoints.models.autoencoder.step:Learner.step", 12),
     "train, in a checkpoint": ("zpoints.models.autoencoder.checkpoint:TrainingState.save", 1),
     "train, at its end": ("zpoints.models.autoencoder.training:save_autoencoder", 1),
-    "encode": ("zpoints.models.coding:Coder.encode", 3),
+    "encode": ("zpoints.models.autoencoder.codec:NetworkCodec.encode", 3),
     "analyse, planes": ("zpoints.statistics.planes:PlaneCounts.count", 1),
     "analyse, while saving": ("zpoints.analysis.distribution:Distribution.save", 1),
     "sample": ("zpoints.run.work:draw", 2),
-    "decode": ("zpoints.models.coding:Coder.decode", 2),
+    "decode": ("zpoints.models.autoencoder.codec:NetworkCodec.decode", 2),
     "judge": ("zpoints.judging.scores:_by_pictures", 3),
     "report": ("zpoints.report.page:_content", 1),
 }

@@ -2,8 +2,8 @@
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
-from typing import Literal, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from jaxtyping import UInt8
@@ -48,10 +48,21 @@ def window_of(picture_bytes: int) -> int:
 
 
 def batches(
-    pixels: UInt8[np.ndarray, "n h w c"], rows: np.ndarray, size: int
-) -> Iterator[UInt8[np.ndarray, "m h w c"]]:
-    """The pictures of the given rows, in that order, `size` at a time; the last batch may be smaller."""
-    return fetched_ahead(pixels[rows[start : start + size]] for start in range(0, len(rows), size))
+    pixels: UInt8[np.ndarray, "n h w c"],
+    rows: np.ndarray,
+    size: int,
+    take: Callable[[np.ndarray], Any] | None = None,
+) -> Iterator[Any]:
+    """The pictures of the given rows, in that order, `size` at a time; the last batch may be smaller.
+
+    Training, encoding and every other reading of pictures go through here: batches are read a few ahead.
+
+    Parameters
+    ----------
+    take : reads the pictures of some rows into a batch; by default an array (m, h, w, c) uint8.
+    """
+    taken = take or pixels.__getitem__
+    return fetched_ahead(taken(rows[start : start + size]) for start in range(0, len(rows), size))
 
 
 def window_batches(

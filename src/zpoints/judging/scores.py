@@ -14,10 +14,13 @@ from zpoints.files.documents import json_number, write_json
 from zpoints.images.sheets import Row, interleaved, save_rows, save_sheet
 from zpoints.images.store import ImageStore
 from zpoints.judging.distances import DensityCoverage, frechet_bootstrap, kernel_distance
-from zpoints.judging.features import features_by_name
+from zpoints.judging.features import Features, features_by_name
 from zpoints.judging.recommendation import recommendation
-from zpoints.judging.reference import Reference, RunInputs
+from zpoints.judging.reference import SHOWN, Reference, RunInputs
 from zpoints.judging.region import Nearest, mahalanobis_summary, two_sample_test, violated_planes
+from zpoints.models.codec import Codec
+from zpoints.models.kinds import open_codec
+from zpoints.models.pca import PCACodec, fitted, most_components
 from zpoints.samplers import Sampler
 from zpoints.system.forecast import forecast
 from zpoints.system.lock import locked
@@ -28,7 +31,6 @@ __all__ = ["Candidate", "judge"]
 
 FEWEST = 20  # held-out pictures
 SUSPICIOUS = 12  # samples with the nearest training vectors, shown beside these
-SHOWN = 12  # pictures of each sampler on the sheet of all
 LONG, TRIED = (
     5000,
     64,
@@ -58,7 +60,8 @@ def judge(
     """Judge samplers by pictures that no stage before has seen.
 
     Writes ``scores.json``, a sheet ``samplers.png`` of all samplers' pictures with their scores, and for each
-    sampler ``nearest-NAME.png``: its most suspicious samples above the training pictures nearest to them.
+    sampler ``nearest-NAME.png``: its most suspicious samples above the training pictures nearest to them. The linear
+    codec that every other one has to beat is fitted once, and kept in ``pca.safetensors``.
 
     Parameters
     ----------
@@ -94,12 +97,15 @@ def _judge(
         write_json(out / "scores.json", scores)
         return scores
     n = min(settings.count, len(held))
-    total = (4 + len(candidates)) * n
+    features = features_by_name(settings.features, store.shape[2], progress)
+    codec = open_codec(inputs.model, inputs.training)
+    linear = _linear(codec, store, out, seed, progress)
+    total = (4 + (linear is not None) + len(candidates)) * n
     if total > LONG:
-        _say_how_long(store, settings, total, progress)
+        _say_how_long(store, features, total, progress)
     with progress.task("judge", total, "pictures") as task:
-        reference = Reference.of(inputs, distribution, held, n, settings, seed, progress, task)
-        baselines, sheet = _baselines(reference, task)
+        reference = Reference.of(inputs, codec, distribution, features, held, n, settings, seed, task)
+        baselines, sheet = _baselines(reference, linear, task)
         samplers, drawn = {}, {}
         bound = baselines["reconstructions"]["frechet"]
         for candidate in candidates:
@@ -108,15 +114,15 @@ def _judge(
             drawn[name] = found.drawn
             ratio = found.row["frechet"] / bound if bound > 0 else None
             samplers[name] = found.row | {"ratio": ratio}
-            _show_suspects(reference, found, out / f"nearest-{name}.png")
-            sheet.append((name, samplers[name], reference.decode(found.z[:SHOWN])))
+            _save_suspects(reference, found, out / f"nearest-{name}.png")
+            sheet.append((name, samplers[name], found.shown))
     scores = {
         "n": n,
         "features": settings.features,
         "axes": reference.axes.count,
         "asked_for": settings.count,
         "held_out_nearest": reference.held_nearest,
-        "held_out_round_trip": reference.held_trip,
+        "held_out_round_trip": reference.rebuilt.trip,
         "baselines": baselines,
         "samplers": samplers,
         **recommendation(samplers, baselines, drawn, n, settings.count, COPIES),
@@ -126,49 +132,61 @@ def _judge(
     return scores
 
 
+def _linear(codec: Codec, store: ImageStore, out: Path, seed: int, progress: Progress) -> PCACodec | None:
+    """The linear codec that a model has to beat; None where the model is one itself."""
+    if codec.kind == PCACodec.kind:
+        return None
+    d = min(codec.dimension, most_components(store.shape, len(store.rows("train"))))
+    return fitted(out / "pca.safetensors", store, d, seed, progress, "judge: pca")
+
+
 Shown = tuple[str, dict[str, Any], np.ndarray]
 
 
-def _say_how_long(store: ImageStore, settings: JudgeSettings, total: int, progress: Progress) -> None:
+def _say_how_long(store: ImageStore, features: Features, total: int, progress: Progress) -> None:
     """Features of a few pictures by the clock: nearly all of the judge's time goes into them."""
-    features = features_by_name(settings.features, store.shape[2], progress)
     some = np.array(store.pixels[:TRIED])
     features.of(some)
     started = time.perf_counter()
     features.of(some)
     seconds = (time.perf_counter() - started) * total / len(some)
-    ram = (
-        anonymous_bytes() or 0
-    ) + 4 * features.dimension * total  # one array of features per row of the table
+    # One array of features per row of the table.
+    ram = (anonymous_bytes() or 0) + 4 * features.dimension * total
     progress.say(forecast("judge", f"{total:,} pictures", ram, seconds))
 
 
-def _baselines(reference: Reference, task: Task) -> tuple[dict[str, dict[str, Any]], list[Shown]]:
-    """What bounds every sampler: other real pictures, reconstructions, and N(0, I); and pictures of the last two."""
+def _baselines(
+    reference: Reference, linear: PCACodec | None, task: Task
+) -> tuple[dict[str, dict[str, Any]], list[Shown]]:
+    """What bounds every sampler, and what a model has to beat; and pictures of all but the first.
+
+    Other real pictures, reconstructions, those of a linear codec with as many components, and N(0, I).
+    """
     noise = np.random.default_rng([reference.seed, 3]).standard_normal(
         (reference.n, reference.training.dimension)
     )
-    features = {
-        "training pictures": reference.others,
-        "reconstructions": reference.featured(reference.reconstructed, task),
-        "N(0, I)": reference.featured(lambda a, b: reference.decode(noise[a:b]), task),
-    }
-    baselines = {name: _by_pictures(reference, found)[0] for name, found in features.items()}
-    shown = [
-        ("reconstructions", baselines["reconstructions"], reference.reconstructed(0, SHOWN)),
-        ("N(0, I)", baselines["N(0, I)"], reference.decode(noise[:SHOWN])),
-    ]
-    return baselines, shown
+    looks = {"reconstructions": reference.rebuilt}
+    if linear is not None:
+        looks[f"PCA, {linear.dimension} components"] = reference.rebuilt_by(linear, task)
+    looks["N(0, I)"] = reference.look(noise, task, range(SHOWN))
+    baselines = {"training pictures": _by_pictures(reference, reference.others)[0]}
+    baselines |= {name: _by_pictures(reference, look.features)[0] for name, look in looks.items()}
+    return baselines, [(name, baselines[name], look.kept) for name, look in looks.items()]
 
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """One row of the table, bootstrapped Fréchet distances, the vectors, and what lies nearest to them."""
+    """One row of the table, bootstrapped Fréchet distances, and pictures.
+
+    `shown` are the first ones, `suspects` those of vectors that lie nearest to training vectors, the numbers of which
+    are `copied`.
+    """
 
     row: dict[str, Any]
     drawn: np.ndarray
-    z: np.ndarray
-    nearest: Nearest
+    shown: np.ndarray
+    suspects: np.ndarray
+    copied: np.ndarray
 
 
 def _sampler(reference: Reference, candidate: Candidate, task: Task) -> _Found:
@@ -179,29 +197,32 @@ def _sampler(reference: Reference, candidate: Candidate, task: Task) -> _Found:
         raise StageError(
             f"{candidate.path}: {candidate.sampler.name} draws vectors that are not finite; fit it anew"
         )
-    row, drawn = _by_pictures(reference, reference.featured(lambda a, b: reference.decode(z[a:b]), task))
     pca = reference.distribution.pca
     nearest = Nearest.of(z, reference.training)
     median = float(np.median(nearest.distance))
+    # Known before the pictures are made, so that each is made once.
+    suspects = np.argsort(nearest.distance)[:SUSPICIOUS]
+    look = reference.look_and_encode(z, task, [*range(SHOWN), *suspects.tolist()])
+    row, drawn = _by_pictures(reference, look.features)
     row |= {
         "mahalanobis": mahalanobis_summary(z, reference.held_z, pca),
         "violated_planes": json_number(violated_planes(z, pca)),
         "two_sample": two_sample_test(z, reference.held_z, pca, reference.seed),
         "nearest": median,
         "nearest_ratio": median / reference.held_nearest,
-        "round_trip": reference.round_trip(z),
+        "round_trip": look.trip,
         "fit_seconds": candidate.fit_seconds,
         "vectors_per_second": reference.n / max(seconds, 1e-9),
         "bytes": candidate.path.stat().st_size,
     }
-    return _Found(row, drawn, z, nearest)
+    shown, suspicious = np.split(look.kept, [SHOWN])
+    return _Found(row, drawn, shown, suspicious, nearest.number[suspects])
 
 
-def _show_suspects(reference: Reference, found: _Found, path: Path) -> None:
+def _save_suspects(reference: Reference, found: _Found, path: Path) -> None:
     """Write the samples nearest to training vectors, above the pictures of these."""
-    suspects = np.argsort(found.nearest.distance)[:SUSPICIOUS]
-    theirs = np.asarray(reference.store.pixels[reference.rows[found.nearest.number[suspects]]])
-    save_sheet(path, interleaved(reference.decode(found.z[suspects]), theirs, SUSPICIOUS), SUSPICIOUS)
+    theirs = np.asarray(reference.store.pixels[reference.rows[found.copied]])
+    save_sheet(path, interleaved(found.suspects, theirs, SUSPICIOUS), SUSPICIOUS)
 
 
 def _by_pictures(reference: Reference, features: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
@@ -226,7 +247,7 @@ def _save_sheet_of_all(path: Path, shown: list[Shown], reference: Reference) -> 
     """One row of unselected pictures for each sampler, best first, under held-out pictures and reconstructions."""
     floor, *rest = shown
     rest.sort(key=lambda row: row[1]["frechet"])
-    held = np.asarray(reference.store.pixels[reference.held[:SHOWN]])
+    held = reference.held_pictures(0, SHOWN)
     rows = [Row("held-out pictures", "distances (and ratios to reconstructions')", held)]
     for name, score, pictures in [floor, *rest]:
         note = f"Fréchet distance {score['frechet']:,.0f}"

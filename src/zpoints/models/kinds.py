@@ -1,44 +1,63 @@
 """The kinds of models by name: how one is trained on pictures, and how a trained one is opened."""
 
 from pathlib import Path
-from typing import Any
 
 from zpoints.config import Settings, TrainingSettings
-from zpoints.system.progress import Progress
-from zpoints.system.sizes import MIB
+from zpoints.errors import StageError
+from zpoints.images.store import ImageStore
+from zpoints.models.codec import MODEL, Codec, CodecKind, read_model
+from zpoints.system.progress import Progress, Silent
+from zpoints.system.registry import Registry
 
-__all__ = ["open_codec", "train_codec", "training_bytes"]
+__all__ = ["CODECS", "open_codec", "train_codec"]
 
-TORCH_BYTES = 330 * MIB
-"""Python, PyTorch and what a training imports; its network comes on top."""
-
-
-def train_codec(images: Path, out: Path, settings: Settings, progress: Progress | None = None) -> Any:
-    """Train the kind of model that ``settings.autoencoder.kind`` names on a prepared folder of pictures."""
-    from zpoints.images.store import ImageStore
-    from zpoints.models.autoencoder.training import train
-    from zpoints.models.coding import Coder
-    from zpoints.system.device import Device
-
-    store = ImageStore.open(images)
-    network = train(store, out, settings.autoencoder, settings.training, settings.seed, progress)
-    return Coder(network, Device.of(settings.training))
+CODECS: Registry[CodecKind] = Registry(
+    "kind of model",
+    "zpoints.codecs",
+    {"autoencoder": "zpoints.models.autoencoder.kind:AUTOENCODER", "pca": "zpoints.models.pca:PCA_KIND"},
+)
+"""What ``autoencoder.kind`` may name."""
+BEFORE_KINDS = "autoencoder"
+"""What a ``model.json`` means that says no kind: it was written before there were others."""
 
 
-def training_bytes(shape: tuple[int, int, int], settings: Settings) -> int:
-    """Bytes of RAM that training on pictures of (height, width, colours) takes at least, libraries included."""
-    from zpoints.models.autoencoder.memory import training_bytes as bytes_of_network
-    from zpoints.models.autoencoder.network import Architecture
+def train_codec(
+    images: Path | str, out: Path | str, settings: Settings, progress: Progress | None = None
+) -> Codec:
+    """Train the kind of model that ``settings.autoencoder.kind`` names.
 
-    return TORCH_BYTES + bytes_of_network(Architecture.of(shape, settings.autoencoder), 1)
+    Parameters
+    ----------
+    images : a folder that `prepare` has finished.
+    out : the model's folder. What an interrupted training left there is gone on with, and a finished one of the same
+        pictures and settings is not repeated.
+
+    Raises
+    ------
+    UsageError : there is no such kind.
+    StageError : the pictures are not prepared, or the training failed.
+    """
+    kind = CODECS[settings.autoencoder.kind]
+    return kind.train(ImageStore.open(Path(images)), Path(out), settings, progress or Silent())
 
 
-def open_codec(folder: Path, training: TrainingSettings | None = None) -> Any:
-    """Open a trained model: a `Codec`. `training` says on which device it works, and in which number format."""
-    from zpoints.models.autoencoder.checkpoint import model_key
-    from zpoints.models.coding import Coder
+def open_codec(folder: Path | str, training: TrainingSettings | None = None) -> Codec:
+    """Open a trained model, of whatever kind.
 
-    settings = training or TrainingSettings()
-    codec = Coder.load(folder, settings.device, settings.precision)
-    codec.key = model_key(folder)
-    return codec
+    Parameters
+    ----------
+    folder : holds ``model.json``, which says the kind.
+    training : says on which device the model works, and in which number format.
+
+    Raises
+    ------
+    StageError : no trained model there, or one of a kind that is not installed here.
+    """
+    folder = Path(folder)
+    kind = read_model(folder).get("kind", BEFORE_KINDS)
+    if not isinstance(kind, str) or kind not in CODECS:
+        raise StageError(
+            f"{folder / MODEL}: a model of kind '{kind!s:.100}', which is not known here (there are "
+            f"{', '.join(CODECS)}); install the package that brings it, or train again"
+        )
+    return CODECS[kind].open(folder, training or TrainingSettings())

@@ -22,17 +22,17 @@ MATRICES = 60
 """So many (d, d) matrices of float64 are alive in an analysis at once, at most."""
 JUDGE_BYTES = 720 * MIB
 """The same as for an analysis, and the network that gives the features."""
-FEATURES = 6
+ARRAYS = 6
 """So many arrays of (pictures, features) float32 the judge holds at once."""
-DIMENSIONS = {"efficientnet-lite0": 1280, "inception": 2048, "dinov2": 768, "pixels": 768}
 SIZES = {"faces": (64, 64), "orl": (112, 92), "olivetti": (64, 64), "lfw": (62, 47)}
 
 
 def for_training(settings: Settings, shape: tuple[int, int, int] | None) -> int:
     """Bytes that a training needs at least; asks the kind of model, which may load what it is built of."""
-    from zpoints.models.kinds import training_bytes
+    from zpoints.models.kinds import CODECS
 
-    return training_bytes(shape or _expected_shape(settings.images), settings)
+    kind = CODECS[settings.autoencoder.kind]
+    return kind.smallest_memory(shape or _expected_shape(settings.images), settings)
 
 
 def for_analysis(settings: Settings, shape: tuple[int, int, int] | None) -> int:
@@ -42,8 +42,10 @@ def for_analysis(settings: Settings, shape: tuple[int, int, int] | None) -> int:
 
 def for_judging(settings: Settings, shape: tuple[int, int, int] | None) -> int:
     """Bytes that the judge needs at least."""
-    dimension = DIMENSIONS.get(settings.judge.features, max(DIMENSIONS.values()))
-    return JUDGE_BYTES + 4 * FEATURES * dimension * _held_out(settings)
+    from zpoints.judging.features import FEATURES
+
+    dimension = FEATURES[settings.judge.features].dimension
+    return JUDGE_BYTES + 4 * ARRAYS * dimension * _held_out(settings)
 
 
 def smallest_budgets(

@@ -109,15 +109,18 @@ def train(
     """
     from zpoints.images.sheets import interleaved, save_sheet
     from zpoints.images.store import ImageStore
-    from zpoints.models.kinds import train_codec
+    from zpoints.models.codec import MODEL
+    from zpoints.models.coding import reconstruct
+    from zpoints.models.kinds import CODECS, train_codec
 
     settings, images, out = settings or Settings(), Path(images), Path(out)
-    check_own(out, ("model.json", "weights.safetensors", "reconstructions.png"), "model.json", "checkpoints")
+    files = (*CODECS[settings.autoencoder.kind].outputs, "reconstructions.png")
+    check_own(out, files, MODEL, "checkpoints")
     codec = train_codec(images, out, settings, progress)
     store = ImageStore.open(images)
     watched = store.rows("val") if len(store.rows("val")) else store.rows("train")
     originals = np.asarray(store.pixels[watched[:RECONSTRUCTED]])
-    rebuilt = codec.decode(codec.encode(originals))
+    rebuilt = reconstruct(codec, originals)
     save_sheet(out / "reconstructions.png", interleaved(originals, rebuilt, SHEET_COLUMNS), SHEET_COLUMNS)
     return codec
 

@@ -1,6 +1,5 @@
 """What is kept of a network: weights as safetensors, and the whole state of a training under way."""
 
-import hashlib
 import zipfile
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -13,20 +12,23 @@ from safetensors.torch import load_file, save_file
 
 from zpoints.errors import StageError, reason
 from zpoints.files.atomic import atomic_path
-from zpoints.files.documents import fingerprint, read_json, write_json
 from zpoints.files.readable import ANEW, readable
 from zpoints.images.batches import Order
+from zpoints.models.autoencoder.memory import loading_bytes
 from zpoints.models.autoencoder.network import Architecture, Autoencoder
+from zpoints.models.codec import read_model, save_model
+from zpoints.system.budget import require
 from zpoints.system.disk import check_room
 
 __all__ = [
     "TrainingState",
     "load_autoencoder",
     "load_weights",
-    "model_key",
     "save_autoencoder",
     "save_weights",
 ]
+
+WEIGHTS = "weights.safetensors"
 
 
 def save_weights(path: Path, network: Autoencoder, sync: bool = True) -> None:
@@ -45,8 +47,8 @@ def load_weights(path: Path, network: Autoencoder) -> None:
 
 def save_autoencoder(folder: Path, network: Autoencoder, extra: dict[str, Any]) -> None:
     """Write weights.safetensors, then model.json, whose presence means that the folder is whole."""
-    save_weights(folder / "weights.safetensors", network)
-    write_json(folder / "model.json", {"architecture": network.architecture.to_json(), **extra})
+    save_weights(folder / WEIGHTS, network)
+    save_model(folder, "autoencoder", {"architecture": network.architecture.to_json(), **extra})
 
 
 def load_autoencoder(folder: Path) -> tuple[Autoencoder, dict[str, Any]]:
@@ -56,14 +58,10 @@ def load_autoencoder(folder: Path) -> tuple[Autoencoder, dict[str, Any]]:
     ------
     StageError : no finished model there, or files that do not fit together.
     """
-    if not (folder / "model.json").is_file():
-        raise StageError(f"{folder}: no trained model here (no model.json); run `zpoints train` first")
-    content = read_json(folder / "model.json")
-    architecture, weights = (
-        Architecture.from_json(content.get("architecture", {})),
-        folder / "weights.safetensors",
-    )
+    content, weights = read_model(folder), folder / WEIGHTS
+    architecture = Architecture.from_json(content.get("architecture", {}))
     _check_fit(weights, architecture)
+    require(loading_bytes(architecture), f"{folder}: opening the model")
     network = Autoencoder(architecture)
     load_weights(weights, network)
     return network.eval(), content
@@ -80,15 +78,6 @@ def _check_fit(path: Path, architecture: Architecture) -> None:
 
 def _readable(path: Path) -> AbstractContextManager[None]:
     return readable(path, "weights of this network", ANEW, StageError)
-
-
-def model_key(folder: Path) -> str:
-    """A text that identifies a trained model by its weights and settings."""
-    weights, settings = folder / "weights.safetensors", folder / "model.json"
-    if not (weights.is_file() and settings.is_file()):
-        raise StageError(f"{folder}: no trained model here (no model.json); run `zpoints train` first")
-    with weights.open("rb") as file:
-        return fingerprint(hashlib.file_digest(file, "sha256").hexdigest(), settings.read_text("utf-8"))
 
 
 @dataclass

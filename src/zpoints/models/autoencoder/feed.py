@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from zpoints.files.numpy_files import open_array
-from zpoints.images.batches import Order, fetched_ahead, order_of, window_batches, window_of
+from zpoints.images.batches import Order, batches, fetched_ahead, order_of, window_batches, window_of
 from zpoints.system.limits import ram_left
 
 __all__ = ["Feed", "Resident", "Streamed", "chosen_feed", "chosen_order"]
@@ -61,12 +61,10 @@ class Streamed:
         """See `Feed`."""
         if self.order == "blocks":
             window = window_of(self.pixels[0].nbytes)
-            found = fetched_ahead(
-                torch.from_numpy(b) for b in window_batches(self.pixels, rows, size, window)
-            )
+            blocks = window_batches(self.pixels, rows, size, window)
+            found = fetched_ahead(torch.from_numpy(block) for block in blocks)
         else:
-            parts = (rows[start : start + size] for start in range(0, len(rows), size))
-            found = fetched_ahead(self._fetched(part) for part in parts)
+            found = batches(self.pixels, rows, size, self._fetched)
         for block in found:
             yield block.to(self.device, non_blocking=True)
 

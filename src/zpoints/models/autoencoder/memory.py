@@ -6,7 +6,7 @@ import torch
 
 from zpoints.models.autoencoder.network import Architecture, Autoencoder
 
-__all__ = ["coding_bytes", "parameter_count", "training_bytes"]
+__all__ = ["activation_bytes", "loading_bytes", "parameter_count", "training_bytes"]
 
 FLOAT = 4
 COPIES = 6
@@ -22,10 +22,14 @@ def training_bytes(architecture: Architecture, micro_batch: int) -> int:
     return FLOAT * int(COPIES * parameters + KEPT * micro_batch * values)
 
 
-def coding_bytes(architecture: Architecture, micro_batch: int) -> int:
-    """The same for encoding or decoding: weights, and the two largest neighbours among the layers at a time."""
-    parameters, values = _sizes(architecture)
-    return FLOAT * int(2 * parameters + micro_batch * values)
+def loading_bytes(architecture: Architecture) -> int:
+    """Bytes that opening a trained network takes: its weights, and those of the file."""
+    return 2 * FLOAT * _sizes(architecture)[0]
+
+
+def activation_bytes(architecture: Architecture, micro_batch: int) -> int:
+    """Bytes that encoding or decoding takes on top of the weights: what all layers give out together."""
+    return FLOAT * micro_batch * _sizes(architecture)[1]
 
 
 def parameter_count(architecture: Architecture) -> int:

@@ -1,18 +1,13 @@
 """Training the autoencoder, with a checkpoint after each epoch and every two minutes: a kill costs no more."""
 
 import csv
-import logging
 import math
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
-from torch import Tensor
-from torch.nn import functional
 
 from zpoints.config import AutoencoderSettings, TrainingSettings
 from zpoints.errors import StageError
@@ -27,8 +22,9 @@ from zpoints.models.autoencoder.checkpoint import (
     save_weights,
 )
 from zpoints.models.autoencoder.feed import Feed, Streamed, chosen_feed, chosen_order
-from zpoints.models.autoencoder.network import Architecture, Autoencoder, pictures_to_tensor
-from zpoints.models.autoencoder.trial import is_out_of_memory, try_out
+from zpoints.models.autoencoder.network import Architecture, Autoencoder
+from zpoints.models.autoencoder.step import Learner
+from zpoints.models.autoencoder.trial import try_out
 from zpoints.system.budget import current
 from zpoints.system.device import Device
 from zpoints.system.forecast import forecast
@@ -38,9 +34,6 @@ from zpoints.system.progress import Progress, Silent, Task
 from zpoints.system.stopping import Stop, graceful
 
 __all__ = ["HISTORY_COLUMNS", "Trainer", "train"]
-
-# Fabric announces its number format on its own; model.json says it.
-logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 
 HISTORY_COLUMNS = (
     "epoch",
@@ -56,12 +49,6 @@ HISTORY_COLUMNS = (
 SHOWINGS, FEWEST_EPOCHS, MOST_EPOCHS = 72_000, 8, 200  # what ``epochs = "auto"`` means
 KEEP_SECONDS = 120.0  # between two checkpoints inside an epoch
 SYNC_SECONDS = 30.0  # a power cut costs at most so much of a training; the death of the process an epoch
-
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "mse": functional.mse_loss,
-    "l1": functional.l1_loss,
-    "binary_cross_entropy": functional.binary_cross_entropy,
-}
 
 
 def train(
@@ -88,7 +75,7 @@ def train(
     with locked(out), kept_memory():
         trainer = Trainer(store, out, architecture, training, seed)
         trainer.run(progress)
-    return trainer.network
+    return trainer.learner.network
 
 
 @dataclass(frozen=True)
@@ -98,59 +85,29 @@ class _Sets:
 
 
 class Trainer:
-    """One training: network, optimiser, schedule, and the epochs that are already behind it."""
+    """One training: what learns, its pictures, and the epochs that are already behind it."""
 
     def __init__(
         self, store: ImageStore, out: Path, architecture: Architecture, settings: TrainingSettings, seed: int
     ) -> None:
         self.store, self.out, self.settings, self.seed = store, out, settings, seed
-        self.device = Device.of(settings)
+        self.architecture = architecture
         self.sets = _Sets(store.rows("train"), store.rows("val"))
         if not len(self.sets.train):
             raise StageError(
                 f"{out}: no picture has the split 'train'; lower images.validation and images.test"
             )
-        self.architecture = architecture
         self.epochs = _epochs(settings, len(self.sets.train))
-        self.loss = LOSSES[settings.loss]
         self.synced = -math.inf
         self.halvings = 0  # of the learning rate, since the last checkpoint
         self.stop = Stop()
-        self.micro_batch = settings.batch
         self.shuffle: Order | None = None
-        self.feed: Feed = Streamed(store.pixels, self.device.kind)
-        self.device.limit(current().vram)
-        self.start_again()
-
-    def start_again(self) -> None:
-        """Forget all that was not kept: from the last checkpoint on, or from the start."""
-        self._build()
+        device = Device.of(settings)
+        self.feed: Feed = Streamed(store.pixels, device.kind)
+        device.limit(current().vram)
+        total = self.epochs * self.steps_per_epoch
+        self.learner = Learner(architecture, settings, device, total, seed)
         self._restore()
-
-    def _build(self) -> None:
-        """Network, optimiser and schedule as they are before the first epoch."""
-        settings = self.settings
-        for name in ("model", "network", "fast_optimizer", "optimizer"):
-            self.__dict__.pop(name, None)  # their memory, before that of new ones
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
-            self.network = Autoencoder(self.architecture)
-        self.device.place(self.network)
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(),
-            lr=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-            fused=self.device.kind in ("cpu", "cuda"),
-        )
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer,
-            max_lr=settings.learning_rate,
-            total_steps=self.epochs * self.steps_per_epoch,
-            pct_start=0.15,
-        )
-        fabric = Fabric(accelerator=self.device.kind, devices=1, precision=self.device.fabric_precision)
-        self.fabric = fabric
-        self.model, self.fast_optimizer = fabric.setup(self.network, self.optimizer, move_to_device=False)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -180,38 +137,45 @@ class Trainer:
                     self._epoch(self.state.epoch, task)
                 except _NotFiniteError as error:
                     self._retry(error, progress)
-        load_weights(self._best, self.network)
-        self.network.eval()
+        self._finish()
+
+    def _finish(self) -> None:
+        """Write the best epoch's network as the finished model."""
+        network, device = self.learner.network, self.learner.device
+        load_weights(self._best, network)
+        network.eval()
         extra = {
             "seed": self.seed,
             "shuffle": self.shuffle,
             "training": self.settings.model_dump() | {"epochs": self.epochs},
-            "device": asdict(self.device) | {"name": self.device.name},
-            "parameters": sum(p.numel() for p in self.network.parameters()),
+            "device": asdict(device) | {"name": device.name},
+            "parameters": sum(p.numel() for p in network.parameters()),
             "best_validation_loss": None if math.isinf(self.state.best_loss) else self.state.best_loss,
         }
-        save_autoencoder(self.out, self.network, extra)
+        save_autoencoder(self.out, network, extra)
 
     def _get_ready(self, progress: Progress) -> None:
         """Find out what fits, how the pictures come best, and how long it will take; say so."""
         left = (self.epochs - self.state.epoch) * self.steps_per_epoch - self.state.steps
-        trial = try_out(self, left)
-        rate = trial.images_per_second if trial else 0.0
+        batch, learner = min(self.settings.batch, len(self.sets.train)), self.learner
+        trial = try_out(learner, batch, left, lambda count: self.feed.batches(self.order(0)[:count], batch))
+        self._restore()
+        rate = trial.images_per_second
         if self.shuffle is None:
             path = self.store.folder / PIXELS
-            self.shuffle = chosen_order(self.settings.shuffle, path, self.sets.train, rate, self.seed)
-        limit = self.device.vram_limit(current().vram)
-        room = limit - trial.vram if limit is not None and trial is not None else 0
+            self.shuffle = chosen_order(self.settings.shuffle, path, self.sets.train, rate or 0.0, self.seed)
+        limit = learner.device.vram_limit(current().vram)
+        room = limit - trial.vram if limit is not None and rate is not None else 0
         rows = np.concatenate([self.sets.train, self.sets.validation])
-        self.feed = chosen_feed(self.store.pixels, rows, self.device.kind, room, self.shuffle)
-        if trial is not None and left:
+        self.feed = chosen_feed(self.store.pixels, rows, learner.device.kind, room, self.shuffle)
+        if rate is not None and left:
             images = left * self.images_per_epoch // self.steps_per_epoch
-            seconds = images / trial.images_per_second
-            progress.say(forecast("train", self._words(images), trial.ram, seconds, trial.vram))
+            progress.say(forecast("train", self._words(images), trial.ram, images / rate, trial.vram))
 
     def _words(self, images: int) -> str:
         """What is about to be done, and how."""
-        parts = f", {self.micro_batch} at a time" if self.micro_batch < self.settings.batch else ""
+        at_once = self.learner.micro_batch
+        parts = f", {at_once} at a time" if at_once < self.settings.batch else ""
         how = f", {words}" if (words := self.feed.words) else ""
         return f"{images:,} images in batches of {self.settings.batch}{parts}{how}"
 
@@ -231,12 +195,12 @@ class Trainer:
                 f"or lower training.learning_rate (now {self.settings.learning_rate:g})"
             )
         self.halvings += 1
-        self.start_again()
-        for group in self.optimizer.param_groups:
-            for name in ("lr", "initial_lr", "max_lr", "min_lr"):
-                group[name] *= 0.5**self.halvings
-        peak = self.optimizer.param_groups[0]["max_lr"]
-        progress.say(f"train: {what}; going back to epoch {epoch}, and on at a peak rate of {peak:g}")
+        self.learner.start_again()
+        self._restore()
+        self.learner.slow_down(0.5**self.halvings)
+        progress.say(
+            f"train: {what}; going back to epoch {epoch}, and on at a peak rate of {self.learner.peak_rate:g}"
+        )
 
     def _epoch(self, epoch: int, task: Task) -> None:
         before = self.state.steps  # done by an earlier process
@@ -252,7 +216,7 @@ class Trainer:
             epoch + 1,
             train_loss,
             validation_loss,
-            float(self.schedule.get_last_lr()[0]),
+            self.learner.rate,
             (self.images_per_epoch - before * self.settings.batch) / seconds,
             cost.seconds,
             cost.peak_ram_mib,
@@ -263,11 +227,11 @@ class Trainer:
 
     def _train(self, epoch: int, task: Task) -> float:
         steps, note = self.state.steps, ""
-        total = torch.tensor(self.state.loss, device=self.device.kind)
+        total = torch.tensor(self.state.loss, device=self.learner.device.kind)
         order = self.order(epoch)[steps * self.settings.batch :]
         kept = time.monotonic()
         for block in self.feed.batches(order, self.settings.batch):
-            total += self.step(block)
+            total += self.learner.step(block)
             steps += 1
             # Reading the loss makes a GPU wait, so not at every step.
             if steps % 10 == 0:
@@ -280,48 +244,11 @@ class Trainer:
                 self.stop.now()
         return _finite(total.item() / steps)
 
-    def step(self, block: Tensor) -> Tensor:
-        """One step of the optimiser with a batch of pictures, as bytes; returns its mean loss."""
-        while True:
-            try:
-                loss = self._gradients(block)
-                break
-            except Exception as error:
-                # A GPU's memory goes to pieces, and other programs may take some of it.
-                if self.micro_batch == 1 or not is_out_of_memory(error):
-                    raise
-            self.micro_batch = -(-self.micro_batch // 2)
-            self.device.free_cache()
-        if self.settings.clip_gradient:
-            self.fabric.clip_gradients(self.model, self.fast_optimizer, max_norm=self.settings.clip_gradient)
-        self.fast_optimizer.step()
-        self.schedule.step()
-        return loss
-
-    def _gradients(self, block: Tensor) -> Tensor:
-        """Gradients of the mean loss of a batch, added up over as many parts of it as memory asks for."""
-        self.model.train()
-        self.fast_optimizer.zero_grad()
-        total = torch.zeros((), device=self.device.kind)
-        for part in block.split(self.micro_batch):
-            pictures = pictures_to_tensor(part)
-            loss = self.loss(self.model(pictures), pictures)
-            if len(part) < len(block):
-                loss = loss * (len(part) / len(block))
-            self.fabric.backward(loss)
-            total += loss.detach()
-        return total
-
     def _validate(self) -> float | None:
         if not len(self.sets.validation):
             return None
-        self.model.eval()
-        total = 0.0
-        with torch.inference_mode():
-            for block in self.feed.batches(self.sets.validation, min(self.settings.batch, self.micro_batch)):
-                pictures = pictures_to_tensor(block)
-                total += self.loss(self.model(pictures), pictures).item() * len(block)
-        return total / len(self.sets.validation)
+        at_once = min(self.settings.batch, self.learner.micro_batch)
+        return self.learner.mean_loss(self.feed.batches(self.sets.validation, at_once))
 
     @property
     def _last(self) -> Path:
@@ -334,7 +261,7 @@ class Trainer:
     def _key(self) -> str:
         # A training may go on elsewhere, and with more patience.
         settings = self.settings.model_dump(exclude={"device", "retries"})
-        return fingerprint(settings, self.network.architecture.to_json(), self.seed, self.store.key)
+        return fingerprint(settings, self.architecture.to_json(), self.seed, self.store.key)
 
     def _restore(self) -> None:
         self.state, self.damage = TrainingState.load(self._last, self._key())
@@ -342,9 +269,10 @@ class Trainer:
             self.state.order or self.shuffle
         )  # decided once in a training: the weights depend on it
         if self.state.epoch or self.state.steps:
-            self.network.load_state_dict(self.state.network)
-            self.optimizer.load_state_dict(self.state.optimizer)
-            self.schedule.load_state_dict(self.state.schedule)
+            state = self.state
+            self.learner.go_on(
+                {"network": state.network, "optimizer": state.optimizer, "schedule": state.schedule}
+            )
 
     def _save(self, epoch: int, validation_loss: float | None) -> None:
         # Of a small set an epoch takes less time than to force 150 MB onto a disk.
@@ -353,7 +281,7 @@ class Trainer:
         # Without pictures to watch the training, the last epoch is taken as the best one.
         if validation_loss is None or validation_loss < self.state.best_loss:
             self.state.best_loss = math.inf if validation_loss is None else validation_loss
-            save_weights(self._best, self.network, sync)
+            save_weights(self._best, self.learner.network, sync)
         self.state.epoch, self.state.steps, self.state.loss = epoch + 1, 0, 0.0
         self._save_state(sync)
         _write_history(self.out / "history.csv", self.state.history)
@@ -364,9 +292,8 @@ class Trainer:
         self._save_state(sync=True)
 
     def _save_state(self, sync: bool) -> None:
-        self.state.network = self.network.state_dict()
-        self.state.optimizer = self.optimizer.state_dict()
-        self.state.schedule = self.schedule.state_dict()
+        for name, state in self.learner.state().items():
+            setattr(self.state, name, state)
         self.state.order = self.shuffle or ""
         self.state.save(self._last, sync)
         self.halvings = 0

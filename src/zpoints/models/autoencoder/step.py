@@ -1,0 +1,170 @@
+"""A network that learns: its optimiser, the schedule of its rate, and one gradient step."""
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+from torch.nn import functional
+
+from zpoints.config import TrainingSettings
+from zpoints.models.autoencoder.network import Architecture, Autoencoder, pictures_to_tensor
+from zpoints.system.device import Device
+
+__all__ = ["LOSSES", "Learner", "is_out_of_memory"]
+
+# Fabric announces its number format on its own; model.json says it.
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "mse": functional.mse_loss,
+    "l1": functional.l1_loss,
+    "binary_cross_entropy": functional.binary_cross_entropy,
+}
+
+
+class Learner:
+    """Network, optimiser (AdamW) and schedule (one cycle), as they are before the first step.
+
+    Parameters
+    ----------
+    architecture : of the network.
+    settings : of the training.
+    device : where it learns.
+    total_steps : of the whole training; the schedule depends on it.
+    seed : of the first weights.
+
+    Attributes
+    ----------
+    micro_batch : pictures that pass through the network at once. The gradients of a batch's parts are added up, so
+        that a batch has the same effect; only batch normalisation sees the parts.
+
+    References
+    ----------
+    I. Loshchilov, F. Hutter, Decoupled Weight Decay Regularization (ICLR 2019), https://arxiv.org/abs/1711.05101
+    L. Smith, N. Topin, Super-Convergence (2018), https://arxiv.org/abs/1708.07120
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        settings: TrainingSettings,
+        device: Device,
+        total_steps: int,
+        seed: int,
+    ) -> None:
+        self.architecture, self.settings, self.device = architecture, settings, device
+        self.total_steps, self.seed = total_steps, seed
+        self.loss = LOSSES[settings.loss]
+        self.micro_batch = settings.batch
+        self.start_again()
+
+    def start_again(self) -> None:
+        """Forget all steps. The size of the micro-batches is kept."""
+        settings = self.settings
+        for name in ("model", "network", "fast_optimizer", "optimizer", "schedule"):
+            self.__dict__.pop(name, None)  # their memory, before that of new ones
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            self.network = Autoencoder(self.architecture)
+        self.device.place(self.network)
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(),
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            fused=self.device.kind in ("cpu", "cuda"),
+        )
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, max_lr=settings.learning_rate, total_steps=self.total_steps, pct_start=0.15
+        )
+        self.fabric = Fabric(accelerator=self.device.kind, devices=1, precision=self.device.fabric_precision)
+        self.model, self.fast_optimizer = self.fabric.setup(
+            self.network, self.optimizer, move_to_device=False
+        )
+
+    def step(self, block: Tensor) -> Tensor:
+        """One step of the optimiser with a batch of pictures, as bytes; returns its mean loss.
+
+        Parameters
+        ----------
+        block : (m, height, width, colours) uint8, on the device.
+        """
+        while True:
+            try:
+                loss = self._gradients(block)
+                break
+            except Exception as error:
+                # A GPU's memory goes to pieces, and other programs may take some of it.
+                if self.micro_batch == 1 or not is_out_of_memory(error):
+                    raise
+            self.micro_batch = -(-self.micro_batch // 2)
+            self.device.free_cache()
+        if self.settings.clip_gradient:
+            self.fabric.clip_gradients(self.model, self.fast_optimizer, max_norm=self.settings.clip_gradient)
+        self.fast_optimizer.step()
+        self.schedule.step()
+        return loss
+
+    def _gradients(self, block: Tensor) -> Tensor:
+        """Gradients of the mean loss of a batch, added up over as many parts of it as memory asks for."""
+        self.model.train()
+        self.fast_optimizer.zero_grad()
+        total = torch.zeros((), device=self.device.kind)
+        for part in block.split(self.micro_batch):
+            pictures = pictures_to_tensor(part)
+            loss = self.loss(self.model(pictures), pictures)
+            if len(part) < len(block):
+                loss = loss * (len(part) / len(block))
+            self.fabric.backward(loss)
+            total += loss.detach()
+        return total
+
+    def mean_loss(self, blocks: Iterable[Tensor]) -> float:
+        """Mean loss of pictures that come in blocks, without learning from them."""
+        self.model.eval()
+        total, count = 0.0, 0
+        with torch.inference_mode():
+            for block in blocks:
+                pictures = pictures_to_tensor(block)
+                total += self.loss(self.model(pictures), pictures).item() * len(block)
+                count += len(block)
+        return total / count
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the next step."""
+        return float(self.schedule.get_last_lr()[0])
+
+    @property
+    def peak_rate(self) -> float:
+        """The highest learning rate of the schedule."""
+        return float(self.optimizer.param_groups[0]["max_lr"])
+
+    def slow_down(self, factor: float) -> None:
+        """Multiply all rates of the schedule."""
+        for group in self.optimizer.param_groups:
+            for name in ("lr", "initial_lr", "max_lr", "min_lr"):
+                group[name] *= factor
+
+    def state(self) -> dict[str, dict[str, Any]]:
+        """All that later steps depend on: ``network``, ``optimizer``, ``schedule``."""
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+        }
+
+    def go_on(self, state: dict[str, dict[str, Any]]) -> None:
+        """Take over what `state` gave."""
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether PyTorch says that there is no more memory, on a GPU or on the processor."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
