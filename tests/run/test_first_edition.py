@@ -62,7 +62,6 @@ def as_the_first_edition_left_it(run: Run) -> None:
     for name, entry in record["stages"].items():
         entry["key"] = old.get(name, "old")
         entry.pop("recipe")
-        entry.pop("files", None)
     del record["format"], record["parts"]
     run.paths.record.write_text(json.dumps(record))
 

@@ -16,8 +16,6 @@ NETWORK = ("channels", "kernel", "latent", "activation", "batch_norm")
 TRAINING = (
     *("epochs", "batch", "learning_rate", "clip_gradient", "weight_decay", "loss", "shuffle", "precision"),
 )
-FILES = ["model/weights.safetensors", "model/history.csv"]
-"""What a training of the first edition left, besides what every kind of model leaves."""
 
 
 def taken_over(
@@ -36,13 +34,10 @@ def taken_over(
     old = {"prepare": prepare, "train": train, "encode": fingerprint("encode", train)}
     if not _as_it_was(settings):
         old = {"prepare": prepare}
-    found = {
+    return {
         name: entry | {"key": keys[name]} if entry["key"] == old.get(name) else entry
         for name, entry in stages.items()
     }
-    if "train" in found:
-        found["train"] = found["train"] | {"files": FILES}
-    return found
 
 
 def _some(section: Any, names: tuple[str, ...]) -> dict[str, Any]:

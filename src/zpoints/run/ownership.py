@@ -11,17 +11,17 @@ from zpoints.run.paths import is_record
 
 __all__ = ["check_folder_of_run", "check_own"]
 
-MARKS = {
-    "analysis.json": {"n", "d", "verdict"},
-    "compare.json": {"a", "b", "verdict"},
-    "cost.json": {"fit_seconds"},
-    "decode.json": {"model"},
-    "encode.json": {"model"},
-    "model.json": set(),
-    "prepare.json": {"key", "count"},
-    "walk.json": {"steps"},
+MARKS: dict[str, tuple[set[str], ...]] = {
+    "analysis.json": ({"n", "d", "verdict"},),
+    "compare.json": ({"a", "b", "verdict"},),
+    "cost.json": ({"fit_seconds"},),
+    "decode.json": ({"model"},),
+    "encode.json": ({"model", "pictures"},),
+    "model.json": ({"kind"}, {"architecture", "parameters"}),  # the second one before there were kinds
+    "prepare.json": ({"key", "count"},),
+    "walk.json": ({"steps", "distance"},),
 }
-"""By these files, and names in them, a folder is known as written by one of our commands."""
+"""By these files, and sets of names in them, a folder is known as written by one of our commands."""
 SECTIONS = ("images", "autoencoder", "training", "analysis", "samples", "judge", "report")
 """Tables of every run's config.toml; a file of settings that somebody wrote by hand seldom has them all."""
 
@@ -61,7 +61,7 @@ def check_own(out: Path, names: Iterable[str], mark: str, *also: str) -> None:
     UsageError : names the first file that is somebody else's; nothing was touched.
     """
     there = next((name for name in names if (out / name).exists()), None)
-    if there is None or _is_marked(out / mark, MARKS[mark]) or any((out / name).exists() for name in also):
+    if there is None or _is_marked(out / mark, *MARKS[mark]) or any((out / name).exists() for name in also):
         return
     if any(_is_marked(folder / "run.json", {"stages"}) for folder in list(out.resolve().parents)[:2]):
         return
@@ -71,9 +71,9 @@ def check_own(out: Path, names: Iterable[str], mark: str, *also: str) -> None:
     )
 
 
-def _is_marked(path: Path, keys: set[str]) -> bool:
+def _is_marked(path: Path, *keys: set[str]) -> bool:
     try:
-        return path.is_file() and keys <= read_json(path).keys()
+        return path.is_file() and any(some <= read_json(path).keys() for some in keys)
     except (ZPointsError, OSError):
         return False
 

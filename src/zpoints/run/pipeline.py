@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from zpoints.config import Settings
-from zpoints.errors import StageError
+from zpoints.errors import StageError, UsageError
 from zpoints.files.settings import save_settings
 from zpoints.run.first_edition import taken_over
 from zpoints.run.folder import Run
@@ -65,7 +65,7 @@ def undone(run: Run, stages: tuple[Stage, ...]) -> list[str]:
         stage.name
         for stage in stages
         if stage.name not in recorded
-        or not all(_there(run, stage, part, recorded[stage.name]) for part in stage.parts(run.settings))
+        or not all(_there(run, stage, part) for part in stage.parts(run.settings))
     ]
 
 
@@ -76,7 +76,18 @@ def check_settings(settings: Settings) -> None:
     ------
     UsageError : names the setting, and what was perhaps meant.
     """
+    from zpoints.judging.features import FEATURES
+    from zpoints.models.kinds import CODECS
+
     check_samplers(settings.samples)
+    for name, registry, value in (
+        ("autoencoder.kind", CODECS, settings.autoencoder.kind),
+        ("judge.features", FEATURES, settings.judge.features),
+    ):
+        try:
+            registry.check(value)
+        except UsageError as error:
+            raise UsageError(f"setting '{name}': {error}") from error
 
 
 @dataclass
@@ -134,16 +145,15 @@ class _Road:
 
     def todo(self, stage: Stage, keys: Mapping[str, str]) -> dict[str, str]:
         """The parts of a stage that are to be done, with their keys."""
-        entry = self.entries.get(stage.name, {})
         if list(keys) == [""]:
-            look = self.looks.get(stage.name)
+            look, entry = self.looks.get(stage.name), self.entries.get(stage.name, {})
             fine = look.valid if look else entry.get("key") == keys[""]
-            return {} if fine and _there(self.run, stage, "", entry) else dict(keys)
+            return {} if fine and _there(self.run, stage, "") else dict(keys)
         noted = self.parts.get(stage.name, {})
         return {
             part: key
             for part, key in keys.items()
-            if noted.get(part, {}).get("key") != key or not _there(self.run, stage, part, entry)
+            if noted.get(part, {}).get("key") != key or not _there(self.run, stage, part)
         }
 
     def work(self, stage: Stage, keys: Mapping[str, str]) -> None:
@@ -250,10 +260,9 @@ class _Road:
             yield stage.name, f"{stage.name} ({', '.join(new)})" if some else stage.name
 
 
-def _there(run: Run, stage: Stage, part: str, entry: Mapping[str, Any]) -> bool:
-    """Whether the files of a part are there, and those that the record names."""
-    named = (run.folder / name for name in entry.get("files", ()))
-    return all(path.is_file() for path in (*stage.outputs(run, part), *named))
+def _there(run: Run, stage: Stage, part: str) -> bool:
+    """Whether the files of a part are there."""
+    return all(path.is_file() for path in stage.outputs(run, part))
 
 
 def _close(run: Run) -> None:

@@ -22,7 +22,7 @@ MATRICES = 60
 """So many (d, d) matrices of float64 are alive in an analysis at once, at most."""
 JUDGE_BYTES = 720 * MIB
 """The same as for an analysis, and the network that gives the features."""
-FEATURE_ARRAYS = 6
+ARRAYS = 6
 """So many arrays of (pictures, features) float32 the judge holds at once."""
 SIZES = {"faces": (64, 64), "orl": (112, 92), "olivetti": (64, 64), "lfw": (62, 47)}
 

@@ -55,8 +55,7 @@ class Stage:
     ----------
     name : as commands and records call it.
     work : does it. Gets the run, the keys of the parts that are to be done, where to report, and what to call when
-        a part is finished; returns what the record notes besides. Under ``"files"`` it may name files (below the
-        run's folder) that must stay there.
+        a part is finished; returns what the record notes besides.
     outputs : the files of one part that must be there.
     needs : the stages before it whose files it reads.
     recipe : raise it when the stage's code gives other results.

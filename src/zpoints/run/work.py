@@ -14,7 +14,7 @@ from zpoints.errors import StageError
 from zpoints.files.documents import read_json, write_json
 from zpoints.run.folder import Run
 from zpoints.run.ownership import check_own
-from zpoints.system.progress import Progress
+from zpoints.system.progress import Progress, Silent
 
 if TYPE_CHECKING:
     from zpoints.images.source import Source
@@ -71,7 +71,12 @@ def prepare(
     check_own(out, (PIXELS, INDEX, REJECTED), DESCRIPTION, "prepare.journal.jsonl")
     named = isinstance(source, str | Path)
     images = settings.images.model_copy(update={"source": str(source)}) if named else settings.images
-    return prepare_images(images, out, settings.seed, progress, None if named else source)  # type: ignore[arg-type]
+    store = prepare_images(images, out, settings.seed, progress, None if named else source)  # type: ignore[arg-type]
+    if rejected := store.details.get("rejected"):
+        (progress or Silent()).say(
+            f"prepare: {rejected:,} of {rejected + len(store):,} were left out; {out / REJECTED} says why"
+        )
+    return store
 
 
 def train(
@@ -104,15 +109,18 @@ def train(
     """
     from zpoints.images.sheets import interleaved, save_sheet
     from zpoints.images.store import ImageStore
-    from zpoints.models.kinds import train_codec
+    from zpoints.models.codec import MODEL
+    from zpoints.models.coding import reconstruct
+    from zpoints.models.kinds import CODECS, train_codec
 
     settings, images, out = settings or Settings(), Path(images), Path(out)
-    check_own(out, ("model.json", "weights.safetensors", "reconstructions.png"), "model.json", "checkpoints")
+    files = (*CODECS[settings.autoencoder.kind].outputs, "reconstructions.png")
+    check_own(out, files, MODEL, "checkpoints")
     codec = train_codec(images, out, settings, progress)
     store = ImageStore.open(images)
     watched = store.rows("val") if len(store.rows("val")) else store.rows("train")
     originals = np.asarray(store.pixels[watched[:RECONSTRUCTED]])
-    rebuilt = codec.decode(codec.encode(originals))
+    rebuilt = reconstruct(codec, originals)
     save_sheet(out / "reconstructions.png", interleaved(originals, rebuilt, SHEET_COLUMNS), SHEET_COLUMNS)
     return codec
 

@@ -20,7 +20,7 @@ from typing import ClassVar, TypeVar
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
-from zpoints.errors import SourceError, UsageError, reason
+from zpoints.errors import SourceError, UsageError, ZPointsError, reason
 from zpoints.system.progress import Progress
 
 __all__ = ["Features", "Pictures", "ask_for", "fetched"]
@@ -81,6 +81,8 @@ def fetched(features: str, fetch: Callable[[], Found]) -> Found:
     """What `fetch` brings over the network; anything that stands in its way is one line."""
     try:
         return fetch()
+    except ZPointsError:
+        raise
     except (OSError, RuntimeError, ValueError) as error:
         raise SourceError(
             f"judge.features={features}: its weights cannot be had ({reason(error)}); {INSTEAD}"

@@ -1,6 +1,7 @@
 """Train and encode: a model of the pictures, and the z-points that it gives them."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from zpoints.config import Settings
@@ -17,9 +18,15 @@ def _train(run: Run, todo: Mapping[str, str], progress: Progress, done: Done) ->
     from zpoints.run import work
 
     work.train(run.paths.images, run.paths.model, run.settings, progress)
-    # Each kind of model has files of its own: those that it left must stay.
-    files = (path for path in run.paths.model.iterdir() if path.is_file() and not path.name.startswith("."))
-    return {"files": sorted(path.relative_to(run.folder).as_posix() for path in files)}
+    return {}
+
+
+def _model_files(run: Run, part: str) -> list[Path]:
+    """Each kind of model has files of its own."""
+    from zpoints.models.kinds import CODECS
+
+    kind = CODECS[run.settings.autoencoder.kind]
+    return [run.paths.model / name for name in (*kind.outputs, "reconstructions.png")]
 
 
 def _trained(settings: Settings) -> Any:
@@ -37,7 +44,7 @@ def _encode(run: Run, todo: Mapping[str, str], progress: Progress, done: Done) -
 TRAIN = Stage(
     "train",
     _train,
-    lambda run, part: [run.paths.model / name for name in ("model.json", "reconstructions.png")],
+    _model_files,
     needs=(PREPARE,),
     depends=_trained,
     smallest=for_training,

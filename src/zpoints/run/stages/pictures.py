@@ -21,11 +21,6 @@ def _work(run: Run, todo: Mapping[str, str], progress: Progress, done: Done) -> 
     with open_source(run.settings.images, run.settings.seed, progress) as source:
         run.begin()  # once it is clear that there is something to be done
         store = work.prepare(source, run.paths.images, run.settings, progress)
-    if rejected := store.details.get("rejected"):
-        progress.say(
-            f"prepare: {rejected:,} of {rejected + len(store):,} files were left out; "
-            f"{run.paths.images / 'rejected.csv'} says why"
-        )
     return {"images": len(store), "pictures": store.key}
 
 
