@@ -45,7 +45,7 @@ def for_judging(settings: Settings, shape: tuple[int, int, int] | None) -> int:
     from zpoints.judging.features import FEATURES
 
     dimension = FEATURES[settings.judge.features].dimension
-    return JUDGE_BYTES + 4 * FEATURE_ARRAYS * dimension * _held_out(settings)
+    return JUDGE_BYTES + 4 * ARRAYS * dimension * _held_out(settings)
 
 
 def smallest_budgets(
