@@ -252,7 +252,18 @@ class ReportSettings(Section):
 
 
 class Settings(Section):
-    """All settings of a run."""
+    """All settings of a run.
+
+    A frozen tree, one section for each table of the TOML file. Every field has a default, checked with its type; a name
+    that is not there is refused.
+
+    Examples
+    --------
+    >>> import zpoints as zp
+    >>> settings = zp.Settings.of({"training": {"epochs": 20}}, "this example")
+    >>> settings.training.epochs, settings.autoencoder.latent
+    (20, 256)
+    """
 
     name: Annotated[str, Field(pattern=r"^\.*[\w-][\w.-]*$")] = "faces"
     """The run's folder is ``runs/NAME``."""

@@ -72,6 +72,15 @@ def analyse(
     Raises
     ------
     ArrayError : not an (n, d) array of numbers, fewer than 2 vectors, NaN or infinity, a constant component.
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> a = zp.analyse(np.random.default_rng(0).normal(size=(2000, 3)))
+    >>> len(a.components), len(a.planes)
+    (3, 3)
+    >>> a.verdict[0]
+    'A multivariate normal distribution, within the noise of 2,000 vectors.'
     """
     latents = LatentSet.open(source, rows)
     settings, progress = settings or AnalysisSettings(), progress or Silent()

@@ -52,6 +52,14 @@ def compare(
     Raises
     ------
     ArrayError : not arrays of as many components, fewer than 80 vectors, NaN or infinity, a constant component.
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> random = np.random.default_rng(0)
+    >>> found = zp.compare(random.normal(size=(500, 2)), random.normal(size=(500, 2)) + [1, 0])
+    >>> found.components["z_mean"].abs().idxmax()
+    0
     """
     first, second = LatentSet.open(a, rows_a), LatentSet.open(b, rows_b)
     if first.dimension != second.dimension:

@@ -45,6 +45,13 @@ class Codec(Protocol):
     dimension : number d of latent components.
     latent_shape : the shape of one picture's latent array; (d,) where it is a vector.
     key : identifies the model, for resuming: another model has another key.
+
+    Examples
+    --------
+    >>> import zpoints as zp
+    >>> codec = zp.open_codec("runs/faces/model")  # doctest: +SKIP
+    >>> z = codec.encode(pictures)  # (n, h, w, c) uint8 to (n, d) float32; doctest: +SKIP
+    >>> again = codec.decode(z)  # and back; doctest: +SKIP
     """
 
     @property

@@ -52,6 +52,13 @@ def open_codec(folder: Path | str, training: TrainingSettings | None = None) -> 
     Raises
     ------
     StageError : no trained model there, or one of a kind that is not installed here.
+
+    Examples
+    --------
+    >>> import zpoints as zp
+    >>> codec = zp.open_codec("runs/faces/model")  # doctest: +SKIP
+    >>> codec.kind, codec.dimension  # doctest: +SKIP
+    ('autoencoder', 256)
     """
     folder = Path(folder)
     kind = read_model(folder).get("kind", BEFORE_KINDS)

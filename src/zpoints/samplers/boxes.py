@@ -40,6 +40,14 @@ class Uniform(_Box):
     b : half width of the box; ``"auto"`` is the one whose vectors have the z-points' mean length.
     temperature : multiplies b.
     random_state : see `Sampler`.
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> z = np.random.default_rng(0).normal(size=(2000, 3)) * [1.0, 2.0, 3.0] + 5.0
+    >>> drawn = zp.samplers.Uniform().fit(z).sample(1000, random_state=0)
+    >>> bool(abs(drawn.mean()) < 1)  # around the origin, wherever the vectors lie
+    True
     """
 
     name = "uniform"
@@ -72,6 +80,14 @@ class Interval(_Box):
     width : w; at the default 0.735 (:math:`\sqrt 3 / 2.355`) a uniform component has its Gaussian's variance.
     temperature : multiplies the widths.
     random_state : see `Sampler`.
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> z = np.random.default_rng(0).normal(size=(2000, 3)) * [1.0, 2.0, 3.0] + 5.0
+    >>> drawn = zp.samplers.Interval().fit(z).sample(1000, random_state=0)
+    >>> drawn.mean(axis=0).round().tolist()
+    [5.0, 5.0, 5.0]
     """
 
     name = "interval"

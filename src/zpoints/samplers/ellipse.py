@@ -120,6 +120,14 @@ class Ellipse(Sampler):
     Attributes
     ----------
     law_ : the law in whitened principal axes, after `fit`; ``law_.log_probability`` tells how small a core it is.
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> z = np.random.default_rng(0).normal(size=(2000, 3)) * [1.0, 2.0, 3.0] + 5.0
+    >>> drawn = zp.samplers.Ellipse(sigma=2.0).fit(z).sample(1000, random_state=0)
+    >>> bool((abs(drawn - z.mean(axis=0)) < 2.1 * z.std(axis=0)).all())
+    True
     """
 
     name = "ellipse"

@@ -45,6 +45,13 @@ class EllipsePairs(Sampler):
         forgotten their start.
     settled_ : the sweep from which on `trace_` stays within three standard errors of its second half's mean; equal
         to `sweeps` if it never does, then take more of them.
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> z = np.random.default_rng(0).normal(size=(2000, 3)) * [1.0, 2.0, 3.0] + 5.0
+    >>> zp.samplers.EllipsePairs(sigma=2.0).fit(z).sample(100, random_state=0).shape
+    (100, 3)
     """
 
     name = "ellipse-pairs"

@@ -49,6 +49,14 @@ class Flow(Neural):
     L. Dinh, J. Sohl-Dickstein, S. Bengio, Density estimation using Real NVP (ICLR 2017),
     https://arxiv.org/abs/1605.08803
     F. Rozet et al., Zuko: Normalizing flows in PyTorch (2022), https://doi.org/10.5281/zenodo.7625672
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> z = np.random.default_rng(0).normal(size=(2000, 3)) * [1.0, 2.0, 3.0] + 5.0
+    >>> sampler = zp.samplers.Flow(steps=20, random_state=0).fit(z)  # of so few steps for this example only
+    >>> sampler.sample(4, random_state=0).shape, sampler.score_samples(z[:2]).shape
+    ((4, 3), (2,))
     """
 
     name = "flow"

@@ -41,6 +41,14 @@ class FlowMatching(Neural):
     ----------
     Y. Lipman, R. Chen, H. Ben-Hamu, M. Nickel, M. Le, Flow Matching for Generative Modeling (ICLR 2023),
     https://arxiv.org/abs/2210.02747
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> z = np.random.default_rng(0).normal(size=(2000, 3)) * [1.0, 2.0, 3.0] + 5.0
+    >>> sampler = zp.samplers.FlowMatching(steps=20, random_state=0).fit(z)  # so few for this example only
+    >>> sampler.sample(4, random_state=0).shape
+    (4, 3)
     """
 
     name = "flow-matching"

@@ -65,6 +65,13 @@ class Kernel(_FromVectors):
     https://doi.org/10.1093/biomet/74.3.469
     M. West, Approximating posterior distributions by mixtures, Journal of the Royal Statistical Society B 55
     (1993), https://doi.org/10.1111/j.2517-6161.1993.tb01911.x: the shrinkage.
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> z = np.random.default_rng(0).normal(size=(2000, 3)) * [1.0, 2.0, 3.0] + 5.0
+    >>> zp.samplers.Kernel(width=0.3).fit(z).sample(1000, random_state=0).std(axis=0).round().tolist()
+    [1.0, 2.0, 3.0]
     """
 
     name = "kernel"
@@ -123,6 +130,14 @@ class Resample(_FromVectors):
     most : so many vectors are kept, drawn at random.
     temperature : multiplies the distances from the mean.
     random_state : of that draw, and see `Sampler`.
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> z = np.random.default_rng(0).normal(size=(2000, 3)) * [1.0, 2.0, 3.0] + 5.0
+    >>> drawn = zp.samplers.Resample().fit(z).sample(5, random_state=0)
+    >>> bool(np.isin(drawn, z.astype(np.float32)).all())
+    True
     """
 
     name = "resample"

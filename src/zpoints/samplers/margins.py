@@ -25,6 +25,14 @@ class Copula(Sampler):
     R. Nelsen, An Introduction to Copulas, 2nd ed. (2006), https://doi.org/10.1007/0-387-28678-0
     N. Tagasovska, D. Ackerer, T. Vatter, Copulas as High-Dimensional Generative Models: Vine Copula Autoencoders
     (NeurIPS 2019), https://arxiv.org/abs/1906.05423: copulas as samplers of autoencoders.
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> z = np.random.default_rng(0).normal(size=(2000, 3)) * [1.0, 2.0, 3.0] + 5.0
+    >>> skewed = z**2
+    >>> bool(zp.samplers.Copula().fit(skewed).sample(1000, random_state=0)[:, 0].min() >= 0)
+    True
     """
 
     name = "copula"
@@ -63,6 +71,13 @@ class Elliptical(Sampler):
     A cloud that is normal in every direction but a mixture of scales in its distances (weak and strong pictures)
     is drawn exactly: :math:`z = \mu + D \Sigma^{1/2} e`, e uniform on the sphere, D from its measured quantiles.
     The density has ellipses (Mahalanobis's) as contours, whatever the law of D.
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> z = np.random.default_rng(0).normal(size=(2000, 3)) * [1.0, 2.0, 3.0] + 5.0
+    >>> zp.samplers.Elliptical().fit(z).sample(1000, random_state=0).std(axis=0).round().tolist()
+    [1.0, 2.0, 3.0]
     """
 
     name = "elliptical"

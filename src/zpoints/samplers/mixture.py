@@ -49,6 +49,15 @@ class Mixture(Sampler):
     ----------
     P. Ghosh, M. Sajjadi, A. Vergari, M. Black, B. Schoelkopf, From Variational to Deterministic Autoencoders
     (ICLR 2020), https://arxiv.org/abs/1903.12436
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> z = np.random.default_rng(0).normal(size=(2000, 3)) * [1.0, 2.0, 3.0] + 5.0
+    >>> two = np.concatenate([z, z + 40.0])
+    >>> sampler = zp.samplers.Mixture(components=2).fit(two)
+    >>> sampler.mixture_.weights.round(2).tolist()
+    [0.5, 0.5]
     """
 
     name = "mixture"

@@ -21,6 +21,13 @@ class Normal(Sampler):
     ----------
     P. Ghosh, M. Sajjadi, A. Vergari, M. Black, B. Schoelkopf, From Variational to Deterministic Autoencoders
     (ICLR 2020), https://arxiv.org/abs/1903.12436: density estimation after training, with one normal.
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> z = np.random.default_rng(0).normal(size=(2000, 3)) * [1.0, 2.0, 3.0] + 5.0
+    >>> zp.samplers.Normal(temperature=0.5).fit(z).sample(1000, random_state=0).std(axis=0).round(1).tolist()
+    [0.5, 1.0, 1.5]
     """
 
     name = "normal"
@@ -49,6 +56,14 @@ class Core(Sampler):
     Attributes
     ----------
     radius_ : D at temperature 1.
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> z = np.random.default_rng(0).normal(size=(2000, 3)) * [1.0, 2.0, 3.0] + 5.0
+    >>> sampler = zp.samplers.Core(share=0.5).fit(z)
+    >>> bool(np.isinf(sampler.score_samples(z)).mean() > 0.4)  # about half of the vectors lie outside of it
+    True
     """
 
     name = "core"
