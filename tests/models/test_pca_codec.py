@@ -156,7 +156,7 @@ def test_a_damaged_model_is_one_line(store: ImageStore, tmp_path: Path, damage: 
             tensors["axes"][2, 5] = np.nan
         else:
             tensors["mean"] = tensors["mean"][1:].copy()
-        save_file(tensors, path, {"shape": "[32, 32, 3]", "details": "{}", "mark": ""})
+        save_file(tensors, path, {"zpoints": '{"shape": [32, 32, 3], "details": {}, "mark": ""}'})
     with pytest.raises(ZPointsError) as caught:
         open_codec(tmp_path)
     assert "axes.safetensors" in line(caught.value)

@@ -27,7 +27,7 @@ def left_over(rows: np.ndarray, axes: np.ndarray) -> float:
     return float(((x - x @ axes.T @ axes) ** 2).sum() / (len(rows) - 1))
 
 
-@pytest.mark.parametrize(("n", "p", "k"), [(400, 30, 5), (400, 30, 30), (40, 200, 30), (25, 25, 25)])
+@pytest.mark.parametrize(("n", "p", "k"), [(400, 30, 15), (400, 30, 30), (40, 200, 30), (25, 25, 25)])
 def test_where_the_basis_holds_everything_the_axes_are_those_of_scikit_learn(n: int, p: int, k: int) -> None:
     rows = rows_of(n, p)
     found, expected = found_of(rows, k), PCA(k, svd_solver="full").fit(rows)
@@ -49,7 +49,7 @@ def test_in_many_dimensions_little_more_is_left_over_than_the_best_axes_leave(po
     # What the axes are said to hold is never too much, and not much too little.
     held = ((rows - rows.mean(axis=0)) @ found.axes.T).var(axis=0, ddof=1)
     assert (found.variances < held * (1 + 1e-5)).all()
-    np.testing.assert_allclose(found.variances[:10], values[:10], rtol=0.05)
+    np.testing.assert_allclose(found.variances[:10], values[:10], rtol=0.15 if power < 1 else 0.03)
     assert found.explained <= values[:k].sum() / values.sum() + 1e-6
     assert found.error * 500 * 1500 / 1499 >= left_over(rows, found.axes) * (1 - 1e-6)
 

@@ -17,8 +17,8 @@ from zpoints.models.autoencoder.network import Architecture, Autoencoder
 from zpoints.models.autoencoder.step import Learner, is_out_of_memory
 from zpoints.models.autoencoder.training import train
 from zpoints.models.autoencoder.trial import Trial, try_out
-from zpoints.system.device import Device
 from zpoints.system.budget import Budget, within
+from zpoints.system.device import Device
 from zpoints.system.meter import anonymous_bytes
 from zpoints.system.sizes import GIB
 

@@ -156,7 +156,8 @@ class PCACodec:
     def save(self, path: Path, mark: str = "") -> None:
         """Write ``mean`` and ``axes`` as safetensors, atomically; `mark` says of which work they are the result."""
         check_room(path, self.mean.nbytes + self.axes.nbytes)
-        notes = {"shape": json.dumps(self.shape), "details": json.dumps(self.details), "mark": mark}
+        # In one note: safetensors writes several in no fixed order, and the file is to have the same bytes each time.
+        notes = {"zpoints": json.dumps({"shape": self.shape, "details": self.details, "mark": mark})}
         with atomic_path(path) as temporary:
             save_file({"mean": self.mean, "axes": self.axes}, temporary, notes)
 
@@ -169,10 +170,10 @@ class PCACodec:
         StageError : the file is damaged, or holds something else.
         """
         with readable(path, "principal axes", ANEW, StageError), safe_open(path, framework="numpy") as file:
-            notes = file.metadata() or {}
-            if mark is not None and notes.get("mark") != mark:
+            notes = json.loads((file.metadata() or {})["zpoints"])
+            if mark is not None and notes["mark"] != mark:
                 return None
-            height, width, colours = json.loads(notes["shape"])
+            height, width, colours = notes["shape"]
             mean, axes = file.get_tensor("mean"), file.get_tensor("axes")
             if mean.shape != (height * width * colours,) or axes.shape[1:] != mean.shape or axes.ndim != 2:
                 raise ValueError(
@@ -180,7 +181,7 @@ class PCACodec:
                 )
             if not (np.isfinite(mean).all() and np.isfinite(axes).all()):
                 raise ValueError("it holds values that are not finite")
-            return cls((height, width, colours), mean, axes, json.loads(notes["details"]))
+            return cls((height, width, colours), mean, axes, notes["details"])
 
     def __repr__(self) -> str:
         height, width, colours = self.shape
