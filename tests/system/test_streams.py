@@ -25,11 +25,10 @@ def shell(command: str, place: Path) -> subprocess.CompletedProcess[str]:
 
 
 @posix
-@pytest.mark.parametrize("closed", ["2>&-", ">&-", "2>&- >&-", "<&- 2>&- >&-"])
+@pytest.mark.parametrize("closed", ["2>&-", "<&- 2>&- >&-"])
 def test_closed_streams_are_no_error(closed: str, vectors: Path) -> None:
     done = shell(f"zpoints analyse z.npy out {closed}", vectors)
-    assert (done.returncode, done.stderr) == (0, done.stderr if closed == ">&-" else "")
-    assert "Traceback" not in done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
     assert (vectors / "out" / "analysis.json").is_file()
 
 
