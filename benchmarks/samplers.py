@@ -31,9 +31,11 @@ from zpoints.analysis.distribution import Distribution
 from zpoints.config import JudgeSettings, TrainingSettings
 from zpoints.images.store import ImageStore
 from zpoints.judging.distances import frechet_bootstrap
-from zpoints.judging.reference import Court, RunInputs
+from zpoints.judging.features import features_by_name
+from zpoints.judging.reference import Reference, RunInputs
 from zpoints.judging.region import Nearest
-from zpoints.models.coding import Coder
+from zpoints.models.codec import Codec
+from zpoints.models.kinds import open_codec
 from zpoints.samplers import Flow, Mixture, Normal, Sampler
 from zpoints.samplers.points import Points
 from zpoints.system.meter import processor_name
@@ -49,14 +51,14 @@ class Watch:
         self.seconds, self.vectors = 0.0, []
 
 
-def pythae_model(coder: Coder, shape: tuple[int, int, int], d: int, watch: Watch) -> AE:
+def pythae_model(codec: Codec, shape: tuple[int, int, int], d: int, watch: Watch) -> AE:
     """The same trained network, as pythae wants it."""
 
     class Encoder(BaseEncoder):
         def forward(self, x: torch.Tensor) -> ModelOutput:
             started = time.perf_counter()
             pictures = (x * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
-            z = torch.from_numpy(coder.encode(pictures.numpy()))
+            z = torch.from_numpy(codec.encode(pictures.numpy()))
             watch.seconds += time.perf_counter() - started
             return ModelOutput(embedding=z)
 
@@ -70,15 +72,15 @@ def pythae_model(coder: Coder, shape: tuple[int, int, int], d: int, watch: Watch
 
 
 def contestants(
-    court: Court, coder: Coder, folder: str
+    reference: Reference, codec: Codec, folder: str
 ) -> dict[str, Callable[[], tuple[float, float, np.ndarray]]]:
     """Each fits and draws; returns seconds of both, and the vectors."""
-    d, (height, width, colours) = court.training.dimension, court.store.shape
+    d, (height, width, colours) = reference.training.dimension, reference.store.shape
     watch = Watch()
-    model = pythae_model(coder, (colours, height, width), d, watch)
+    model = pythae_model(codec, (colours, height, width), d, watch)
 
     def pictures() -> torch.Tensor:
-        found = np.asarray(court.store.pixels[court.rows])
+        found = np.asarray(reference.store.pixels[reference.rows])
         return torch.from_numpy(found).permute(0, 3, 1, 2).float().div_(255).contiguous()
 
     def pythae(kind: type, epochs: int | None = None) -> tuple[float, float, np.ndarray]:
@@ -98,17 +100,17 @@ def contestants(
         watch.vectors.clear()
         started = time.perf_counter()
         with torch.no_grad():
-            sampler.sample(court.n, return_gen=False)
+            sampler.sample(reference.n, return_gen=False)
         seconds = time.perf_counter() - started
-        return fit, seconds, np.concatenate(watch.vectors)[: court.n].astype(np.float64)
+        return fit, seconds, np.concatenate(watch.vectors)[: reference.n].astype(np.float64)
 
     def ours(sampler: Sampler) -> tuple[float, float, np.ndarray]:
-        points = Points(court.distribution, court.training)
+        points = Points(reference.distribution, reference.training)
         started = time.perf_counter()
         sampler.fit(points)
         fit = time.perf_counter() - started
         started = time.perf_counter()
-        z = sampler.sample(court.n, seed=1)
+        z = sampler.sample(reference.n, seed=1)
         return fit, time.perf_counter() - started, z.astype(np.float64)
 
     return {
@@ -132,23 +134,29 @@ def main() -> None:
     training = TrainingSettings()
     progress = for_terminal(True)
     with progress.task("look", 1, "pictures") as task:
-        court = Court.of(
-            RunInputs(run / "images", run / "model", run / "latents" / "z.npy", training),
+        codec = open_codec(run / "model", training)
+        reference = Reference.of(
+            RunInputs(run / "images", run / "model", run / "latents" / "z.npy", training), codec,
             Distribution.load(run / "analysis" / "distribution.npz"),
-            held, len(held), JudgeSettings(), 0, progress, task,
+            features_by_name("efficientnet-lite0", store.shape[2], progress),
+            held, len(held), JudgeSettings(), 0, task,
         )  # fmt: skip
-        rebuilt = court.featured(court.reconstructed, task)
-        floor, _ = frechet_bootstrap(court.axes.project(rebuilt), court.held_projected, 0)
+        rebuilt = reference.rebuilt.features
+        floor, _ = frechet_bootstrap(reference.axes.project(rebuilt), reference.held_projected, 0)
         print(f"{processor_name()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-        print(f"{court.training.n:,} vectors of {court.training.dimension} components; {court.n:,} pictures each, "
-              f"EfficientNet-Lite0; reconstructions at {floor:.1f}")  # fmt: skip
+        print(f"{reference.training.n:,} vectors of {reference.training.dimension} components; {reference.n:,} "
+              f"pictures each, EfficientNet-Lite0; reconstructions at {floor:.1f}")  # fmt: skip
         print(f"{'':<34}{'Frechet':>9}{'+/-':>6}{'ratio':>7}{'nearest':>9}{'fit s':>9}{'draw s':>9}")
         with tempfile.TemporaryDirectory() as folder:
-            for name, act in contestants(court, court.coder, folder).items():
+            for name, act in contestants(reference, reference.codec, folder).items():
                 fit, draw, z = act()
-                found = court.featured(lambda a, b, z=z: court.decode(z[a:b]), task)
-                distance, drawn = frechet_bootstrap(court.axes.project(found), court.held_projected, 0)
-                nearest = float(np.median(Nearest.of(z, court.training).distance)) / court.held_nearest
+                found = reference.look(z, task, ()).features
+                distance, drawn = frechet_bootstrap(
+                    reference.axes.project(found), reference.held_projected, 0
+                )
+                nearest = (
+                    float(np.median(Nearest.of(z, reference.training).distance)) / reference.held_nearest
+                )
                 print(f"{name:<34}{distance:>9.1f}{drawn.std(ddof=1):>6.1f}{distance / floor:>7.2f}{nearest:>9.2f}"
                       f"{fit:>9.2f}{draw:>9.3f}", flush=True)  # fmt: skip
 

@@ -57,7 +57,7 @@ def test_the_example_is_a_whole_file(group: str, code: str) -> None:
     try:
         exec(compiled, namespace)
     except ImportError as error:
-        pytest.skip(f"the registry is not there yet: {error}")
+        pytest.fail(f"{group}: {error}")
     assert target.group(1) in namespace
 
 

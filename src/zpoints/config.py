@@ -254,8 +254,8 @@ class ReportSettings(Section):
 class Settings(Section):
     """All settings of a run.
 
-    A frozen tree, one section for each table of the TOML file. Every field has a default, checked with its type; a name
-    that is not there is refused.
+    A frozen tree, one section for each table of the TOML file. Every field has a default, and is checked by its type;
+    a name that is not there is refused.
 
     Examples
     --------
