@@ -50,8 +50,8 @@ class Codec(Protocol):
     --------
     >>> import zpoints as zp
     >>> codec = zp.open_codec("runs/faces/model")  # doctest: +SKIP
-    >>> z = codec.encode(pictures)  # (n, h, w, c) uint8 to (n, d) float32; doctest: +SKIP
-    >>> again = codec.decode(z)  # and back; doctest: +SKIP
+    >>> z = codec.encode(pictures)  # doctest: +SKIP
+    >>> again = codec.decode(z)  # doctest: +SKIP
     """
 
     @property

@@ -26,8 +26,8 @@ class Normal(Sampler):
     --------
     >>> import numpy as np, zpoints as zp
     >>> z = np.random.default_rng(0).normal(size=(2000, 3)) * [1.0, 2.0, 3.0] + 5.0
-    >>> zp.samplers.Normal(temperature=0.5).fit(z).sample(1000, random_state=0).std(axis=0).round(1).tolist()
-    [0.5, 1.0, 1.5]
+    >>> zp.samplers.Normal(temperature=2.0).fit(z).sample(1000, random_state=0).std(axis=0).round().tolist()
+    [2.0, 4.0, 6.0]
     """
 
     name = "normal"

@@ -36,8 +36,8 @@ class LatentSet:
     >>> z = zp.LatentSet.open(np.arange(12.0).reshape(6, 2), rows=np.array([0, 2, 5]))
     >>> z.n, z.dimension
     (3, 2)
-    >>> [block.tolist() for block in z.blocks(2)]
-    [[[0.0, 1.0], [4.0, 5.0]], [[10.0, 11.0]]]
+    >>> [block.tolist() for block in z.blocks(6)]
+    [[[0.0, 1.0], [4.0, 5.0], [10.0, 11.0]]]
     """
 
     name: str
