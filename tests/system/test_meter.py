@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from zpoints.system import meter as meter_module
-from zpoints.system.meter import Meter, anonymous_bytes, kept_memory, processor_name
+from zpoints.system.meter import Meter, anonymous_bytes, kept_memory, processor_name, return_freed_memory
 from zpoints.system.sizes import MIB
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="other systems have no RssAnon")
@@ -194,3 +194,10 @@ def test_kept_memory_ends_when_the_work_fails():
 
 def test_the_processor_has_a_name():
     assert processor_name().strip() == processor_name() != ""
+
+
+def test_freed_memory_goes_back_to_the_system():
+    return_freed_memory()  # nothing may break where there is nothing to return, or no glibc
+    blocks = [bytearray(64 << 10) for _ in range(2000)]
+    del blocks[::2], blocks[:]
+    return_freed_memory()

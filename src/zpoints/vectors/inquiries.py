@@ -14,6 +14,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 
+from zpoints.system.meter import return_freed_memory
 from zpoints.system.progress import Progress
 from zpoints.vectors.reduce import Executor, Question, Source, reduce
 
@@ -129,6 +130,7 @@ class Inquiries:
     def _read(self) -> None:
         asked, self._asked = self._asked, []
         self.readings += 1
+        return_freed_memory()
         label = ", ".join(dict.fromkeys(each.label for each in asked))
         # Values that are too large are noticed when the sums are looked at.
         with np.errstate(over="ignore", invalid="ignore"):
