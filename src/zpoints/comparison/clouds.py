@@ -18,11 +18,22 @@ from zpoints.system.progress import Progress
 from zpoints.vectors.latent_set import LatentSet
 from zpoints.vectors.reduce import Numbered, Through, reduce, rows
 
-__all__ = ["PARTS", "Cloud"]
+__all__ = ["PARTS", "Cloud", "check_size"]
 
 PARTS = 8  # random parts of each cloud, of which halves are put together
 LEAST = 10 * PARTS  # vectors that a cloud must have
 SAMPLE, SAMPLE_NUMBERS = 20_000, 8_000_000  # vectors of each cloud kept in memory, and numbers in them
+
+
+def check_size(latents: LatentSet) -> None:
+    """Refuse clouds that cannot be halved in several ways.
+
+    Raises
+    ------
+    ArrayError : fewer than 80 vectors.
+    """
+    if latents.n < LEAST:
+        raise ArrayError(f"{latents.name}: {latents.n} vectors; a comparison needs at least {LEAST}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +60,6 @@ class Cloud:
         ------
         ArrayError : fewer than 80 vectors, NaN or infinity, values too large, a constant component.
         """
-        if latents.n < LEAST:
-            raise ArrayError(f"{latents.name}: {latents.n} vectors; a comparison needs at least {LEAST}")
         count = min(latents.n, SAMPLE, max(SAMPLE_NUMBERS // latents.dimension, 2000))
         chosen = np.sort(random.choice(latents.n, count, replace=False))
         # Dealt out beforehand: which part a vector belongs to does not depend on the blocks.

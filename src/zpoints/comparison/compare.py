@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from zpoints.comparison.classifiers import classifiers, distances
-from zpoints.comparison.clouds import Cloud
+from zpoints.comparison.clouds import Cloud, check_size
 from zpoints.comparison.components import component_summary, components_table
 from zpoints.comparison.correlations import correlations
 from zpoints.comparison.differences import moment_differences, subspaces
@@ -67,6 +67,8 @@ def compare(
             f"A ({first.name}) has {first.dimension} components and B ({second.name}) {second.dimension}: "
             "only clouds with the same components can be compared"
         )
+    check_size(first)
+    check_size(second)
     block = (settings or AnalysisSettings()).block_of(first.dimension)
     with Meter() as meter, compiling_told(progress or Silent()):
         cloud_a = Cloud.read(first, np.random.default_rng([seed, 0]), block, progress)
