@@ -77,4 +77,5 @@ def test_an_old_run_goes_on_and_is_not_trained_anew(
         "report; still valid: prepare, train, encode"
     )
     assert run_all(run) == []
-    assert_same(run, finished_run)
+    # The record goes on saying which stages the first edition did: they have no recipe.
+    assert_same(run, finished_run, but="run.json")

@@ -113,7 +113,10 @@ def test_the_analysis_is_that_of_the_training_pictures(finished: Run) -> None:
 
 def test_the_judge_s_table_has_every_sampler_and_every_question(finished: Run) -> None:
     scores = json.loads((finished.paths.judging / "scores.json").read_text())
-    assert list(scores["baselines"]) == ["training pictures", "reconstructions", "N(0, I)"]
+    linear = f"PCA, {finished.settings.autoencoder.latent} components"
+    assert list(scores["baselines"]) == ["training pictures", "reconstructions", linear, "N(0, I)"]
+    # It was fitted once, and is kept for the next judgement.
+    assert (finished.paths.judging / "pca.safetensors").is_file()
     assert list(scores["samplers"]) == list(finished.settings.samples.methods)
     for name, row in scores["samplers"].items():
         assert row["ratio"] == pytest.approx(
