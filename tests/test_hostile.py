@@ -422,7 +422,7 @@ def test_a_parquet_index_that_is_damaged_past_its_footer(tmp_path: Path) -> None
         "images = [[1]]",
         "a = 1979-99-99",
         "seed = nan",
-        "\ufeffseed = 1",
+        "\ufeff\ufeffseed = 1",
         'name = "' + "/" * 5000 + '"',
         "x" * 5000 + " = 1",
     ],
