@@ -5,10 +5,12 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from support import line
 from zpoints.errors import UsageError
+from zpoints.run.work import prepare
 from zpoints.system.extras import EXTRAS, have, missing, need
 
 
@@ -44,6 +46,8 @@ def test_every_extra_that_is_named_exists():
 
 
 def test_a_command_that_lacks_its_extra_is_one_line(tmp_path):
+    np.save(tmp_path / "p.npy", np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8))
+    prepare(tmp_path / "p.npy", tmp_path / "images")
     code = """
 import sys
 class Without:

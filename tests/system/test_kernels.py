@@ -148,9 +148,9 @@ if __name__ == "__main__":
 
 
 def test_a_serial_kernel_has_the_same_code_and_a_name_of_its_own() -> None:
-    from zpoints.statistics import ranks
+    from zpoints.statistics import planes
 
-    parallel = [k for k in vars(ranks).values() if getattr(k, "targetoptions", {}).get("parallel")]
+    parallel = [k for k in vars(planes).values() if getattr(k, "targetoptions", {}).get("parallel")]
     assert parallel
     twin = kernels._serial(parallel[0])
     assert "parallel" not in twin.targetoptions
