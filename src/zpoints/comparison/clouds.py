@@ -58,7 +58,7 @@ class Cloud:
 
         Raises
         ------
-        ArrayError : fewer than 80 vectors, NaN or infinity, values too large, a constant component.
+        ArrayError : NaN or infinity, values too large, a constant component; see also `check_size`.
         """
         count = min(latents.n, SAMPLE, max(SAMPLE_NUMBERS // latents.dimension, 2000))
         chosen = np.sort(random.choice(latents.n, count, replace=False))

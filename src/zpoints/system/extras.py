@@ -1,10 +1,11 @@
 """Parts of zpoints that need more than its core: an import that lacks its extra says which, in one line."""
 
+from importlib import import_module
 from importlib.util import find_spec
 
-from zpoints.errors import UsageError
+from zpoints.errors import UsageError, reason
 
-__all__ = ["have", "missing", "need"]
+__all__ = ["have", "load", "missing", "need"]
 
 
 def have(module: str) -> bool:
@@ -37,6 +38,20 @@ def need(module: str, extra: str, what: str, instead: str = "") -> None:
         package = DISTRIBUTIONS.get(module, module)
         more = f"; or {instead}" if instead else ""
         raise UsageError(f"{what}: needs {package}: pip install 'zpoints[{extra}]'{more}")
+
+
+def load(module: str, extra: str, what: str, instead: str) -> None:
+    """Import a package that only an extra brings; one that is there but broken is told with its own reason.
+
+    Parameters and errors as `need`, which does not import.
+    """
+    try:
+        import_module(module)
+    except ImportError as error:
+        package = DISTRIBUTIONS.get(module, module)
+        raise UsageError(
+            f"{what}: needs {package} ({reason(error)}): pip install 'zpoints[{extra}]'; or {instead}"
+        ) from error
 
 
 def missing(error: ModuleNotFoundError) -> UsageError | None:

@@ -14,16 +14,15 @@ A package adds features by an entry point of the group ``zpoints.features``; one
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from importlib import import_module
 from typing import ClassVar, TypeVar
 
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
-from zpoints.errors import SourceError, UsageError, ZPointsError, reason
+from zpoints.errors import SourceError, ZPointsError, reason
 from zpoints.system.progress import Progress
 
-__all__ = ["Features", "Pictures", "ask_for", "fetched"]
+__all__ = ["INSTEAD", "Features", "Pictures", "fetched"]
 
 BATCH = 64
 INSTEAD = "take judge.features=efficientnet-lite0, whose weights come from the package index"
@@ -64,17 +63,6 @@ class Features(ABC):
     @abstractmethod
     def _batch(self, pictures: Pictures) -> Float[np.ndarray, "n f"]:
         """Features of at most 64 pictures."""
-
-
-def ask_for(module: str, features: str, extra: str, package: str, instead: str = INSTEAD) -> None:
-    """Refuse features whose package is not installed, in one line that says how to get it."""
-    try:
-        import_module(module)
-    except ImportError as error:
-        raise UsageError(
-            f"judge.features={features}: needs {package} ({reason(error)}): pip install 'zpoints[{extra}]'; or "
-            f"{instead}"
-        ) from error
 
 
 def fetched(features: str, fetch: Callable[[], Found]) -> Found:

@@ -6,8 +6,9 @@ Nothing is changed about it: pictures are scaled as its makers do it, and distan
 import numpy as np
 from jaxtyping import Float32
 
-from zpoints.judging.features.base import Features, Pictures, ask_for, fetched
+from zpoints.judging.features.base import INSTEAD, Features, Pictures, fetched
 from zpoints.judging.features.colours import three_colours
+from zpoints.system.extras import load
 from zpoints.system.progress import Progress
 
 __all__ = ["DinoV2"]
@@ -32,7 +33,7 @@ class DinoV2(Features):
     whole = True
 
     def __init__(self, channels: int, progress: Progress, model: str = "facebook/dinov2-base") -> None:
-        ask_for("transformers", "dinov2", "dinov2", "transformers")
+        load("transformers", "dinov2", "judge.features=dinov2", INSTEAD)
         import torch
         from transformers import Dinov2Model
 

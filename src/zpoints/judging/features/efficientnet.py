@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Float32
 
 from zpoints.files.wheels import EFFICIENTNET_LITE0
-from zpoints.judging.features.base import Features, Pictures, ask_for
+from zpoints.judging.features.base import Features, Pictures
+from zpoints.system.extras import load
 from zpoints.system.progress import Progress
 
 if TYPE_CHECKING:
@@ -39,7 +40,12 @@ class EfficientNetLite0(Features):
     dimension = 1280
 
     def __init__(self, channels: int, progress: Progress) -> None:
-        ask_for("torch", self.name, "train", "PyTorch", "take judge.features=pixels, which does without")
+        load(
+            "torch",
+            "train",
+            f"judge.features={self.name}",
+            "take judge.features=pixels, which does without",
+        )
         import torch
 
         saved = EFFICIENTNET_LITE0.open(WEIGHTS, progress)

@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import Float32
 
 from zpoints.files.wheels import cache_folder
-from zpoints.judging.features.base import Features, Pictures, ask_for, fetched
+from zpoints.judging.features.base import INSTEAD, Features, Pictures, fetched
 from zpoints.judging.features.colours import three_colours
+from zpoints.system.extras import load
 from zpoints.system.progress import Progress
 
 __all__ = ["Inception"]
@@ -33,7 +34,7 @@ class Inception(Features):
     whole = True
 
     def __init__(self, channels: int, progress: Progress, weights: Path | None = None) -> None:
-        ask_for("torch_fidelity", "inception", "inception", "torch-fidelity")
+        load("torch_fidelity", "inception", "judge.features=inception", INSTEAD)
         import torch
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from zpoints.config import Settings, TrainingSettings
-from zpoints.errors import UsageError, reason
 from zpoints.images.store import ImageStore
 from zpoints.models.codec import MODEL, Codec, CodecKind
+from zpoints.system.extras import load
 from zpoints.system.progress import Progress
 from zpoints.system.sizes import MIB
 
@@ -49,14 +49,9 @@ class AutoencoderKind(CodecKind):
 
 
 def _ask_for_torch() -> None:
-    try:
-        import lightning_fabric  # noqa: F401
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise UsageError(
-            f"autoencoder.kind = 'autoencoder' needs PyTorch ({reason(error)}): pip install 'zpoints[train]'; or "
-            "take autoencoder.kind = 'pca', which does without"
-        ) from error
+    for module in ("lightning_fabric", "torch"):
+        instead = "take autoencoder.kind = 'pca', which does without"
+        load(module, "train", "autoencoder.kind = 'autoencoder'", instead)
 
 
 AUTOENCODER = AutoencoderKind()
