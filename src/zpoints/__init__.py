@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         UsageError,
         ZPointsError,
     )
+    from zpoints.judging.result import Judgement
     from zpoints.models.codec import Codec
     from zpoints.models.kinds import open_codec
     from zpoints.run.folder import Run
@@ -52,6 +53,7 @@ __all__ = [
     "Comparison",
     "DiskError",
     "Distribution",
+    "Judgement",
     "LatentSet",
     "Run",
     "Settings",
@@ -92,6 +94,7 @@ _HOMES = {
         "UsageError",
         "ZPointsError",
     ),
+    "judging.result": ("Judgement",),
     "models.codec": ("Codec",),
     "models.kinds": ("open_codec",),
     "run.folder": ("Run",),

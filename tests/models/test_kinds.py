@@ -35,6 +35,17 @@ def test_a_kind_keeps_what_it_says(store: ImageStore, tmp_path: Path, kind: str)
     assert 0 < small < large
 
 
+@pytest.mark.parametrize("kind", ["autoencoder", "pca"])
+def test_a_codec_shows_itself(store: ImageStore, tmp_path: Path, kind: str) -> None:
+    codec = train_codec(store.folder, tmp_path, settings(kind))
+    assert "32x32x3 pictures, 8 components" in repr(codec)
+    shown = codec._repr_html_()  # type: ignore[attr-defined]
+    assert "32x32x3 pictures, 8 components" in shown
+    # A linear codec has axes to show; what a network's components do is known by its z-points only.
+    assert shown.count("<img") == (kind == "pca")
+    assert len(shown) < 120_000
+
+
 def test_a_model_of_before_there_were_kinds_is_the_network(store: ImageStore, tmp_path: Path) -> None:
     key = train_codec(store.folder, tmp_path, settings("autoencoder")).key
     content = read_json(tmp_path / "model.json")

@@ -11,6 +11,7 @@ from support import line
 from zpoints.config import Settings
 from zpoints.errors import StageError
 from zpoints.files.documents import read_json, write_json
+from zpoints.judging.result import Judgement
 from zpoints.report.closing import closing_table
 from zpoints.report.page import write_report
 from zpoints.run.folder import Run
@@ -56,7 +57,7 @@ def test_without_a_judgement_there_is_no_table(finished_run: Run, tmp_path: Path
     run = copy_without(finished_run, tmp_path / "run")
     whole = headings(run)
     assert "Which sampler?" in whole
-    write_json(run.paths.judging / "scores.json", {"n": 0, "skipped": "no weights"})
+    Judgement(n=0, skipped="no weights").write(run.paths.judging / "scores.json")
     assert headings(run) == [heading for heading in whole if heading != "Which sampler?"]
     assert "not judged: no weights" in closing_table(run)
 

@@ -40,6 +40,14 @@ class Path:
     vectors : one row per step.
     steps : the parameter of each: sigma along an axis or in a plane, 0 to 1 between two vectors.
     distance : Mahalanobis distance of each.
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> z = np.random.default_rng(0).normal(size=(500, 3))
+    >>> path = zp.walks.along_axis(zp.analyse(z).distribution, 0, sigma=4, steps=9)
+    >>> path.steps[path.leaves(3)]
+    np.float64(-4.0)
     """
 
     vectors: Float[np.ndarray, "s d"]
@@ -53,7 +61,26 @@ class Path:
 
 
 def along_axis(distribution: Distribution, axis: int, sigma: float = 4.0, steps: int = 17) -> Path:
-    """Straight through the centre along one principal axis, from -sigma to sigma of its standard deviation."""
+    r"""Straight through the centre along one principal axis: :math:`\mu + t \sqrt{\lambda_k} a_k`.
+
+    Parameters
+    ----------
+    axis : number k of the principal axis, 0 for that of the largest variance.
+    sigma : t goes from -sigma to sigma, in standard deviations along the axis.
+    steps : number of vectors, both ends counted.
+
+    Raises
+    ------
+    UsageError : no such axis, fewer than 2 steps, or a sigma that is not positive.
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> z = np.random.default_rng(0).normal(size=(500, 3))
+    >>> path = zp.walks.along_axis(zp.analyse(z).distribution, 0, sigma=4, steps=9)
+    >>> path.vectors.shape, path.distance.round(6).tolist()
+    ((9, 3), [4.0, 3.0, 2.0, 1.0, 0.0, 1.0, 2.0, 3.0, 4.0])
+    """
     pca = distribution.pca
     if not 0 <= axis < pca.rank:
         raise UsageError(f"axis {axis}: there are principal axes 0 to {pca.rank - 1}")
@@ -73,6 +100,20 @@ def in_plane(
     ----------
     i, j : the components.
     angle : direction in degrees from component i towards component j, in standardised values.
+    sigma : the path goes from the -sigma ellipse to the sigma ellipse.
+    steps : number of vectors, both ends counted.
+
+    Raises
+    ------
+    UsageError : not two different components, fewer than 2 steps, or a sigma that is not positive.
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> z = np.random.default_rng(0).normal(size=(500, 3))
+    >>> path = zp.walks.in_plane(zp.analyse(z).distribution, 0, 2, angle=30.0, sigma=3.0, steps=7)
+    >>> path.steps.tolist()
+    [-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0]
     """
     d = distribution.dimension
     if not (0 <= i < d and 0 <= j < d and i != j):
@@ -99,10 +140,25 @@ def interpolate(
     kind : ``"straight"``; ``"spherical"``, turning around the origin; or ``"mahalanobis"``, turning around the centre
         in whitened axes, the distance from it changing evenly. The middle of a straight way between two vectors lies
         nearer to the centre than both, where hardly any z-point is; the last kind keeps to where they are.
+    a, b : (d,) vectors. steps : number of vectors, both ends counted.
+
+    Raises
+    ------
+    UsageError : no such kind, or fewer than 2 steps.
 
     References
     ----------
     K. Shoemake, Animating rotation with quaternion curves (SIGGRAPH 1985), https://doi.org/10.1145/325334.325242
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> z = np.random.default_rng(0).normal(size=(500, 20))
+    >>> distribution = zp.analyse(z).distribution
+    >>> kinds = ("straight", "mahalanobis")
+    >>> middle = {kind: zp.walks.interpolate(distribution, z[0], z[1], 3, kind).distance[1] for kind in kinds}
+    >>> bool(middle["straight"] < middle["mahalanobis"])
+    True
     """
     if kind not in get_args(Interpolation):
         raise UsageError(f"interpolation '{kind}': there are {', '.join(get_args(Interpolation))}")
@@ -130,7 +186,21 @@ def between_rows(
     steps: int = 9,
     kind: str = "mahalanobis",
 ) -> Path:
-    """From one vector of a file to another, by their row numbers; see `interpolate`."""
+    """From one vector of a file to another, by their row numbers; see `interpolate`.
+
+    Raises
+    ------
+    UsageError : twice the same row; or as `interpolate`.
+    ArrayError : no such row.
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> latents = zp.LatentSet.open(np.random.default_rng(0).normal(size=(500, 3)))
+    >>> path = zp.walks.between_rows(zp.analyse(latents).distribution, latents, 7, 2, steps=5)
+    >>> bool(np.allclose(path.vectors[[0, -1]], latents.array()[[7, 2]]))
+    True
+    """
     if first == last:
         raise UsageError(f"rows {first} and {last}: a way leads from one picture to another")
     a, b = LatentSet.open(latents, np.array(sorted((first, last)))).array()
@@ -150,6 +220,14 @@ def attribute_direction(
     ----------
     A. Larsen, S. Sonderby, H. Larochelle, O. Winther, Autoencoding beyond pixels using a learned similarity metric
     (ICML 2016), https://arxiv.org/abs/1512.09300
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> z = np.zeros((6, 2))
+    >>> z[3:, 1] = 2.0
+    >>> zp.walks.attribute_direction(zp.LatentSet.open(z), np.arange(3, 6), np.arange(3))
+    array([0., 2.])
     """
     if min(len(chosen), len(others)) < 2:
         raise ArrayError(
@@ -162,7 +240,17 @@ def attribute_direction(
 def farthest(
     latents: LatentSet, distribution: Distribution, count: int
 ) -> tuple[Int[np.ndarray, " c"], Float[np.ndarray, " c"]]:
-    """The odd ones: numbers and Mahalanobis distances of the vectors farthest from the centre, farthest first."""
+    """The odd ones: numbers and Mahalanobis distances of the vectors farthest from the centre, farthest first.
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> z = np.random.default_rng(0).normal(size=(500, 3))
+    >>> z[42] *= 20
+    >>> rows, distances = zp.walks.farthest(zp.LatentSet.open(z), zp.analyse(z).distribution, 3)
+    >>> int(rows[0]), distances.shape
+    (42, (3,))
+    """
     squares = collect(latents, lambda block: mahalanobis(block, distribution.pca))
     order = np.argsort(-squares, kind="stable")[:count]
     return order, np.sqrt(squares[order])

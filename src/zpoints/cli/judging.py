@@ -23,12 +23,11 @@ def judge(
 
     Pictures are compared by --set judge.features=NAME: {features}.
     """
-    from zpoints.report.closing import scores_lines
     from zpoints.report.stage import redo_stage
 
     this = run_in(folder, changes, ram, vram)
     redo_stage(this, "judge", progress_of(quiet))
-    done(quiet, "\n".join(scores_lines(this.scores)))
+    done(quiet, "\n".join(this.scores.lines()))
     done(quiet, f"scores in {this.paths.judging / 'scores.json'}")
 
 

@@ -3,21 +3,21 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from zpoints.analysis.distribution import Distribution
 from zpoints.config import JudgeSettings
 from zpoints.errors import StageError
-from zpoints.files.documents import json_number, write_json
+from zpoints.files.documents import json_number
 from zpoints.images.sheets import Row, interleaved, save_rows, save_sheet
 from zpoints.images.store import ImageStore
 from zpoints.judging.distances import DensityCoverage, frechet_bootstrap, kernel_distance
 from zpoints.judging.features import Features, features_by_name
-from zpoints.judging.recommendation import recommendation
+from zpoints.judging.recommendation import recommended
 from zpoints.judging.reference import SHOWN, Reference, RunInputs
 from zpoints.judging.region import Nearest, mahalanobis_summary, two_sample_test, violated_planes
+from zpoints.judging.result import Judgement, PictureFigures, SamplerFigures
 from zpoints.models.codec import Codec
 from zpoints.models.kinds import open_codec
 from zpoints.models.pca import PCACodec, fitted, most_components
@@ -56,7 +56,7 @@ def judge(
     settings: JudgeSettings,
     seed: int = 0,
     progress: Progress | None = None,
-) -> dict[str, Any]:
+) -> Judgement:
     """Judge samplers by pictures that no stage before has seen.
 
     Writes ``scores.json``, a sheet ``samplers.png`` of all samplers' pictures with their scores, and for each
@@ -87,15 +87,13 @@ def _judge(
     settings: JudgeSettings,
     seed: int,
     progress: Progress,
-) -> dict[str, Any]:
+) -> Judgement:
     store = ImageStore.open(inputs.images)
     held = store.rows("test") if len(store.rows("test")) >= FEWEST else store.rows("val")
     if len(held) < FEWEST:
         why = f"{len(held)} held-out pictures; the judge needs at least {FEWEST}: raise images.test"
         progress.say(f"judge: {why}")
-        scores = {"n": len(held), "skipped": why}
-        write_json(out / "scores.json", scores)
-        return scores
+        return _written(Judgement(n=len(held), skipped=why), out)
     n = min(settings.count, len(held))
     features = features_by_name(settings.features, store.shape[2], progress)
     codec = open_codec(inputs.model, inputs.training)
@@ -106,30 +104,31 @@ def _judge(
     with progress.task("judge", total, "pictures") as task:
         reference = Reference.of(inputs, codec, distribution, features, held, n, settings, seed, task)
         baselines, sheet = _baselines(reference, linear, task)
-        samplers, drawn = {}, {}
-        bound = baselines["reconstructions"]["frechet"]
+        samplers: dict[str, SamplerFigures] = {}
+        drawn = {}
         for candidate in candidates:
             name = candidate.sampler.name
-            found = _sampler(reference, candidate, task)
-            drawn[name] = found.drawn
-            ratio = found.row["frechet"] / bound if bound > 0 else None
-            samplers[name] = found.row | {"ratio": ratio}
+            found = _sampler(reference, candidate, baselines["reconstructions"].frechet, task)
+            samplers[name], drawn[name] = found.row, found.drawn
             _save_suspects(reference, found, out / f"nearest-{name}.png")
-            sheet.append((name, samplers[name], found.shown))
-    scores = {
-        "n": n,
-        "features": settings.features,
-        "axes": reference.axes.count,
-        "asked_for": settings.count,
-        "held_out_nearest": reference.held_nearest,
-        "held_out_round_trip": reference.rebuilt.trip,
-        "baselines": baselines,
-        "samplers": samplers,
-        **recommendation(samplers, baselines, drawn, n, settings.count, COPIES),
-    }
+            sheet.append((name, found.row, found.shown))
+    judgement = Judgement(
+        n=n,
+        asked_for=settings.count,
+        features=settings.features,
+        axes=reference.axes.count,
+        held_out_nearest=reference.held_nearest,
+        held_out_round_trip=reference.rebuilt.trip,
+        baselines=baselines,
+        samplers=samplers,
+    )
     _save_sheet_of_all(out / "samplers.png", sheet, reference)
-    write_json(out / "scores.json", scores)
-    return scores
+    return _written(recommended(judgement, drawn, COPIES), out)
+
+
+def _written(judgement: Judgement, out: Path) -> Judgement:
+    judgement.write(out / "scores.json")
+    return judgement
 
 
 def _linear(codec: Codec, store: ImageStore, out: Path, seed: int, progress: Progress) -> PCACodec | None:
@@ -140,7 +139,7 @@ def _linear(codec: Codec, store: ImageStore, out: Path, seed: int, progress: Pro
     return fitted(out / "pca.safetensors", store, d, seed, progress, "judge: pca")
 
 
-Shown = tuple[str, dict[str, Any], np.ndarray]
+Shown = tuple[str, PictureFigures, np.ndarray]
 
 
 def _say_how_long(store: ImageStore, features: Features, total: int, progress: Progress) -> None:
@@ -157,7 +156,7 @@ def _say_how_long(store: ImageStore, features: Features, total: int, progress: P
 
 def _baselines(
     reference: Reference, linear: PCACodec | None, task: Task
-) -> tuple[dict[str, dict[str, Any]], list[Shown]]:
+) -> tuple[dict[str, PictureFigures], list[Shown]]:
     """What bounds every sampler, and what a model has to beat; and pictures of all but the first.
 
     Other real pictures, reconstructions, those of a linear codec with as many components, and N(0, I).
@@ -182,14 +181,15 @@ class _Found:
     are `copied`.
     """
 
-    row: dict[str, Any]
+    row: SamplerFigures
     drawn: np.ndarray
     shown: np.ndarray
     suspects: np.ndarray
     copied: np.ndarray
 
 
-def _sampler(reference: Reference, candidate: Candidate, task: Task) -> _Found:
+def _sampler(reference: Reference, candidate: Candidate, bound: float, task: Task) -> _Found:
+    """One row: `bound` is the Fréchet distance of reconstructions."""
     started = time.perf_counter()
     z = candidate.sampler.sample(reference.n, seed=reference.seed + 1).astype(np.float64)
     seconds = time.perf_counter() - started
@@ -203,20 +203,23 @@ def _sampler(reference: Reference, candidate: Candidate, task: Task) -> _Found:
     # Known before the pictures are made, so that each is made once.
     suspects = np.argsort(nearest.distance)[:SUSPICIOUS]
     look = reference.look_and_encode(z, task, [*range(SHOWN), *suspects.tolist()])
-    row, drawn = _by_pictures(reference, look.features)
-    row |= {
+    figures, drawn = _by_pictures(reference, look.features)
+    row = {
+        **figures,
         "mahalanobis": mahalanobis_summary(z, reference.held_z, pca),
         "violated_planes": json_number(violated_planes(z, pca)),
         "two_sample": two_sample_test(z, reference.held_z, pca, reference.seed),
         "nearest": median,
-        "nearest_ratio": median / reference.held_nearest,
+        "nearest_ratio": median / reference.held_nearest if reference.held_nearest > 0 else None,
         "round_trip": look.trip,
         "fit_seconds": candidate.fit_seconds,
         "vectors_per_second": reference.n / max(seconds, 1e-9),
         "bytes": candidate.path.stat().st_size,
+        "ratio": figures.frechet / bound if bound > 0 else None,
     }
     shown, suspicious = np.split(look.kept, [SHOWN])
-    return _Found(row, drawn, shown, suspicious, nearest.number[suspects])
+    found = SamplerFigures.from_dict(row, candidate.sampler.name)
+    return _Found(found, drawn, shown, suspicious, nearest.number[suspects])
 
 
 def _save_suspects(reference: Reference, found: _Found, path: Path) -> None:
@@ -225,35 +228,36 @@ def _save_suspects(reference: Reference, found: _Found, path: Path) -> None:
     save_sheet(path, interleaved(found.suspects, theirs, SUSPICIOUS), SUSPICIOUS)
 
 
-def _by_pictures(reference: Reference, features: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
+def _by_pictures(reference: Reference, features: np.ndarray) -> tuple[PictureFigures, np.ndarray]:
     """The figures of a set of pictures by their features, and the bootstrapped Fréchet distances."""
     distance, drawn = frechet_bootstrap(
         reference.axes.project(features), reference.held_projected, reference.seed
     )
     kernel, kernel_error = kernel_distance(features, reference.held_features)
     fill = DensityCoverage.of(features, reference.held_features)
-    row = {
-        "frechet": distance,
-        "frechet_error": float(drawn.std(ddof=1)),
-        "kernel_distance": kernel,
-        "kernel_distance_error": json_number(kernel_error),
-        "density": fill.density,
-        "coverage": fill.coverage,
-    }
-    return row, drawn
+    figures = PictureFigures(
+        frechet=distance,
+        frechet_error=float(drawn.std(ddof=1)),
+        kernel_distance=kernel,
+        kernel_distance_error=json_number(kernel_error),
+        density=fill.density,
+        coverage=fill.coverage,
+    )
+    return figures, drawn
 
 
 def _save_sheet_of_all(path: Path, shown: list[Shown], reference: Reference) -> None:
     """One row of unselected pictures for each sampler, best first, under held-out pictures and reconstructions."""
     floor, *rest = shown
-    rest.sort(key=lambda row: row[1]["frechet"])
+    rest.sort(key=lambda row: row[1].frechet)
     held = reference.held_pictures(0, SHOWN)
     rows = [Row("held-out pictures", "distances (and ratios to reconstructions')", held)]
-    for name, score, pictures in [floor, *rest]:
-        note = f"Fréchet distance {score['frechet']:,.0f}"
-        if score.get("ratio") is not None:
-            note += f" ({score['ratio']:.2f})"
-        if "nearest_ratio" in score and score["nearest_ratio"] < COPIES:
-            note += ", copies"
+    for name, figures, pictures in [floor, *rest]:
+        note = f"Fréchet distance {figures.frechet:,.0f}"
+        if isinstance(figures, SamplerFigures):
+            if figures.ratio is not None:
+                note += f" ({figures.ratio:.2f})"
+            if figures.copies(COPIES):
+                note += ", copies"
         rows.append(Row(name, note, pictures))
     save_rows(path, rows)

@@ -28,6 +28,7 @@ from zpoints.models.range_finder import LeadingAxes, leading_axes, range_finder_
 from zpoints.system.budget import require, share
 from zpoints.system.disk import check_room
 from zpoints.system.lock import locked
+from zpoints.system.notebook import card
 from zpoints.system.progress import Progress, Silent, Task
 from zpoints.system.sizes import MIB
 
@@ -186,6 +187,16 @@ class PCACodec:
     def __repr__(self) -> str:
         height, width, colours = self.shape
         return f"PCACodec({height}x{width}x{colours} pictures, {self.dimension} components)"
+
+    def _repr_html_(self) -> str:
+        lines = []
+        if "explained_variance" in self.details:
+            share, n = self.details["explained_variance"], self.details["n"]
+            lines = [
+                f"{100 * share:.1f} % of the variance of {n:,} training pictures.",
+                "Leading principal axes, one a column, two standard deviations to both sides of the mean picture:",
+            ]
+        return card(repr(self), lines, self, below=True)
 
 
 def most_components(shape: tuple[int, int, int], pictures: int) -> int:

@@ -1,5 +1,7 @@
 """Small pictures of results, for the HTML of a notebook."""
 
+import io
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -7,6 +9,8 @@ from matplotlib.figure import Figure
 from zpoints.analysis.distribution import Distribution
 from zpoints.analysis.result import Analysis
 from zpoints.comparison.result import Comparison
+from zpoints.images.sheets import contact_sheet, interleaved
+from zpoints.models.pca import PCACodec
 from zpoints.plots.compared import draw_differences
 from zpoints.plots.marginals import draw_overview, draw_spectrum
 from zpoints.plots.style import ACCENT, SECOND, new_figure, png, styled
@@ -15,10 +19,15 @@ from zpoints.statistics.pca import PCA
 __all__ = ["picture"]
 
 DPI = 90
+AXES, DEVIATIONS, WIDTH = (
+    8,
+    2.0,
+    560,
+)  # leading axes of a linear codec, how far along each, and pixels of the sheet
 
 
 def picture(result: object) -> bytes | None:
-    """A small PNG (below 60 kB) of an analysis, a distribution or a comparison; None of anything else.
+    """A small PNG (below 60 kB) of an analysis, a distribution, a comparison or a linear codec; else None.
 
     Nothing is read for it: it shows what was measured.
 
@@ -35,7 +44,20 @@ def picture(result: object) -> bytes | None:
         return png(_distribution(result), DPI)
     if isinstance(result, Comparison):
         return png(_comparison(result), DPI)
+    if isinstance(result, PCACodec) and "variances" in result.details:
+        return _axes(result)
     return None
+
+
+def _axes(codec: PCACodec) -> bytes:
+    """Two standard deviations to both sides of the mean picture along the leading axes, one a column."""
+    std = np.sqrt(codec.details["variances"][:AXES])
+    z = DEVIATIONS * np.eye(len(std), codec.dimension) * std[:, None]
+    sheet = contact_sheet(interleaved(codec.decode(z), codec.decode(-z), len(std)), len(std))
+    sheet = sheet.resize((WIDTH, round(sheet.height * WIDTH / sheet.width)))
+    buffer = io.BytesIO()
+    sheet.save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 @styled

@@ -1,14 +1,14 @@
 """What the command line says at its end: a short table of the run."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from zpoints.analysis.summary import AnalysisSummary
-from zpoints.files.documents import read_json
+from zpoints.judging.result import Judgement
 
 if TYPE_CHECKING:
     from zpoints.run.folder import Run
 
-__all__ = ["analysis_lines", "closing_table", "scores_lines"]
+__all__ = ["analysis_lines", "closing_table"]
 
 
 def analysis_lines(summary: AnalysisSummary) -> list[str]:
@@ -43,26 +43,8 @@ def closing_table(run: "Run") -> str:
     lines += ["", *analysis_lines(AnalysisSummary.read(run.paths.analysis / "analysis.json"))]
     lines += [
         "",
-        *scores_lines(read_json(run.paths.judging / "scores.json")),
+        *Judgement.read(run.paths.judging / "scores.json").lines(),
         "",
         f"report: {run.paths.report}",
     ]
     return "\n".join(lines)
-
-
-def scores_lines(scores: dict[str, Any]) -> list[str]:
-    """The judge's table and its sentence."""
-    if "skipped" in scores:
-        return [f"not judged: {scores['skipped']}"]
-    lines = [f"{'':<20}{'Fréchet':>10}{'+/-':>8}{'density':>9}{'coverage':>10}{'nearest':>9}"]
-    rows = {
-        **scores["baselines"],
-        **dict(sorted(scores["samplers"].items(), key=lambda row: row[1]["frechet"])),
-    }
-    for name, row in rows.items():
-        nearest = f"{row['nearest_ratio']:>9.2f}" if "nearest_ratio" in row else ""
-        lines.append(
-            f"{name:<20}{row['frechet']:>10,.1f}{row['frechet_error']:>8,.1f}{row['density']:>9.2f}"
-            f"{row['coverage']:>10.2f}{nearest}"
-        )
-    return [*lines, *scores["warnings"], scores["sentence"]]

@@ -17,6 +17,7 @@ from zpoints.errors import StageError
 from zpoints.files.atomic import atomic_path
 from zpoints.files.documents import read_json
 from zpoints.images.store import ImageStore
+from zpoints.judging.result import Judgement
 from zpoints.run.sampling import sampler_of
 from zpoints.run.work import save_grid
 from zpoints.vectors.latent_set import LatentSet
@@ -188,16 +189,15 @@ def _text(run: "Run", method: str) -> str:
 
 
 def _scores(run: "Run") -> dict[str, Any] | None:
-    """The judge's table, best sampler first; None where nothing was judged."""
+    """The judge's table and its pictures; None where nothing was judged."""
     path = run.paths.judging / "scores.json"
-    scores = read_json(path) if path.is_file() else None
-    if scores is None or "skipped" in scores:
+    if not path.is_file() or (scores := Judgement.read(path)).skipped is not None:
         return None
-    rows = sorted(scores["samplers"].items(), key=lambda row: row[1]["frechet"])
-    shown = [scores["best"]] if scores["best"] else [name for name, _ in rows[:1]]
+    shown = [scores.best] if scores.best else [name for name, _ in scores.ranked[:1]]
     nearest = {name: _embed_file(run.paths.judging / f"nearest-{name}.png") for name in shown}
-    return scores | {
-        "rows": rows,
+    return {
+        **scores,
+        "rows": scores.ranked,
         "nearest": nearest,
         "sheet": _embed_file(run.paths.judging / "samplers.png"),
     }

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from zpoints.analysis.result import Analysis
     from zpoints.images.store import ImageStore
+    from zpoints.judging.result import Judgement
     from zpoints.models.codec import Codec
     from zpoints.samplers import Sampler
     from zpoints.vectors.latent_set import LatentSet
@@ -137,9 +138,11 @@ class Run:
         return replace(Analysis.load(self.paths.analysis), latents=vectors)
 
     @cached_property
-    def scores(self) -> dict[str, Any]:
+    def scores(self) -> "Judgement":
         """The judge's table, as in ``scores.json``."""
-        return read_json(self.paths.judging / "scores.json")
+        from zpoints.judging.result import Judgement
+
+        return Judgement.read(self.paths.judging / "scores.json")
 
     def sampler(self, method: str) -> "Sampler":
         """One of the run's samplers, fitted."""

@@ -19,6 +19,7 @@ from zpoints.system.progress import Progress, Silent
 if TYPE_CHECKING:
     from zpoints.images.source import Source
     from zpoints.images.store import ImageStore
+    from zpoints.judging.result import Judgement
     from zpoints.models.codec import Codec
     from zpoints.samplers import Sampler
     from zpoints.vectors.latent_set import LatentSet
@@ -263,7 +264,7 @@ def save_grid(folder: Path, sheet: int) -> np.ndarray:
     return pictures
 
 
-def judge(run: str | Path | Run, progress: Progress | None = None) -> dict[str, Any]:
+def judge(run: str | Path | Run, progress: Progress | None = None) -> "Judgement":
     """Compare a run's samplers by pictures that no stage has seen, and say which one to use.
 
     Parameters
@@ -273,8 +274,8 @@ def judge(run: str | Path | Run, progress: Progress | None = None) -> dict[str, 
 
     Returns
     -------
-    dict : the table as ``judging/scores.json`` has it: ``"samplers"`` and ``"baselines"``, a row of figures each,
-        ``"best"`` and ``"sentence"``; see `judging.scores.judge`.
+    Judgement : the table as ``judging/scores.json`` has it: `samplers` and `baselines`, a row of figures each,
+        `best` and `sentence`.
 
     Raises
     ------
@@ -284,7 +285,7 @@ def judge(run: str | Path | Run, progress: Progress | None = None) -> dict[str, 
     Examples
     --------
     >>> import zpoints as zp
-    >>> zp.judge("runs/faces")["best"]  # doctest: +SKIP
+    >>> zp.judge("runs/faces").best  # doctest: +SKIP
     'elliptical'
     """
     from zpoints.analysis.distribution import Distribution

@@ -72,24 +72,29 @@ class Figures:
         return [] if module is None else list(module.FIGURES.get(type(self._result).__name__, ()))
 
 
-def card(title: str, lines: Iterable[str], result: object = None) -> str:
+def card(title: str, lines: Iterable[str], result: object = None, below: bool = False) -> str:
     """HTML of a result: title, picture (where one is drawn of such a result), and a few lines.
 
     Parameters
     ----------
     title, lines : plain text; it is escaped here.
     result : what the picture shows; None for no picture.
+    below : whether the picture stands below the lines.
     """
+    text = [f'<div style="max-width: 52em; margin-top: .2em">{html.escape(line)}</div>' for line in lines]
+    picture = _image(title, result)
+    parts = [f'<div style="font-weight: 600; margin-bottom: .3em">{html.escape(title)}</div>']
+    parts += [*text, *picture] if below else [*picture, *text]
+    return f"<div>{''.join(parts)}</div>"
+
+
+def _image(title: str, result: object) -> list[str]:
     module = None if result is None else _drawing()
     png = None if module is None else module.picture(result)
-    parts = [f'<div style="font-weight: 600; margin-bottom: .3em">{html.escape(title)}</div>']
-    if png:
-        data = base64.b64encode(png).decode("ascii")
-        parts.append(
-            f'<img alt="{html.escape(title)}" src="data:image/png;base64,{data}" style="max-width: 100%">'
-        )
-    parts += [f'<div style="max-width: 52em; margin-top: .2em">{html.escape(line)}</div>' for line in lines]
-    return f"<div>{''.join(parts)}</div>"
+    if not png:
+        return []
+    data = base64.b64encode(png).decode("ascii")
+    return [f'<img alt="{html.escape(title)}" src="data:image/png;base64,{data}" style="max-width: 100%">']
 
 
 def in_lines(text: str, most: int) -> list[str]:

@@ -14,6 +14,7 @@ from zpoints.models.autoencoder.checkpoint import load_autoencoder
 from zpoints.models.autoencoder.memory import activation_bytes
 from zpoints.models.autoencoder.network import Autoencoder, pictures_to_tensor, tensor_to_pictures
 from zpoints.system.device import Device
+from zpoints.system.notebook import card
 
 __all__ = ["NetworkCodec"]
 
@@ -88,3 +89,10 @@ class NetworkCodec:
     def __repr__(self) -> str:
         height, width, colours = self.shape
         return f"NetworkCodec({height}x{width}x{colours} pictures, {self.dimension} components, {self.device.name})"
+
+    def _repr_html_(self) -> str:
+        a = self.network.architecture
+        weights = sum(parameter.numel() for parameter in self.network.parameters())
+        sides = " - ".join(f"{height}x{width}" for height, width in a.sizes)
+        channels = ", ".join(str(count) for count in a.channels)
+        return card(repr(self), [f"{weights:,} weights; sides {sides}; channels {channels}; {a.activation}"])

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from zpoints.errors import SourceError
-from zpoints.files.documents import write_json
+from zpoints.judging.result import Judgement
 from zpoints.run.folder import Run
 from zpoints.run.requirements import for_judging
 from zpoints.run.stage import Done, Stage
@@ -18,12 +18,12 @@ def _work(run: Run, todo: Mapping[str, str], progress: Progress, done: Done) -> 
     from zpoints.run import work
 
     try:
-        return {"held_out": work.judge(run, progress)["n"]}
+        return {"held_out": work.judge(run, progress).n}
     except SourceError as error:
         # Everything else is there, and one command makes up for it.
         why = f"{error}; later: zpoints judge {run.folder}"
         progress.say(f"judge: {why}")
-        write_json(run.paths.judging / "scores.json", {"n": 0, "skipped": why})
+        Judgement(n=0, skipped=why).write(run.paths.judging / "scores.json")
         return {"held_out": 0}
 
 
