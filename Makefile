@@ -1,6 +1,8 @@
 # The two commands of a newcomer: `make demo` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
+# Two processes: many tests wait for one processor.
+PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 
 .PHONY: demo test test-slow check benchmark clean
 
@@ -8,10 +10,10 @@ demo: .venv/.installed
 	$(BIN)/zpoints run
 
 test: check
-	$(BIN)/pytest
+	$(PYTEST)
 
 test-slow: check
-	$(BIN)/pytest -m "slow or not slow" --hypothesis-profile=random
+	$(PYTEST) -m "slow or not slow" --hypothesis-profile=random
 
 check: .venv/.installed-test
 	$(BIN)/ruff format --check .

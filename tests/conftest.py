@@ -30,9 +30,15 @@ def cloud() -> np.ndarray:
     return z
 
 
+@pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports without figures: for tests of all else."""
+    support.no_figures(monkeypatch.setattr)
+
+
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> "Run":
-    """A small run, every stage of it, made by the command line. Tests work on copies of it."""
+    """A small run, every stage of it, made by the command line; its report has no figures. Tests work on copies."""
     import faults
 
     return faults.finished_run(tmp_path_factory.mktemp("finished"))

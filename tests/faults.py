@@ -4,7 +4,6 @@ import json
 import resource
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import processes
 import soak
 from support import blobs, line
 from zpoints.config import Settings
@@ -19,8 +19,6 @@ from zpoints.errors import ZPointsError
 from zpoints.files.settings import save_settings
 from zpoints.report.stage import STAGES, run_all
 from zpoints.run.folder import Run
-
-MAIN = "from zpoints.cli.commands import main; main()"
 
 
 class Killed(BaseException):
@@ -45,13 +43,11 @@ def finished_run(place: Path) -> Run:
 
 
 def command(run: Run, before: str = "", *options: str) -> subprocess.CompletedProcess[str]:
-    """Run the stages by the command line in a process of its own, which does something else before."""
+    """Run the stages by the command line, without figures, in a process of its own that does something before."""
     config = run.folder.with_suffix(".toml")
     save_settings(config, run.settings)
     arguments = ["run", str(config), "--out", str(run.folder), *options]
-    return subprocess.run(
-        [sys.executable, "-c", f"{before}\n{MAIN}", *arguments], capture_output=True, text=True
-    )
+    return processes.run(f"import support; support.no_figures()\n{before}\n{processes.MAIN}", arguments)
 
 
 def copy_without(finished: Run, folder: Path, *stages: str) -> Run:

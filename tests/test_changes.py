@@ -22,6 +22,8 @@ from zpoints.run import pipeline
 from zpoints.run.folder import Run
 from zpoints.system.progress import LineProgress
 
+pytestmark = pytest.mark.usefixtures("no_figures")
+
 NAMES = [stage.name for stage in STAGES]
 
 

@@ -20,6 +20,8 @@ from zpoints.report.stage import STAGES, run_all
 from zpoints.run.folder import Run
 from zpoints.system import disk
 
+pytestmark = pytest.mark.usefixtures("no_figures")
+
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:

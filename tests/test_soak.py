@@ -4,11 +4,13 @@ import random
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from soak import STAGES, Soak, lasting
 from support import blobs
 
 
+@pytest.mark.slow
 def test_stopped_in_every_stage_a_run_ends_with_the_same_bytes(tmp_path: Path) -> None:
     np.save(tmp_path / "blobs.npy", blobs(400, 16, 16, 3))
     tally = Soak(tmp_path, random.Random(0), str(tmp_path / "blobs.npy")).go(len(STAGES))

@@ -1,7 +1,6 @@
 """The command line as a person meets it: each command works on its own, and an error is one line."""
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -12,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import processes
 from support import blobs
 from zpoints.files.array_writer import ArrayWriter
 from zpoints.report.stage import STAGES
@@ -23,10 +23,7 @@ SMALL = [
 
 
 def zpoints(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from zpoints.cli.commands import main; main()", *map(str, arguments)]
-    path = os.pathsep.join(str(Path(p).resolve()) for p in sys.path if p)
-    environment = os.environ | {"PYTHONPATH": path}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
+    return processes.run(processes.MAIN, arguments, folder=cwd)
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,8 @@ from zpoints.report.page import write_report
 from zpoints.run.folder import Run
 from zpoints.samplers import SAMPLERS, Normal
 
+pytestmark = pytest.mark.usefixtures("no_figures")
+
 
 def headings(run: Run) -> list[str]:
     write_report(run)

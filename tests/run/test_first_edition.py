@@ -13,6 +13,8 @@ from zpoints.run.first_edition import taken_over
 from zpoints.run.folder import Run
 from zpoints.system.progress import LineProgress
 
+pytestmark = pytest.mark.usefixtures("no_figures")
+
 RECORDED = {
     "prepare": "d7879dddce53849ea3b7",
     "train": "c162ad815bfab8dd8997",

@@ -13,6 +13,8 @@ from zpoints.errors import StageError, UsageError
 from zpoints.run.folder import Run
 from zpoints.samplers import Mixture
 
+pytestmark = pytest.mark.usefixtures("no_figures")
+
 
 def test_a_finished_run_opens_by_its_folder_alone(finished_run: Run) -> None:
     run = Run(str(finished_run.folder))

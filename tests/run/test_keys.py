@@ -18,6 +18,8 @@ from zpoints.run.folder import Run
 from zpoints.run.stage import keys_of
 from zpoints.system.progress import LineProgress
 
+pytestmark = pytest.mark.usefixtures("no_figures")
+
 NAMES = [stage.name for stage in STAGES]
 
 

@@ -18,6 +18,8 @@ from zpoints.run.ownership import MARKS, check_own
 from zpoints.run.walking import walk
 from zpoints.samplers import Normal
 
+pytestmark = pytest.mark.usefixtures("no_figures")
+
 OWN = {
     "config.toml": "# my own settings\n[tool]\nkey = 1\n",
     "run.json": '{"my": "own"}',

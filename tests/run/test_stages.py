@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import processes
 from support import blobs, line
 from zpoints.config import Settings
 from zpoints.errors import SourceError, ZPointsError
@@ -78,7 +79,10 @@ def finished(place: Path) -> Run:
     save_settings(place / "small.toml", run.settings)
     # In a process of its own, as the runs that are compared with it: what other tests left behind in this one can
     # change the last bit of a sum.
-    assert start(place / "small.toml", run.folder).wait(timeout=300) == 0
+    command = [sys.executable, "-c", DYING, str(place / "small.toml"), str(run.folder), "", "0"]
+    subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}, check=True, timeout=300
+    )
     return run
 
 
@@ -135,6 +139,7 @@ def test_a_second_call_does_nothing(finished: Run) -> None:
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_a_changed_setting_makes_stale_what_depends_on_it(finished: Run, place: Path) -> None:
     folder = finished.folder
     changes = {
@@ -148,6 +153,7 @@ def test_a_changed_setting_makes_stale_what_depends_on_it(finished: Run, place: 
     assert run_all(Run(folder, settings_for(place, analysis={"block": 100}))) == []
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_a_missing_file_is_made_again(finished: Run) -> None:
     before = fixed_files(finished.folder)
     (finished.paths.analysis / "distribution.npz").unlink()
@@ -217,9 +223,8 @@ run_all(Run(Path(folder), load_settings(Path(config))))
 """
 
 
-def start(config: Path, folder: Path, target: str = "", call: int = 0) -> subprocess.Popen:
-    command = [sys.executable, "-c", DYING, str(config), str(folder), target, str(call)]
-    return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
+def start(config: Path, folder: Path, target: str = "", call: int = 0) -> processes.Process:
+    return processes.start(DYING, (config, folder, target, call))
 
 
 def test_killed_in_every_stage_it_ends_with_the_same_bytes(finished: Run, place: Path) -> None:

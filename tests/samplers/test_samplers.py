@@ -192,6 +192,9 @@ def test_temperature_scales_what_is_drawn(name, analysis):
     np.testing.assert_allclose(b.std(axis=0) / a.std(axis=0), 0.5, rtol=1e-3)
 
 
+STEPS = 120  # of the integration, along each side
+
+
 @with_density
 @pytest.mark.parametrize("temperature", [0.6, 1.0, 1.7])
 def test_the_density_is_that_of_the_vectors_drawn(name, temperature):
@@ -202,7 +205,9 @@ def test_the_density_is_that_of_the_vectors_drawn(name, temperature):
     low, high = np.quantile(z, [0.2, 0.8], axis=0)
     for corner in ((low, (low + high) / 2), ((low + high) / 2, high)):
         share = ((z >= corner[0]) & (z < corner[1])).all(axis=1).mean()
-        axes = [np.linspace(a, b, 401)[:-1] + (b - a) / 800 for a, b in zip(*corner, strict=True)]
+        axes = [
+            np.linspace(a, b, STEPS + 1)[:-1] + (b - a) / (2 * STEPS) for a, b in zip(*corner, strict=True)
+        ]
         grid = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
         integral = np.exp(sampler.score_samples(grid)).mean() * np.prod(corner[1] - corner[0])
         assert integral == pytest.approx(share, abs=0.01)

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -65,7 +67,12 @@ def png(figure: Figure, dpi: float = 150) -> bytes:
     >>> zp.plots.png(a.plot.spectrum())[1:4]
     b'PNG'
     """
-    whole, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(whole, format="png", dpi=dpi)
-    Image.open(whole).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+    small, before = io.BytesIO(), figure.dpi
+    # ``savefig`` would draw twice, and write a large PNG only to have it read again.
+    canvas = FigureCanvasAgg(figure)
+    figure.set_dpi(dpi)
+    canvas.draw()
+    drawn = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    figure.set_dpi(before)
+    drawn.quantize(256, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
     return small.getvalue()

@@ -73,7 +73,9 @@ class NetworkCodec:
     def encode(self, pictures: UInt8[np.ndarray, "n h w c"]) -> Float32[np.ndarray, "n d"]:
         """Latent vectors of one batch of pictures."""
         with self.device.inference():
-            block = torch.from_numpy(pictures).to(self.device.kind, non_blocking=True)
+            # PyTorch warns of memory that cannot be written to, as that of a map.
+            block = torch.from_numpy(np.require(pictures, requirements=["C", "W"]))
+            block = block.to(self.device.kind, non_blocking=True)
             return self.network.encoder(pictures_to_tensor(block)).float().cpu().numpy()
 
     def decode(self, z: Real[np.ndarray, "n d"]) -> UInt8[np.ndarray, "n h w c"]:

@@ -1,0 +1,167 @@
+"""Processes that start at once: forked from one that has imported what is slow, and has done nothing else.
+
+A command of zpoints spends seconds on its imports, and the tests start some two hundred. What is tested of the start
+itself, of the environment, of the imports or of their memory starts Python anew, with `subprocess`. Here Python's end
+is short: threads are waited for and ``atexit`` is heeded, but modules are not taken apart, which takes seconds.
+"""
+
+import atexit
+import functools
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+__all__ = ["MAIN", "Process", "run", "start"]
+
+MAIN = "from zpoints.cli.commands import main; main()"
+IMPORTED = (
+    "zpoints.cli.commands zpoints.report.stage zpoints.report.page zpoints.run.work zpoints.judging.scores "
+    "zpoints.models.autoencoder.training zpoints.analysis.analyse zpoints.comparison.compare sklearn.ensemble "
+    "sklearn.mixture sklearn.linear_model pyarrow.parquet"
+)
+NURSERY = """
+import atexit, gc, importlib, json, os, sys, threading, time, traceback
+
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+gc.freeze()
+ended = {}
+
+def status(pid, seconds):
+    limit = None if seconds is None else time.monotonic() + seconds
+    while pid not in ended:
+        found, code = os.waitpid(pid, os.WNOHANG)
+        if found:
+            ended[pid] = os.waitstatus_to_exitcode(code)
+        elif limit is not None and time.monotonic() >= limit:
+            return None
+        else:
+            time.sleep(0.002)
+    return ended[pid]
+
+for line in sys.stdin:
+    wanted = json.loads(line)
+    if "code" in wanted:
+        answer = os.fork()
+        if not answer:
+            break
+    else:
+        answer = status(wanted["pid"], wanted["seconds"])
+    print(json.dumps(answer), flush=True)
+else:
+    os._exit(0)
+
+# What follows is the new process.
+for number, path in enumerate((os.devnull, wanted["stdout"], wanted["stderr"])):
+    file = os.open(path, os.O_RDWR | os.O_APPEND)
+    os.dup2(file, number)
+    os.close(file)
+os.chdir(wanted["folder"])
+sys.argv = ["-c", *wanted["arguments"]]
+ending = 0
+try:
+    exec(compile(wanted["code"], "<string>", "exec"), {"__name__": "__main__"})
+except SystemExit as error:
+    if error.code is not None and not isinstance(error.code, int):
+        print(error.code, file=sys.stderr)
+    ending = 0 if error.code is None else error.code if isinstance(error.code, int) else 1
+except BaseException:
+    traceback.print_exc()
+    ending = 1
+threading._shutdown()
+atexit._run_exitfuncs()
+for stream in (sys.stdout, sys.stderr):
+    if not stream.closed:
+        stream.flush()
+os._exit(ending)
+"""
+
+
+class Process:
+    """A process that was started: its number, and how it ends."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """The exit status, negative after a signal; None while it works."""
+        return self._ended(0.0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end."""
+        if (status := self._ended(timeout)) is None:
+            self.send_signal(signal.SIGKILL)
+            raise subprocess.TimeoutExpired(str(self.pid), timeout or 0.0)
+        return status
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless it is known to have ended."""
+        if self.returncode is None:
+            os.kill(self.pid, number)
+
+    def _ended(self, seconds: float | None) -> int | None:
+        if self.returncode is None:
+            self.returncode = _ask({"pid": self.pid, "seconds": seconds})
+        return self.returncode
+
+
+def start(
+    code: str,
+    arguments: Sequence[object] = (),
+    *,
+    folder: Path | None = None,
+    stdout: str | Path = os.devnull,
+    stderr: str | Path = os.devnull,
+) -> Process:
+    """Run code in a process of its own, as ``python -c`` would; `stdout` and `stderr` are files that are there."""
+    wanted = {
+        "code": code,
+        "arguments": [str(argument) for argument in arguments],
+        "folder": str(folder or Path.cwd()),
+        "stdout": str(stdout),
+        "stderr": str(stderr),
+    }
+    pid = _ask(wanted)
+    assert pid is not None
+    return Process(pid)
+
+
+def run(
+    code: str, arguments: Sequence[object] = (), *, folder: Path | None = None, timeout: float = 300.0
+) -> subprocess.CompletedProcess[str]:
+    """The same, to its end."""
+    with tempfile.NamedTemporaryFile() as out, tempfile.NamedTemporaryFile() as err:
+        status = start(code, arguments, folder=folder, stdout=out.name, stderr=err.name).wait(timeout)
+        said = [Path(file.name).read_text(encoding="utf-8", errors="replace") for file in (out, err)]
+    return subprocess.CompletedProcess([code, *map(str, arguments)], status, *said)
+
+
+@functools.cache
+def _nursery() -> "subprocess.Popen[str]":
+    path = os.pathsep.join(str(Path(place).resolve()) for place in sys.path if place)
+    process = subprocess.Popen(
+        [sys.executable, "-c", NURSERY, *IMPORTED.split()],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": path},
+    )
+    atexit.register(process.kill)
+    return process
+
+
+def _ask(wanted: dict[str, object]) -> int | None:
+    """Send one question, and read the answer, a line each."""
+    nursery = _nursery()
+    assert nursery.stdin
+    assert nursery.stdout
+    nursery.stdin.write(json.dumps(wanted) + "\n")
+    nursery.stdin.flush()
+    answer: int | None = json.loads(nursery.stdout.readline())
+    return answer
