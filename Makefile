@@ -1,8 +1,8 @@
 # The two commands of a newcomer: `make demo` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
-# Two processes: many tests wait for one processor.
-PYTEST := $(BIN)/pytest -n 2 --dist worksteal
+# Two processes, since most tests keep one processor busy; threads of both would only wait for each other.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 
 .PHONY: demo test test-slow check benchmark clean
 
