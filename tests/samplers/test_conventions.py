@@ -23,6 +23,13 @@ SMALL = {
     "flow-matching": {"steps": 2, "width": 8, "blocks": 1},
 }
 WITHOUT_DENSITY = {"ellipse-pairs", "resample", "flow-matching"}
+FEW_STEPS = {
+    "kernel": {"most": 50},
+    "resample": {"most": 50},
+    "flow": {"steps": 60, "rate": 0.01},
+    "flow-matching": {"steps": 100, "rate": 0.01, "width": 32, "dropout": 0.0},
+}
+"""What a fit learns something by, in a second or two."""
 FIT_DRAWS = {"mixture", "kernel", "resample", "flow", "flow-matching"}
 
 NOT_APPLICABLE = {"check_dtype_object": "what is no number is an ArrayError (a ValueError), not a TypeError"}
@@ -140,9 +147,7 @@ def test_random_states_of_sample(name, cloud):
 def test_random_states_of_fit(name):
     x = correlated(400, 3)
     x[:, 1] += x[:, 0] ** 2  # of a normal cloud there may be nothing to learn, whatever was drawn
-    few = {"kernel": {"most": 50}, "resample": {"most": 50}, "flow": {"steps": 60, "rate": 0.01}}.get(
-        name, {}
-    )
+    few = FEW_STEPS.get(name, {})
 
     def drawn(random_state: object) -> np.ndarray:
         return made(name, **(few | {"random_state": random_state})).fit(x).sample(30, 0)
