@@ -97,6 +97,7 @@ def test_a_judgement_is_its_file(tmp_path):
     assert list(again.table.index) == ["reconstructions", "ellipse", "normal"]
     assert again.table.loc["normal", "mahalanobis"] == 4.0
     assert np.isnan(again.table.loc["reconstructions", "ratio"])
+    assert ">152</td>" in again._repr_html_()
 
 
 def test_it_says_itself():

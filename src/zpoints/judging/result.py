@@ -24,6 +24,17 @@ COLUMNS = (
     ),
     *("violated_planes", "nearest_ratio", "round_trip", "fit_seconds", "vectors_per_second", "bytes"),
 )
+SHOWN = (
+    "frechet",
+    "frechet_error",
+    "ratio",
+    "density",
+    "coverage",
+    "mahalanobis",
+    "two_sample",
+    "nearest_ratio",
+)
+"""Columns for a notebook, as many as fit beside each other."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,8 +170,7 @@ class Judgement(Document):
                     "mahalanobis": row["mahalanobis"]["median"],
                     "two_sample": row["two_sample"]["accuracy"],
                 }
-        columns = [name for name in COLUMNS if any(name in row for row in rows.values())]
-        return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+        return pd.DataFrame.from_dict(rows, orient="index").reindex(columns=list(COLUMNS))
 
     def lines(self) -> list[str]:
         """The table as lines of text: baselines first, then the samplers, best first; warnings and sentence."""
@@ -192,3 +202,7 @@ class Judgement(Document):
         if self.skipped is not None:
             return "Judgement"
         return f"Judgement of {len(self.samplers)} samplers: {self.n:,} pictures each, by {self.features}"
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
