@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 __all__ = ["MAIN", "Process", "run", "start"]
@@ -30,19 +31,14 @@ import atexit, gc, importlib, json, os, sys, threading, time, traceback
 for name in sys.argv[1:]:
     importlib.import_module(name)
 gc.freeze()
-ended = {}
 
 def status(pid, seconds):
-    limit = None if seconds is None else time.monotonic() + seconds
-    while pid not in ended:
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit:
         found, code = os.waitpid(pid, os.WNOHANG)
         if found:
-            ended[pid] = os.waitstatus_to_exitcode(code)
-        elif limit is not None and time.monotonic() >= limit:
-            return None
-        else:
-            time.sleep(0.002)
-    return ended[pid]
+            return os.waitstatus_to_exitcode(code)
+        time.sleep(0.002)
 
 for line in sys.stdin:
     wanted = json.loads(line)
@@ -82,33 +78,19 @@ os._exit(ending)
 """
 
 
+@dataclass(frozen=True)
 class Process:
-    """A process that was started: its number, and how it ends."""
+    """A process that was started."""
 
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-        self.returncode: int | None = None
+    pid: int
 
-    def poll(self) -> int | None:
-        """The exit status, negative after a signal; None while it works."""
-        return self._ended(0.0)
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Wait for its end."""
-        if (status := self._ended(timeout)) is None:
-            self.send_signal(signal.SIGKILL)
-            raise subprocess.TimeoutExpired(str(self.pid), timeout or 0.0)
+    def wait(self, timeout: float) -> int:
+        """Wait for its end; returns the exit status, negative after a signal."""
+        status = _ask({"pid": self.pid, "seconds": timeout})
+        if status is None:
+            os.kill(self.pid, signal.SIGKILL)
+            raise subprocess.TimeoutExpired(str(self.pid), timeout)
         return status
-
-    def send_signal(self, number: int) -> None:
-        """Send a signal, unless it is known to have ended."""
-        if self.returncode is None:
-            os.kill(self.pid, number)
-
-    def _ended(self, seconds: float | None) -> int | None:
-        if self.returncode is None:
-            self.returncode = _ask({"pid": self.pid, "seconds": seconds})
-        return self.returncode
 
 
 def start(

@@ -16,6 +16,18 @@ from jaxtyping import install_import_hook
 
 from zpoints.errors import ZPointsError
 
+WITHOUT_TORCH = """
+import sys
+
+class WithoutTorch:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "lightning_fabric"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, WithoutTorch())
+"""
+"""Code for the start of a process in which PyTorch cannot be imported, as where it is not installed."""
+
 
 def checked(function: Any) -> Any:
     """Beartype, without a look at `Self`, which it knows only in classes that it decorates whole.

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import zpoints
+from support import WITHOUT_TORCH
 
 PACKAGE = Path(zpoints.__file__).parent
 
@@ -36,15 +37,7 @@ print(*(name for name in ("torch", "numba", "matplotlib", "pandas", "scipy", "nu
 
 
 def test_analysis_and_samplers_work_where_torch_is_not_installed(tmp_path):
-    code = f"""
-import sys
-
-class NoTorch:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("torch", "lightning_fabric"):
-            raise ImportError("torch is not installed here")
-
-sys.meta_path.insert(0, NoTorch())
+    code = f"""{WITHOUT_TORCH}
 try:
     import torch
 except ImportError:

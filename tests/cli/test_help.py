@@ -6,15 +6,10 @@ import sys
 
 import pytest
 
+from support import WITHOUT_TORCH
 from zpoints.cli.listing import LISTS, filled
 
-HELP = """
-import sys
-class NoTorch:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("torch", "lightning_fabric"):
-            raise ImportError("torch is not installed here")
-sys.meta_path.insert(0, NoTorch())
+HELP = f"""{WITHOUT_TORCH}
 from zpoints.samplers import SAMPLERS
 SAMPLERS.add("spiral", None)
 from zpoints.cli.commands import main

@@ -7,28 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from support import blobs
-
-CODE = """
-import sys
-
-class NoTorch:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("torch", "lightning_fabric"):
-            raise ModuleNotFoundError(f"No module named '{name}'", name=name)
-
-sys.meta_path.insert(0, NoTorch())
-from zpoints.cli.commands import main
-
-sys.argv = ["zpoints", *sys.argv[1:]]
-main()
-"""
+import processes
+from support import WITHOUT_TORCH, blobs
 
 
 def zpoints(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", CODE, *map(str, arguments)], capture_output=True, text=True, timeout=600
-    )
+    command = [sys.executable, "-c", WITHOUT_TORCH + processes.MAIN, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=600)
 
 
 def test_from_pictures_to_the_report(tmp_path: Path) -> None:

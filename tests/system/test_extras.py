@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support import line
+import processes
+from support import WITHOUT_TORCH, line
 from zpoints.errors import UsageError
 from zpoints.run.work import prepare
 from zpoints.system.extras import EXTRAS, have, missing, need
@@ -48,20 +49,8 @@ def test_every_extra_that_is_named_exists():
 def test_a_command_that_lacks_its_extra_is_one_line(tmp_path):
     np.save(tmp_path / "p.npy", np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8))
     prepare(tmp_path / "p.npy", tmp_path / "images")
-    code = """
-import sys
-class Without:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("torch", "lightning_fabric"):
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-sys.meta_path.insert(0, Without())
-from zpoints.cli.commands import main
-sys.argv = ["zpoints", "train", "images", "model"]
-main()
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=120
-    )
+    command = [sys.executable, "-c", WITHOUT_TORCH + processes.MAIN, "train", "images", "model"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert "pip install 'zpoints[train]'" in done.stderr

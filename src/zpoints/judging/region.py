@@ -80,7 +80,7 @@ def two_sample_test(
     """The better of two classifiers at telling vectors from held-out ones: accuracy 0.5 is guessing, 1 is certain.
 
     They see the 50 leading whitened axes and the squared Mahalanobis distance, and are tested on other vectors than
-    they were trained on; see `comparing.classifiers.tell_apart`.
+    they were trained on; see `comparison.classifiers.tell_apart`.
     """
 
     def features(x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "m f"]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from zpoints.comparison.summary import ClassifierResult
 from zpoints.files.records import Document, Record
 from zpoints.system.notebook import card, shortened
 
@@ -48,17 +49,6 @@ class MahalanobisFigures(Record):
 
 
 @dataclass(frozen=True, eq=False)
-class TwoSampleFigures(Record):
-    """The better of two classifiers at telling drawn vectors from held-out ones; accuracy 0.5 is guessing."""
-
-    name: str
-    accuracy: float
-    error: float
-    p: float
-    n: int
-
-
-@dataclass(frozen=True, eq=False)
 class PictureFigures(Record):
     """How near a set of pictures lies to held-out ones, by the features of the judge.
 
@@ -83,7 +73,8 @@ class SamplerFigures(PictureFigures):
 
     Attributes
     ----------
-    mahalanobis, two_sample : see their classes.
+    mahalanobis : see its class.
+    two_sample : the better of two classifiers at telling drawn vectors from held-out ones; accuracy 0.5 is guessing.
     violated_planes : mean share of the planes of two principal axes in which a vector lies outside of 3 sigma; None
         where there is one axis only.
     nearest, nearest_ratio : median distance to the nearest training vector, and the same over that of held-out
@@ -95,7 +86,7 @@ class SamplerFigures(PictureFigures):
 
     mahalanobis: MahalanobisFigures
     violated_planes: float | None
-    two_sample: TwoSampleFigures
+    two_sample: ClassifierResult
     nearest: float
     nearest_ratio: float | None
     round_trip: float

@@ -19,11 +19,8 @@ from zpoints.statistics.pca import PCA
 __all__ = ["picture"]
 
 DPI = 90
-AXES, DEVIATIONS, WIDTH = (
-    8,
-    2.0,
-    560,
-)  # leading axes of a linear codec, how far along each, and pixels of the sheet
+AXES, DEVIATIONS = 8, 2.0  # leading axes of a linear codec, and how far along each
+WIDTH = 560  # pixels of their sheet
 
 
 def picture(result: object) -> bytes | None:
