@@ -7,7 +7,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 .PHONY: demo test test-slow check benchmark clean
 
 demo: .venv/.installed
-	$(BIN)/zpoints run
+	$(BIN)/zpoints run --set training.epochs=5
 
 test: check
 	$(PYTEST)
@@ -30,7 +30,7 @@ clean:
 	$(PYTHON) -m venv .venv
 
 .venv/.installed: pyproject.toml constraints.txt | .venv/bin/python
-	$(BIN)/python -m pip install -c constraints.txt -e '.[train]'
+	$(BIN)/python -m pip install -c constraints.txt -e '.[train,photo-faces]'
 	touch $@
 
 .venv/.installed-test: .venv/.installed

@@ -45,7 +45,7 @@ def test_the_seed_decides(faces: Callable[..., np.ndarray]) -> None:
 
 
 def test_ten_thousand_by_default_and_credit_is_given() -> None:
-    source = open_source(ImageSettings(), seed=3)
+    source = open_source(ImageSettings(source="faces"), seed=3)
     assert len(source) == 10_000
     assert source.natural_size == (64, 64)
     assert all(text in source.describe() for text in ("gan-face-generate 1.1.1", "MIT", "DigiFace-1M"))

@@ -112,7 +112,7 @@ def test_what_a_source_of_ones_own_raises_is_one_line() -> None:
 def test_an_unknown_text_names_all_words() -> None:
     with pytest.raises(SourceError) as caught:
         open_source(ImageSettings(source="no/such"))
-    assert "'faces', 'orl', 'olivetti', 'lfw', 'stripes'" in line(caught.value)
+    assert "'faces', 'photo-faces', 'orl', 'olivetti', 'lfw', 'stripes'" in line(caught.value)
 
 
 def test_a_folder_called_like_a_source(
@@ -126,7 +126,8 @@ def test_a_folder_called_like_a_source(
 
 
 def test_every_built_in_source_has_a_file_of_its_own_and_one_way_to_be_meant() -> None:
-    assert SOURCES.names() == ["faces", "orl", "olivetti", "lfw", "celeba", "folder", "npy", "npz", "zip"]
+    names = ["faces", "photo-faces", "orl", "olivetti", "lfw", "celeba", "folder", "npy", "npz", "zip"]
+    assert SOURCES.names() == names
     assert len({kind.__module__ for _, kind in SOURCES.members()}) == len(SOURCES)
     for name, kind in SOURCES.members():
         assert (kind.word == name) or (kind.word is None and "holds" in vars(kind))

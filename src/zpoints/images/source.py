@@ -36,12 +36,14 @@ class Options:
     max_megapixels : larger pictures are refused before they are decoded.
     seed : of a source that draws its pictures.
     progress : told of a download.
+    size : (height, width) that pictures are scaled to; None is the source's own.
     """
 
     count: int | None
     max_megapixels: float
     seed: int
     progress: Progress
+    size: tuple[int, int] | None = None
 
 
 class Source(ABC):

@@ -24,7 +24,7 @@ JUDGE_BYTES = 720 * MIB
 """The same as for an analysis, and the network that gives the features."""
 ARRAYS = 6
 """So many arrays of (pictures, features) float32 the judge holds at once."""
-SIZES = {"faces": (64, 64), "orl": (112, 92), "olivetti": (64, 64), "lfw": (62, 47)}
+SIZES = {"photo-faces": (64, 64), "faces": (64, 64), "orl": (112, 92), "olivetti": (64, 64), "lfw": (62, 47)}
 
 
 def for_training(settings: Settings, shape: tuple[int, int, int] | None) -> int:

@@ -67,6 +67,7 @@ def missing(error: ModuleNotFoundError) -> UsageError | None:
 EXTRAS = {
     "torch": "train",
     "lightning_fabric": "train",
+    "openvino": "photo-faces",
     "zuko": "flow",
     "zarr": "zarr",
     "torch_fidelity": "inception",
@@ -76,6 +77,7 @@ EXTRAS = {
 DISTRIBUTIONS = {
     "torch": "PyTorch",
     "lightning_fabric": "lightning-fabric",
+    "openvino": "OpenVINO",
     "torch_fidelity": "torch-fidelity",
 }
 """Packages that have another name than the module they bring."""

@@ -20,6 +20,7 @@ SOURCES: Registry[type[Source]] = Registry(
     "zpoints.sources",
     {
         "faces": "zpoints.images.sources.faces:FaceSource",
+        "photo-faces": "zpoints.images.sources.photo_faces:PhotoFaceSource",
         "orl": "zpoints.images.sources.orl:OrlSource",
         "olivetti": "zpoints.images.sources.olivetti:OlivettiSource",
         "lfw": "zpoints.images.sources.lfw:LfwSource",
@@ -53,7 +54,8 @@ def open_source(settings: ImageSettings, seed: int = 0, progress: Progress | Non
     """
     text, count = settings.source, None if settings.count == "auto" else settings.count
     name, kind = _kind(text)
-    options = Options(count, settings.max_megapixels, seed, progress or Silent())
+    size = None if settings.size == "auto" else settings.size
+    options = Options(count, settings.max_megapixels, seed, progress or Silent(), size)
     with _blamed(name, text):
         return kind.of(text, options)
 
