@@ -65,7 +65,7 @@ def _coder():
     from zpoints.models.autoencoder.network import Architecture, Autoencoder
     from zpoints.system.device import Device
 
-    network = Autoencoder(Architecture.of((SIDE, SIDE, 3), AutoencoderSettings()))
+    network = Autoencoder(Architecture.of((SIDE, SIDE, 3), AutoencoderSettings(latent=256)))
     return NetworkCodec(network, Device.of(TrainingSettings()))
 
 

@@ -40,7 +40,7 @@ def zpoints() -> Callable[[], float]:
     index = pd.DataFrame({"id": range(BATCHES * BATCH), "source": "", "split": "train"})
     index.to_parquet(folder / "index.parquet")
     store = ImageStore.open(folder)
-    architecture = Architecture.of(store.shape, AutoencoderSettings())
+    architecture = Architecture.of(store.shape, AutoencoderSettings(latent=256))
     settings = TrainingSettings(epochs=1000, batch=BATCH, learning_rate=1e-3, clip_gradient=0)
     trainer = Trainer(store, folder / "model", architecture, settings, 0)
     epochs = iter(range(1000))
@@ -142,7 +142,7 @@ def _ours():
     from zpoints.models.autoencoder.network import Architecture, Autoencoder
 
     torch.manual_seed(0)
-    return Autoencoder(Architecture.of((SIDE, SIDE, 3), AutoencoderSettings()))
+    return Autoencoder(Architecture.of((SIDE, SIDE, 3), AutoencoderSettings(latent=256)))
 
 
 def _ordinary():
@@ -153,7 +153,7 @@ def _ordinary():
     from zpoints.config import AutoencoderSettings
 
     torch.manual_seed(0)
-    settings = AutoencoderSettings()
+    settings = AutoencoderSettings(latent=256)
     channels, side = (3, *settings.channels), SIDE // 2 ** len(settings.channels)
     down: list[nn.Module] = []
     for width, wider in itertools.pairwise(channels):

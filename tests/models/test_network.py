@@ -24,7 +24,7 @@ def parameters(network: torch.nn.Module) -> int:
 
 
 def test_the_articles_network_has_256_components_and_over_ten_million_parameters_at_96x96() -> None:
-    network = Autoencoder(Architecture.of((96, 96, 3), AutoencoderSettings()))
+    network = Autoencoder(Architecture.of((96, 96, 3), AutoencoderSettings(latent=256)))
     assert network.encoder.to_latent.out_features == 256
     assert parameters(network) > 10_000_000
     convolutions = [m for m in network.modules() if isinstance(m, torch.nn.Conv2d)]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from zpoints.config import AutoencoderSettings, TrainingSettings
-from zpoints.errors import StageError
+from zpoints.errors import StageError, UsageError
 from zpoints.files.atomic import atomic_path
 from zpoints.files.documents import fingerprint
 from zpoints.images.batches import Order, order_of, window_of
@@ -23,6 +23,7 @@ from zpoints.models.autoencoder.checkpoint import (
 )
 from zpoints.models.autoencoder.feed import Feed, Streamed, chosen_feed, chosen_order
 from zpoints.models.autoencoder.network import Architecture, Autoencoder
+from zpoints.models.autoencoder.start import can_start_linear, pictures_for_start, start_linear
 from zpoints.models.autoencoder.step import Learner
 from zpoints.models.autoencoder.trial import try_out
 from zpoints.system.budget import current
@@ -98,6 +99,11 @@ class Trainer:
                 f"{out}: no picture has the split 'train'; lower images.validation and images.test"
             )
         self.epochs = _epochs(settings, len(self.sets.train))
+        if settings.start == "principal-axes" and not can_start_linear(architecture):
+            raise UsageError(
+                "training.start = 'principal-axes' asks for autoencoder.activation relu or leaky_relu and no "
+                "batch_norm; take start = 'auto' or 'random'"
+            )
         self.synced = -math.inf
         self.halvings = 0  # of the learning rate, since the last checkpoint
         self.stop = Stop()
@@ -160,6 +166,7 @@ class Trainer:
         batch, learner = min(self.settings.batch, len(self.sets.train)), self.learner
         trial = try_out(learner, batch, left, lambda count: self.feed.batches(self.order(0)[:count], batch))
         self._restore()
+        self._start(progress)
         rate = trial.images_per_second
         if self.shuffle is None:
             path = self.store.folder / PIXELS
@@ -171,6 +178,23 @@ class Trainer:
         if rate is not None and left:
             images = left * self.images_per_epoch // self.steps_per_epoch
             progress.say(forecast("train", self._words(images), trial.ram, images / rate, trial.vram))
+
+    @property
+    def _starts_linear(self) -> bool:
+        wanted = self.settings.start
+        return wanted == "principal-axes" or (wanted == "auto" and can_start_linear(self.architecture))
+
+    def _start(self, progress: Progress) -> None:
+        """The first weights, of a training that has made no step."""
+        if self.state.epoch or self.state.steps or not self._starts_linear:
+            return
+        rows = self.sets.train
+        count = pictures_for_start(self.architecture, len(rows))
+        chosen = np.sort(np.random.default_rng(self.seed).choice(rows, count, replace=False))
+        started = time.monotonic()
+        start_linear(self.learner.network, self.store.pixels[chosen], self.seed)
+        seconds = time.monotonic() - started
+        progress.say(f"train: starts from the principal axes of {count:,} pictures, found in {seconds:.0f} s")
 
     def _words(self, images: int) -> str:
         """What is about to be done, and how."""
@@ -197,6 +221,7 @@ class Trainer:
         self.halvings += 1
         self.learner.start_again()
         self._restore()
+        self._start(progress)
         self.learner.slow_down(0.5**self.halvings)
         progress.say(
             f"train: {what}; going back to epoch {epoch}, and on at a peak rate of {self.learner.peak_rate:g}"
