@@ -38,7 +38,7 @@ SETTINGS: dict[str, Any] = {
     "images": {"count": 400, "size": [16, 16], "test": 0.1},
     "autoencoder": {"channels": [8, 8], "latent": 4},
     "training": {"epochs": 3, "batch": 64},
-    "samples": {"count": 24},
+    "samples": {"methods": ["normal", "ellipse", "elliptical", "independent"], "count": 24},
     "judge": {"features": "pixels"},
     "report": {"sheet": 12, "components": 2, "planes": 1},
 }

@@ -43,6 +43,8 @@ FIXED = (
     "samples/independent/grid.png",
 )
 
+METHODS = ["normal", "ellipse", "elliptical", "independent"]
+
 
 def settings_for(folder: Path, **changes: object) -> Settings:
     source = folder / "blobs.npy"
@@ -53,7 +55,7 @@ def settings_for(folder: Path, **changes: object) -> Settings:
         "images": {"source": str(source)},
         "autoencoder": {"channels": [6, 8], "latent": 6},
         "training": {"epochs": 3, "batch": 64},
-        "samples": {"count": 40},
+        "samples": {"methods": METHODS, "count": 40},
         "judge": {"features": "pixels"},
         "report": {"sheet": 24},
     }
@@ -144,7 +146,10 @@ def test_a_changed_setting_makes_stale_what_depends_on_it(finished: Run, place: 
     folder = finished.folder
     changes = {
         "report": ({"report": {"sheet": 24, "planes": 2}}, ["report"]),
-        "samples": ({"samples": {"count": 40, "sigma": 2.5}}, ["sample", "decode", "judge", "report"]),
+        "samples": (
+            {"samples": {"methods": METHODS, "count": 40, "sigma": 2.5}},
+            ["sample", "decode", "judge", "report"],
+        ),
         "analysis": ({"analysis": {"pca": "pearson"}}, ["analyse", "sample", "decode", "judge", "report"]),
     }
     for change, expected in changes.values():

@@ -1,5 +1,7 @@
 """Flow matching finds laws that no normal distribution has, and stops before it learns its vectors by heart."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -58,3 +60,28 @@ def test_impossible_settings_are_refused(settings):
     with pytest.raises(UsageError) as refused:
         FlowMatching(**settings).fit(correlated(50, 3))
     assert "FlowMatching" in line(refused.value)
+
+
+def test_untrained_it_draws_from_the_normal_law_exactly():
+    """Of a normal law the velocity is known, and its path: x(t) = x(0) ((1 - t)^2 + t^2)^(1/2)."""
+    torch = pytest.importorskip("torch")
+    from zpoints.samplers.velocity import Velocity, flow
+
+    network = Velocity(5, 32, 1, 0.0).eval()
+    noise = torch.randn(200, 5, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(flow(network, noise, 10), noise, rtol=0.01, atol=0)
+        torch.testing.assert_close(flow(network, noise, 100), noise, rtol=1e-4, atol=0)
+        for t in (0.2, 0.5, 0.9):
+            scale = ((1 - t) ** 2 + t**2) ** 0.5
+            x, step = noise * scale, 1e-3
+            later = noise * ((1 - t - step) ** 2 + (t + step) ** 2) ** 0.5
+            velocity = network(x, torch.full((200,), t))
+            torch.testing.assert_close((later - x) / step, velocity, rtol=0.05, atol=2e-2)
+
+
+def test_the_steps_of_the_default_integration_are_enough(fitted):
+    z = fitted.sample(500, random_state=3)
+    fine = copy.copy(fitted)
+    fine.integration = 200
+    assert np.sqrt(((fine.sample(500, random_state=3) - z) ** 2).mean()) < 0.05 * z.std()

@@ -93,7 +93,7 @@ class Flow(Neural):
         from torch import nn
         from zuko.flows import RealNVP
 
-        width, dropout = min(self.width, max(32, 16 * rank)), self.dropout
+        width, dropout = self._width_for(rank), self.dropout
         network = RealNVP(
             rank,
             transforms=self.transforms,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,7 +16,6 @@ from zpoints.system.device import Device
 
 __all__ = ["FitOptions", "at_work", "learn"]
 
-AVERAGE = 0.999  # share of the old weights in the running mean of each step
 WEIGHT_DECAY = 1e-2
 LONGEST_GRADIENT = 1.0
 LOOKS = 20  # at the held-out vectors
@@ -36,6 +36,7 @@ class FitOptions:
     batch, rate : vectors per step, peak learning rate.
     seed : of the order of the vectors, and of what the loss draws.
     device : ``auto``, ``cpu``, ``cuda``, ``mps``.
+    average : share of the old weights in the running mean of each step.
     """
 
     steps: int
@@ -43,6 +44,7 @@ class FitOptions:
     rate: float
     seed: int
     device: str
+    average: float = 0.999
 
 
 @contextmanager
@@ -79,7 +81,7 @@ def learn(
     data = torch.from_numpy(vectors).to(device.kind)
     judges = _judges(torch.from_numpy(held_out)).to(device.kind)
     network = network.to(device.kind).train()
-    average = AveragedModel(network, multi_avg_fn=_into_mean)
+    average = AveragedModel(network, multi_avg_fn=partial(_into_mean, lesson.average))
     fused = device.kind in ("cpu", "cuda")
     optimiser = torch.optim.AdamW(network.parameters(), lesson.rate, weight_decay=WEIGHT_DECAY, fused=fused)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -111,9 +113,9 @@ def learn(
     return average.module.to("cpu").eval(), when, best
 
 
-def _into_mean(averaged: Tensors, current: Tensors, count: Tensor | int) -> None:
+def _into_mean(average: float, averaged: Tensors, current: Tensors, count: Tensor | int) -> None:
     # At the start the running mean would remember the random weights for too long.
-    keep = min(AVERAGE, float(count) / (float(count) + 10))
+    keep = min(average, float(count) / (float(count) + 10))
     torch._foreach_lerp_(list(averaged), list(current), 1 - keep)
 
 

@@ -55,10 +55,17 @@ class Neural(Sampler):
         check_number(self, "dropout", least=0, below=1)
         check_choice(self, "device", *DEVICES)
 
+    _average: ClassVar[float] = 0.999
+    """Share of the old weights in the running mean of each step."""
+
     @property
     @abstractmethod
     def _depth(self) -> int:
         """Number of parts that the network has one after the other, each with weights of its own."""
+
+    def _width_for(self, rank: int) -> int:
+        """The width for so many principal axes: few of them need no wide layers."""
+        return min(self.width, max(32, 16 * rank))
 
     @abstractmethod
     def _network(self, rank: int) -> "torch.nn.Module":
@@ -96,7 +103,7 @@ class Neural(Sampler):
         u = collect(chosen, lambda block: whiten(block).astype(np.float32))
         order = np.random.default_rng(seed).permutation(len(u))
         held = max(1, int(HELD_OUT * len(u)))
-        lesson = FitOptions(self.steps, self.batch, self.rate, seed, self.device)
+        lesson = FitOptions(self.steps, self.batch, self.rate, seed, self.device, self._average)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.network_, self.best_step_, self.held_out_loss_ = learn(
@@ -128,7 +135,7 @@ class Neural(Sampler):
         }
         # The settings of a damaged file may ask for any network: none is built that its weights could not fill.
         widest = max((max(weight.shape, default=0) for weight in weights.values()), default=0)
-        if self._depth > len(weights) or self.width > widest:
+        if self._depth > len(weights) or self._width_for(self.distribution_.pca.rank) > widest:
             raise ValueError("its weights are not those of its settings")
         with torch.random.fork_rng(devices=[]):
             network = self._network(self.distribution_.pca.rank)
