@@ -7,7 +7,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 .PHONY: demo test test-slow check benchmark clean
 
 demo: .venv/.installed
-	$(BIN)/zpoints run --set training.epochs=5
+	$(BIN)/zpoints run --set training.epochs=4
 
 test: check
 	$(PYTEST)
