@@ -6,13 +6,14 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from zpoints.system.meter import processor_name
 from zpoints.vectors.latent_set import LatentSet
 
-__all__ = ["BATCH", "SIDE", "correlated_file", "noise_pictures", "race_or_work"]
+__all__ = ["BATCH", "SIDE", "correlated_file", "noise_pictures", "pythae_model", "race_or_work"]
 
 SIDE, BATCH = 96, 128
 
@@ -96,3 +97,28 @@ def table(title: str, rates: dict[str, list[float]], reference: str) -> None:
         median = statistics.median(found)
         print(f"{name:<30}{median:>10.0f}{min(found):>10.0f}{max(found):>10.0f}{median / base:>9.2f}")
     print(flush=True)
+
+
+def pythae_model(encoder: Any, decoder: Any, shape: tuple[int, int, int], latent: int) -> Any:
+    """pythae's AE with these modules inside, for pictures of (colours, height, width)."""
+    from pythae.models import AE, AEConfig
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+
+    class Encoder(BaseEncoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = encoder
+
+        def forward(self, x: Any) -> ModelOutput:
+            return ModelOutput(embedding=self.inner(x))
+
+    class Decoder(BaseDecoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = decoder
+
+        def forward(self, z: Any) -> ModelOutput:
+            return ModelOutput(reconstruction=self.inner(z))
+
+    return AE(AEConfig(input_dim=shape, latent_dim=latent), Encoder(), Decoder())

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from benchmarks.common import pythae_model
 from zpoints.config import AutoencoderSettings, TrainingSettings
 from zpoints.images.store import ImageStore
 from zpoints.models.autoencoder.network import Architecture, Autoencoder, pictures_to_tensor
@@ -39,32 +40,13 @@ def error_of(network: torch.nn.Module, pictures: np.ndarray) -> float:
 def pythae(store: ImageStore, architecture: Architecture, minutes: float) -> list[tuple[float, float]]:
     """(minutes of training, validation error) after each epoch."""
     from pythae.data.datasets import BaseDataset
-    from pythae.models import AE, AEConfig
-    from pythae.models.base.base_utils import ModelOutput
-    from pythae.models.nn import BaseDecoder, BaseEncoder
     from pythae.trainers import BaseTrainer, BaseTrainerConfig
 
     torch.manual_seed(0)
     network = Autoencoder(architecture)
 
-    class Encoder(BaseEncoder):
-        def __init__(self) -> None:
-            super().__init__()
-            self.inner = network.encoder
-
-        def forward(self, x: torch.Tensor) -> ModelOutput:
-            return ModelOutput(embedding=self.inner(x))
-
-    class Decoder(BaseDecoder):
-        def __init__(self) -> None:
-            super().__init__()
-            self.inner = network.decoder
-
-        def forward(self, z: torch.Tensor) -> ModelOutput:
-            return ModelOutput(reconstruction=self.inner(z))
-
     shape = (architecture.colours, architecture.height, architecture.width)
-    model = AE(AEConfig(input_dim=shape, latent_dim=architecture.latent), Encoder(), Decoder())
+    model = pythae_model(network.encoder, network.decoder, shape, architecture.latent)
     settings = BaseTrainerConfig(
         output_dir=tempfile.mkdtemp(),
         num_epochs=10_000,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import BATCH, SIDE, noise_pictures, race_or_work
+from benchmarks.common import BATCH, SIDE, noise_pictures, pythae_model, race_or_work
 
 BATCHES = 10
 ROUNDS = 5
@@ -59,33 +59,14 @@ def pythae() -> Callable[[], float]:
     """pythae's BaseTrainer on its AE, with the same layers inside."""
     import torch
     from pythae.data.datasets import BaseDataset
-    from pythae.models import AE, AEConfig
-    from pythae.models.base.base_utils import ModelOutput
-    from pythae.models.nn import BaseDecoder, BaseEncoder
     from pythae.trainers import BaseTrainer, BaseTrainerConfig
 
     encoder, decoder = _ordinary()
 
-    class Encoder(BaseEncoder):
-        def __init__(self) -> None:
-            super().__init__()
-            self.inner = encoder
-
-        def forward(self, x: torch.Tensor) -> ModelOutput:
-            return ModelOutput(embedding=self.inner(x))
-
-    class Decoder(BaseDecoder):
-        def __init__(self) -> None:
-            super().__init__()
-            self.inner = decoder
-
-        def forward(self, z: torch.Tensor) -> ModelOutput:
-            return ModelOutput(reconstruction=self.inner(z))
-
     pictures = (
         torch.from_numpy(noise_pictures(BATCHES * BATCH)).permute(0, 3, 1, 2).float().div(255).contiguous()
     )
-    model = AE(AEConfig(input_dim=(3, SIDE, SIDE), latent_dim=256), Encoder(), Decoder())
+    model = pythae_model(encoder, decoder, (3, SIDE, SIDE), 256)
     settings = BaseTrainerConfig(
         output_dir=tempfile.mkdtemp(),
         num_epochs=1000,

@@ -44,7 +44,7 @@ class FitOptions:
     rate: float
     seed: int
     device: str
-    average: float = 0.999
+    average: float
 
 
 @contextmanager

@@ -8,7 +8,7 @@ colours: the same faces, many times as fast. That end was fitted by least square
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from functools import cache, cached_property, lru_cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Self
@@ -56,7 +56,7 @@ class PhotoFaceSource(Source):
         self.count, self.seed, self.side, self.progress = count, seed, side, progress
         self.picture_size = (side, side)
         self.held_bytes = side * side * 3
-        self._last: tuple[int, np.ndarray] | None = None
+        self._shard = lru_cache(maxsize=1)(self._kept_or_drawn)
         self._keeps = True
 
     @classmethod
@@ -90,13 +90,9 @@ class PhotoFaceSource(Source):
             partial(Image.fromarray, self._shard(item // SHARD)[item % SHARD]) for item in range(start, stop)
         ]
 
-    def _shard(self, number: int) -> UInt8[np.ndarray, "n side side 3"]:
-        if self._last is None or self._last[0] != number:
-            found = self._kept(number)
-            if found is None:
-                found = self._drawn(number)
-            self._last = number, found
-        return self._last[1]
+    def _kept_or_drawn(self, number: int) -> UInt8[np.ndarray, "n side side 3"]:
+        found = self._kept(number)
+        return self._drawn(number) if found is None else found
 
     def _kept(self, number: int) -> np.ndarray | None:
         """A shard out of the cache; None if it is not there, or not whole."""
@@ -127,7 +123,7 @@ class PhotoFaceSource(Source):
 
     @cached_property
     def _painter(self) -> "Painter":
-        return Painter(self.side, self.progress, Ending.shipped(self.side))
+        return Painter(self.side, self.progress)
 
 
 @dataclass(frozen=True, eq=False)

@@ -87,7 +87,7 @@ class _Map:
 class _Start:
     def __init__(self, network: Autoencoder, pictures: np.ndarray, random: torch.Generator) -> None:
         a = network.architecture
-        self.network, self.pictures, self.random = network, pictures, random
+        self.network, self.pictures, self.random, self.missing = network, pictures, random, a.missing
         self.kernel, self.padding, self.latents = a.kernel, a.padding, a.latent
         self.share = 1 / (1 + {"relu": 0.0, "leaky_relu": SLOPE}[a.activation])
         self.down: list[_Map] = []
@@ -184,12 +184,9 @@ class _Start:
         flat = (top.flatten(1) - self.mean) @ self.axes @ self.axes.T + self.mean
         g = flat.reshape(top.shape).permute(0, 3, 1, 2)
         for layer, level in zip(self.up, reversed(levels[:-1]), strict=False):
-            extra = [level.shape[2 + k] - self.reach(g.shape[2 + k]) for k in (0, 1)]
+            extra = [self.missing(g.shape[side], level.shape[side]) for side in (2, 3)]
             g = functional.conv_transpose2d(g, layer.weight, layer.bias, 2, self.padding, extra)
         return g
-
-    def reach(self, small: int) -> int:
-        return (small - 1) * 2 - 2 * self.padding + self.kernel
 
     def decoder(self) -> None:
         layers = _layers(self.network.decoder.pictures)
