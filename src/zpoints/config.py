@@ -161,6 +161,9 @@ class TrainingSettings(Section):
     """The first weights. ``principal-axes``: the network begins as a linear autoencoder, found in seconds from up to
     2,000 training pictures; that saves a short training most of its time. ``auto`` does so where the layers allow it
     (`activation` relu or leaky_relu, no `batch_norm`)."""
+    mirror: bool = True
+    """Pictures are shown as they are and mirrored, left to right, in turns: each gives the network two. For letters,
+    digits, and all else that is never seen mirrored, ``false`` spends nothing on that."""
     clip_gradient: Annotated[float, Field(ge=0)] = 0.1
     """Longer gradients are cut to this length, so that one bad batch cannot undo the training; 0 is off."""
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4

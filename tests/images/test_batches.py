@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zpoints.images.batches import RUN, batches, order_of, window_batches, window_of
+from zpoints.images.batches import RUN, batches, mirrored_in, order_of, window_batches, window_of
 
 
 @pytest.mark.parametrize("order", ["full", "blocks"])
@@ -77,3 +77,20 @@ def test_a_reader_that_stops_early_leaves_no_thread_behind() -> None:
         assert len(block) == 2
         break
     assert threading.active_count() <= before
+
+
+@given(st.integers(0, 50), st.integers(0, 2**63 - 1), st.lists(st.integers(0, 500), min_size=1))
+def test_each_picture_is_mirrored_in_every_second_epoch(epoch: int, seed: int, rows: list[int]) -> None:
+    now, then = (mirrored_in(e, np.array(rows), seed) for e in (epoch, epoch + 1))
+    assert (now != then).all()
+    assert dict(zip(rows, now, strict=True)) == {
+        row: mirrored_in(epoch, np.array([row]), seed)[0] for row in rows
+    }
+
+
+def test_half_of_the_pictures_are_mirrored() -> None:
+    assert 4800 < mirrored_in(0, np.arange(10_000), 0).sum() < 5200  # 4 standard deviations
+
+
+def test_no_rows_no_mirrors() -> None:
+    assert mirrored_in(0, np.arange(0), 0).shape == (0,)

@@ -21,7 +21,7 @@ from zpoints.models.autoencoder.network import Architecture
 from zpoints.models.autoencoder.step import Learner
 from zpoints.models.autoencoder.training import HISTORY_COLUMNS, Trainer, train
 from zpoints.system.device import Device
-from zpoints.system.progress import LineProgress
+from zpoints.system.progress import LineProgress, Silent
 from zpoints.system.stopping import StoppedError
 
 NETWORK = AutoencoderSettings(channels=(8, 12, 16), latent=8)
@@ -56,6 +56,30 @@ def test_it_learns_and_writes_what_it_promises(store: ImageStore, undisturbed: P
     with torch.inference_mode():
         loss = torch.nn.functional.l1_loss(network(pictures), pictures).item()
     assert loss == pytest.approx(content["best_validation_loss"], rel=0.02)  # bfloat16 against float32
+
+
+def shown(
+    store: ImageStore, out: Path, epoch: int, monkeypatch: pytest.MonkeyPatch, **changes: bool
+) -> np.ndarray:
+    """The pictures that the network sees in one epoch, in its order."""
+    seen: list[torch.Tensor] = []
+    monkeypatch.setattr(Learner, "step", lambda self, block: seen.append(block) or torch.zeros(()))
+    settings = TRAINING.model_copy(update=changes)
+    trainer = Trainer(store, out, Architecture.of(store.shape, NETWORK), settings, 0)
+    trainer._train(epoch, Silent().task("", 1, "").__enter__())
+    assert [len(block) for block in seen[:-1]] == [TRAINING.batch] * (len(seen) - 1)
+    return torch.cat(seen).numpy()
+
+
+@pytest.mark.parametrize("epoch", [0, 1])
+def test_half_of_the_pictures_are_shown_mirrored(
+    store: ImageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epoch: int
+) -> None:
+    plain = shown(store, tmp_path, epoch, monkeypatch, mirror=False)
+    found = shown(store, tmp_path, epoch, monkeypatch, mirror=True)
+    same, mirrored = ((found == other).all(axis=(1, 2, 3)) for other in (plain, plain[:, :, ::-1]))
+    assert (same | mirrored).all()
+    assert 0.25 < mirrored.mean() < 0.75
 
 
 def test_the_best_epoch_is_kept_not_the_last(

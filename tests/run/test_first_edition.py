@@ -74,7 +74,7 @@ def as_the_first_edition_left_it(run: Run) -> None:
     prepare = fingerprint("prepare", s.images.model_dump(), s.seed)
     network = s.autoencoder.model_dump(include={"channels", "kernel", "latent", "activation", "batch_norm"})
     train = fingerprint(
-        "train", prepare, network, s.training.model_dump(exclude={"device", "retries", "start"})
+        "train", prepare, network, s.training.model_dump(exclude={"device", "retries", "start", "mirror"})
     )
     old = {"prepare": prepare, "train": train, "encode": fingerprint("encode", train)}
     for name, entry in record["stages"].items():

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from jaxtyping import UInt8
 
-__all__ = ["Order", "batches", "fetched_ahead", "order_of", "window_batches", "window_of"]
+__all__ = ["Order", "batches", "fetched_ahead", "mirrored_in", "order_of", "window_batches", "window_of"]
 
 AHEAD = 3  # batches that wait, fetched, for the network
 RUN = 64
@@ -40,6 +40,17 @@ def order_of(rows: np.ndarray, seed: int, epoch: int, order: Order = "full", win
     return np.concatenate(
         [random.permutation(mixed[start : start + window]) for start in range(0, len(mixed), window)]
     )
+
+
+def mirrored_in(epoch: int, rows: np.ndarray, seed: int) -> np.ndarray:
+    """Which of the pictures are shown mirrored in one epoch: half of them, and the other half in the next.
+
+    Parameters
+    ----------
+    rows : numbers of the pictures.
+    """
+    first = np.random.default_rng((seed, 0, 1)).integers(0, 2, 1 + int(rows.max(initial=0)))
+    return (first[rows] + epoch) % 2 == 1
 
 
 def window_of(picture_bytes: int) -> int:

@@ -3,6 +3,7 @@
 import csv
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from zpoints.config import AutoencoderSettings, TrainingSettings
 from zpoints.errors import StageError, UsageError
 from zpoints.files.atomic import atomic_path
 from zpoints.files.documents import fingerprint
-from zpoints.images.batches import Order, order_of, window_of
+from zpoints.images.batches import Order, mirrored_in, order_of, window_of
 from zpoints.images.store import PIXELS, ImageStore
 from zpoints.models.autoencoder.checkpoint import (
     TrainingState,
@@ -192,7 +193,11 @@ class Trainer:
         count = pictures_for_start(self.architecture, len(rows))
         chosen = np.sort(np.random.default_rng(self.seed).choice(rows, count, replace=False))
         started = time.monotonic()
-        start_linear(self.learner.network, self.store.pixels[chosen], self.seed)
+        pictures = self.store.pixels[chosen]
+        if self.settings.mirror:
+            turned = mirrored_in(0, chosen, self.seed)
+            pictures[turned] = pictures[turned, :, ::-1]
+        start_linear(self.learner.network, pictures, self.seed)
         seconds = time.monotonic() - started
         progress.say(f"train: starts from the principal axes of {count:,} pictures, found in {seconds:.0f} s")
 
@@ -255,7 +260,7 @@ class Trainer:
         total = torch.tensor(self.state.loss, device=self.learner.device.kind)
         order = self.order(epoch)[steps * self.settings.batch :]
         kept = time.monotonic()
-        for block in self.feed.batches(order, self.settings.batch):
+        for block in self._turned(epoch, order):
             total += self.learner.step(block)
             steps += 1
             # Reading the loss makes a GPU wait, so not at every step.
@@ -268,6 +273,18 @@ class Trainer:
             if self.stop.asked:
                 self.stop.now()
         return _finite(total.item() / steps)
+
+    def _turned(self, epoch: int, order: np.ndarray) -> Iterator[torch.Tensor]:
+        """The pictures of an order in batches, half of them mirrored if that is wanted."""
+        size = self.settings.batch
+        blocks = self.feed.batches(order, size)
+        if not self.settings.mirror:
+            yield from blocks
+            return
+        turned = torch.from_numpy(mirrored_in(epoch, order, self.seed)).to(self.learner.device.kind)
+        for number, block in enumerate(blocks):
+            flags = turned[number * size : number * size + len(block)]
+            yield torch.where(flags[:, None, None, None], block.flip(2), block)
 
     def _validate(self) -> float | None:
         if not len(self.sets.validation):
