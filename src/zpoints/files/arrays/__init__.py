@@ -16,7 +16,7 @@ from zpoints.files.arrays.shards import Shards, files_of, is_pattern
 from zpoints.files.readable import readable
 from zpoints.system.registry import Registry
 
-__all__ = ["ARRAYS", "Reader", "Rows", "Sliced", "known_suffixes", "open_rows"]
+__all__ = ["ARRAYS", "Reader", "Rows", "Sliced", "files_behind", "known_suffixes", "open_rows"]
 
 ARRAYS: Registry[type[Reader]] = Registry(
     "array format",
@@ -81,6 +81,13 @@ def open_rows(path: Path | str, columns: Wanted = None) -> Reader:
         advice(path)
         or f"{path}: '{path.suffix.lower()}' is no known array format; known are {known_suffixes()}"
     )
+
+
+def files_behind(path: Path | str) -> list[Path]:
+    """The files, or the one file or folder of an array, that `open_rows` would open."""
+    path, _ = _parted(Path(path).expanduser())
+    several = path.is_dir() and _format_of(path) is None
+    return files_of(path) if several or is_pattern(path) else [path]
 
 
 def _parted(path: Path) -> tuple[Path, str | None]:
