@@ -50,8 +50,7 @@ class LatentSet:
     def open(cls, source: Any, rows: np.ndarray | None = None, columns: Wanted = None) -> Self:
         """Open a file, or wrap an array.
 
-        What is left out of a table or file of several arrays, or guessed about it, stands in `notes`, and each note is
-        warned.
+        What is left out of a table or a file of several arrays, or guessed, is warned and stands in `notes`.
 
         Parameters
         ----------
@@ -120,7 +119,7 @@ class LatentSet:
     @property
     def _words(self) -> str:
         chosen = "" if self.rows is None else f" (of {self.reader.shape[0]:,})"
-        left = "; some of the file or table is left out, see .notes" if self.notes else ""
+        left = f"; {len(self.reader.left_out):,} column(s) left out" if self.reader.left_out else ""
         return f"{self.n:,} vectors{chosen} of {self.dimension:,} components, {self.reader.dtype}{left}"
 
     @property

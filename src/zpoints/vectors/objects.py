@@ -173,7 +173,7 @@ class Narrowed(Reader):
 
     def __init__(self, name: str, reader: Reader) -> None:
         self.name, self.reader, self.shape = name, reader, reader.shape
-        self.dtype, self.notes = np.dtype(np.float64), reader.notes
+        self.dtype, self.notes, self.left_out = np.dtype(np.float64), reader.notes, reader.left_out
 
     def __getitem__(self, rows: slice, /) -> np.ndarray:
         return self._narrow(self.reader[rows])
@@ -228,7 +228,7 @@ def _frame_rows(frame: Any, columns: Wanted) -> "FrameRows | TableRows":
 
     series = frame.iloc[:, found.places[0]]
     table = TableRows(pa.table({found.names[0]: pa.array(series, from_pandas=True)}), found.names)
-    table.notes, table.all_names = found.notes, found.all_names
+    table.notes, table.left_out, table.all_names = found.notes, found.left_out, found.all_names
     return table
 
 
@@ -238,7 +238,7 @@ class FrameRows(Reader):
     def __init__(self, frame: Any, columns: Wanted) -> None:
         described = [_column(str(name), frame.iloc[:, place]) for place, name in enumerate(frame.columns)]
         self.choice: Choice = choose(TABLE, described, columns)
-        self.names, self.notes = self.choice.names, self.choice.notes
+        self.names, self.notes, self.left_out = self.choice.names, self.choice.notes, self.choice.left_out
         named = [column.name for column in described]
         self.all_names = named if all(isinstance(name, str) for name in frame.columns) else None
         self.places = [named.index(name) for name in self.names]
@@ -277,11 +277,8 @@ class TableRows(Reader):
         self.components = Components.of(
             TABLE, table.schema, columns, lambda names: table.slice(0, 1).select(list(names))
         )
-        self.names, self.notes, self.dtype = (
-            self.components.names,
-            self.components.notes,
-            self.components.dtype,
-        )
+        self.names, self.dtype = self.components.names, self.components.dtype
+        self.notes, self.left_out = self.components.notes, self.components.left_out
         self.all_names: list[str] | None = list(table.column_names)
         self.table = table.select(list(self.names))
         self.shape: tuple[int, ...] = (table.num_rows, *self.components.shape)

@@ -43,6 +43,7 @@ class ArrowReader(Streamed):
                 str(path), schema, columns, lambda names: next(self._batches(names), None)
             )
             self.names, self.notes = self.components.names, self.components.notes
+            self.left_out = self.components.left_out
             rows = sum(len(batch) for batch in self._batches(self.names))
         self.shape: tuple[int, ...] = (rows, *self.components.shape)
         self.dtype: np.dtype = self.components.dtype

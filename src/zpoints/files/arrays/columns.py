@@ -63,11 +63,13 @@ class Choice:
     names : of the columns, in the order of the components.
     lists : whether it is one column of lists.
     notes : what was left out, and why.
+    left_out : the names of these columns.
     """
 
     names: tuple[str, ...]
     lists: bool
     notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 def choose(where: str, columns: Sequence[Column], wanted: Wanted = None) -> Choice:
@@ -113,7 +115,9 @@ def choose(where: str, columns: Sequence[Column], wanted: Wanted = None) -> Choi
             "expected columns of numbers, or one of lists of numbers; --columns NAME,NAME takes others"
         )
     return _checked(
-        where, columns, Choice(tuple(c.name for c in found), bool(lists), _notes(where, found, why))
+        where,
+        columns,
+        Choice(tuple(c.name for c in found), bool(lists), _notes(where, found, why), tuple(why)),
     )
 
 
@@ -183,7 +187,9 @@ def _asked(where: str, columns: Sequence[Column], wanted: Sequence[str]) -> Choi
             f"{where}: {listed([c.name for c in found])} cannot go together: {lists[0]:.60} holds whole vectors; "
             "choose it alone, or columns of numbers"
         )
-    return _checked(where, columns, Choice(tuple(c.name for c in found), bool(lists)))
+    chosen = tuple(c.name for c in found)
+    others = tuple(name for name in names if name not in chosen)
+    return _checked(where, columns, Choice(chosen, bool(lists), left_out=others))
 
 
 def _checked(where: str, columns: Sequence[Column], choice: Choice) -> Choice:

@@ -63,6 +63,7 @@ class CsvReader(Streamed):
             kinds, rows = self._kinds()
         choice = choose(str(path), [Column(*pair) for pair in kinds.items()], columns)
         self.names, self.notes = choice.names, (*self.dialect.notes, *choice.notes)
+        self.left_out = choice.left_out
         self.shape: tuple[int, ...] = (rows, len(self.names))
 
     def pieces(self, size: int) -> Iterator[np.ndarray]:

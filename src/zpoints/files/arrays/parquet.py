@@ -33,6 +33,7 @@ class ParquetReader(Reader):
             )
         self.shape, self.dtype = (rows, *self.components.shape), self.components.dtype
         self.names, self.notes = self.components.names, self.components.notes
+        self.left_out = self.components.left_out
 
     def __getitem__(self, rows: slice, /) -> np.ndarray:
         """A range of rows; the row groups that it touches are read whole."""

@@ -45,6 +45,7 @@ class Reader(ABC):
     light : whether no file stays open after `close`, and the reader still reads.
     shape, dtype : of the whole array.
     notes : what was left out or guessed, in sentences that the user is told.
+    left_out : names of a table's columns that are no components.
 
     Examples
     --------
@@ -70,6 +71,7 @@ class Reader(ABC):
     shape: tuple[int, ...]
     dtype: np.dtype
     notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @classmethod
     def matches(cls, path: Path) -> bool:

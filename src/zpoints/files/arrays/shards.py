@@ -97,7 +97,7 @@ class Shards(Reader):
         self.ends = [0, *np.cumsum(lengths).tolist()]
         self.shape, self.dtype = (self.ends[-1], *first.shape[1:]), first.dtype
         what = f"{path}: {len(files):,} file(s), {files[0].name} to {files[-1].name}, are read as one array"
-        self.notes = (what, *first.notes)
+        self.notes, self.left_out = (what, *first.notes), first.left_out
 
     def _length(self, number: int, file: Path, first: Reader) -> int:
         """The number of rows of a file, which must be like those of the first."""

@@ -72,7 +72,7 @@ class Components:
     names : of the columns; one where it holds lists.
     shape, dtype : of one row, and of the array.
     levels : of one column of lists, the items of each list, from the outermost on; empty for columns of numbers.
-    notes : what was left out.
+    notes, left_out : what was left out, and the names of these columns.
     """
 
     where: str
@@ -81,6 +81,7 @@ class Components:
     dtype: np.dtype
     levels: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -99,11 +100,11 @@ class Components:
         if not choice.lists:
             narrow = all(pa.types.is_float32(t) or pa.types.is_float16(t) for t in types)
             dtype = np.dtype(np.float32 if narrow else np.float64)
-            return cls(where, choice.names, (len(choice.names),), dtype, (), choice.notes)
+            return cls(where, choice.names, (len(choice.names),), dtype, (), choice.notes, choice.left_out)
         name, type_ = choice.names[0], schema.field(choice.names[0]).type
         levels = _levels(where, name, type_, lambda: first(choice.names))
         shape = _row_shape(where, name, type_, levels)
-        return cls(where, choice.names, shape, _leaf_dtype(types[0]), levels, choice.notes)
+        return cls(where, choice.names, shape, _leaf_dtype(types[0]), levels, choice.notes, choice.left_out)
 
     def array(self, batch: Any, start: int) -> np.ndarray:
         """The rows of a batch or table; `start` is the number of its first row, for messages.
