@@ -205,8 +205,8 @@ def test_a_foreign_array_format_is_analysed(installed: Path, tmp_path: Path) -> 
     z.tofile(tmp_path / "z.4.floats")
     zpoints(installed, "analyse", tmp_path / "z.4.floats", tmp_path / "analysis", "--quiet")
     assert (tmp_path / "analysis" / "analysis.json").is_file()
-    (tmp_path / "z.csv").write_text("1,2")
-    said = zpoints(installed, "analyse", tmp_path / "z.csv", tmp_path / "a", status=1)
+    (tmp_path / "z.other").write_text("1,2")
+    said = zpoints(installed, "analyse", tmp_path / "z.other", tmp_path / "a", status=1)
     assert "or .floats" in said
 
 

@@ -4,6 +4,7 @@ __all__ = [
     "ArrayError",
     "BudgetError",
     "DiskError",
+    "LeftOutWarning",
     "SourceError",
     "StageError",
     "UsageError",
@@ -61,3 +62,7 @@ class BudgetError(ZPointsError):
 
 class DiskError(ZPointsError):
     """A folder that cannot take what is to be written: its disk is full, or it is read-only."""
+
+
+class LeftOutWarning(UserWarning):
+    """What was left out of what was given, or had to be guessed about it: columns of a table, arrays of a file."""

@@ -1,14 +1,19 @@
 """The formats of arrays: ranges of rows from each, and a format of another package in one file."""
 
+import gzip
 import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
+import pandas as pd
 import pyarrow as pa
+import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 import safetensors.numpy
+import torch
 import zarr
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +24,10 @@ from zpoints.files.arrays import ARRAYS, Reader, known_suffixes, open_rows
 from zpoints.files.arrays.npz import NpzReader
 from zpoints.vectors.latent_set import LatentSet
 
+KNOWN = (
+    ".npy, .npz, .npy.gz, .pt, .pth, .safetensors, .h5, .hdf5, .he5, .parquet, .pq, .feather, .arrow, .arrows, .ipc, "
+    ".csv, .tsv, .csv.gz, .tsv.gz or .zarr"
+)
 Z = np.random.default_rng(0).normal(size=(103, 4)).astype(np.float32)
 
 
@@ -35,8 +44,53 @@ def as_zarr(path: Path) -> None:
     zarr.create_array(str(path), shape=Z.shape, dtype=Z.dtype, chunks=(10, 3))[:] = Z
 
 
+def as_csv(path: Path) -> None:
+    pd.DataFrame(Z.astype(float), columns=list("abcd")).to_csv(path, index=False)
+
+
+def as_text(path: Path) -> None:
+    np.savetxt(path, Z, delimiter="\t")
+
+
+def as_gz(path: Path) -> None:
+    with gzip.open(path, "wb") as file:
+        np.save(file, Z)
+
+
+def as_hdf5(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file.create_dataset("vectors/z", data=Z, chunks=(10, 3), compression="gzip")
+
+
+def as_stream(path: Path) -> None:
+    table = pa.table({"z": list(Z), "row": np.arange(103)})
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table, max_chunksize=9)
+
+
+def as_feather(path: Path) -> None:
+    feather.write_feather(pa.table({f"z{c}": Z[:, c] for c in range(4)}), str(path), chunksize=11)
+
+
+def as_folder(path: Path) -> None:
+    path.mkdir()
+    for part in range(12):  # part.2 comes before part.10
+        table = pa.table({f"z{c}": Z[part * 9 : (part + 1) * 9, c] for c in range(4)})
+        pq.write_table(table, path / f"part.{part}.parquet")
+    (path / "_SUCCESS").touch()
+    (path / "._part.0.parquet").write_bytes(b"macOS leaves such files")
+
+
 WRITERS = {
     "z.npy": lambda path: np.save(path, Z),
+    "z.npy.gz": as_gz,
+    "z.pt": lambda path: torch.save({"epoch": 3, "z": torch.tensor(Z, requires_grad=True)}, path),
+    "z.h5": as_hdf5,
+    "z.csv": as_csv,
+    "z.tsv.gz": as_text,
+    "z.feather": as_feather,
+    "z.arrow": as_stream,
+    "folder.parquet": as_folder,
     "stored.npz": lambda path: np.savez(path, Z),
     "packed.npz": lambda path: np.savez_compressed(path, other=Z[:3], z=Z),
     "lists.parquet": as_lists,
@@ -55,7 +109,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_format_is_tried():
-    assert {Path(name).suffix for name in WRITERS} == {f".{name}" for name in ARRAYS.names()}
+    tried = {name for path in WRITERS for name, kind in ARRAYS.members() if kind.matches(Path(path))}
+    assert tried == set(ARRAYS.names())
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -128,14 +183,14 @@ def test_a_format_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n
     with pytest.raises(ArrayError) as refused:
         LatentSet.open(path)
     assert f"{path}: cannot be read as {name}" in line(refused.value)
-    (tmp_path / "z.csv").write_text("1,2")
+    (tmp_path / "z.other").write_text("1,2")
     with pytest.raises(ArrayError) as refused:
-        open_rows(tmp_path / "z.csv")
+        open_rows(tmp_path / "z.other")
     assert line(refused.value).endswith(f".zarr or .{name}")
 
 
 def test_the_formats_known_are_named(tmp_path: Path):
-    assert known_suffixes() == ".npy, .npz, .parquet, .safetensors or .zarr"
+    assert known_suffixes() == KNOWN
     with pytest.raises(ArrayError) as refused:
         open_rows(tmp_path / "none.npy")
     assert known_suffixes() in line(refused.value)
@@ -158,7 +213,7 @@ print(open_rows({str(tmp_path / "z.npy")!r}).shape)
 print(known_suffixes())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["(103, 4)", ".npy, .npz, .parquet, .safetensors or .zarr"]
+    assert done.stdout.splitlines() == ["(103, 4)", KNOWN]
     assert "array format 'broken' of the package broken cannot be loaded" in done.stderr
 
 
@@ -168,7 +223,7 @@ def test_opening_a_known_file_loads_no_other_formats(tmp_path: Path):
 import sys
 from zpoints.files.arrays import open_rows
 open_rows({str(tmp_path / "z.npy")!r})
-print(*(m for m in ("pyarrow", "zarr", "safetensors") if m in sys.modules))
+print(*(m for m in ("pyarrow", "zarr", "safetensors", "torch", "h5py") if m in sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

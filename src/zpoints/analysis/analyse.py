@@ -9,6 +9,7 @@ planes. Each further group of planes costs one reading. Axes that have to be ref
 vectors or of the core, ask for up to two more.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -59,15 +60,17 @@ def analyse(
     settings: AnalysisSettings | None = None,
     rows: np.ndarray | None = None,
     progress: Progress | None = None,
+    columns: str | Sequence[str] | None = None,
 ) -> Analysis:
     """Measure every component and every plane of a set of latent vectors.
 
     Parameters
     ----------
-    source : array of shape (n, d), `LatentSet`, or path of a .npy, .npz, .parquet, .safetensors or .zarr array.
+    source : whatever `LatentSet.open` takes: array of shape (n, d), tensor, table, or path of one in any format.
     settings : bin widths, cuts, and what decides the principal axes.
     rows : numbers of the vectors to use, ascending; None is all.
     progress : where to report; silent by default.
+    columns : of a table that are components; see `LatentSet.open`.
 
     Raises
     ------
@@ -82,7 +85,7 @@ def analyse(
     >>> a.verdict[0]
     'A multivariate normal distribution, within the noise of 2,000 vectors.'
     """
-    latents = LatentSet.open(source, rows)
+    latents = LatentSet.open(source, rows, columns)
     settings, progress = settings or AnalysisSettings(), progress or Silent()
     with Meter() as meter, compiling_told(progress):
         _say_how_long(latents, settings, progress)
@@ -146,6 +149,7 @@ class Measurement(Groundwork):
             "pca": component_table("pca", axes.scores, along.fine, pca.explained_variance_ratio[: pca.rank]),
         }
         summary = {
+            "notes": list(self.latents.notes),
             **_overview(moments, pca, axes.scores, whole),
             "components": {basis: component_summary(table) for basis, table in tables.items()},
             "coverage": {

@@ -284,6 +284,7 @@ class AnalysisSummary(Document):
     rank_disagreements : pairs that depend on each other otherwise than normal pairs with their correlation.
     trimming, normality, region, pca : see their classes.
     verdict : sentences, the conclusion first.
+    notes : what was left out of the vectors' file or table, or guessed about it.
     seconds, peak_ram_mib, peak_vram_mib : what the analysis took.
     version : of the file format.
 
@@ -312,6 +313,7 @@ class AnalysisSummary(Document):
     region: RegionSummary
     pca: PCASummary
     verdict: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     seconds: float | None = None
     peak_ram_mib: float | None = None
     peak_vram_mib: float | None = None

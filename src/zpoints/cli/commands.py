@@ -6,7 +6,7 @@ from collections.abc import Callable
 import typer
 
 from zpoints.cli import judging, making, vectors
-from zpoints.cli.errors import say, told_in_one_line
+from zpoints.cli.errors import notes_told, say, told_in_one_line
 from zpoints.cli.interruption import Commands
 from zpoints.cli.listing import Listing
 from zpoints.system.streams import secure_streams
@@ -54,5 +54,6 @@ def main() -> None:
     from zpoints.system.stopping import terminable
 
     secure_streams()
-    with told_in_one_line("--debug" in sys.argv), terminable():
+    quiet = not {"-q", "--quiet"}.isdisjoint(sys.argv)
+    with told_in_one_line("--debug" in sys.argv), notes_told(quiet), terminable():
         sys.exit(app(standalone_mode=False) or 0)

@@ -1,16 +1,17 @@
 """Errors as one line: what, where, what to do; and what is printed besides."""
 
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from zpoints.cli.interruption import InterruptionError
-from zpoints.errors import ZPointsError
+from zpoints.errors import LeftOutWarning, ZPointsError
 from zpoints.system.extras import missing
 from zpoints.system.streams import tell
 
-__all__ = ["done", "say", "told_in_one_line"]
+__all__ = ["done", "notes_told", "say", "told_in_one_line"]
 
 
 @contextmanager
@@ -60,6 +61,26 @@ def told_in_one_line(debug: bool) -> Iterator[None]:
         if isinstance(error, ModuleNotFoundError) and (without := missing(error)):
             _fail(str(without), without.exit_status)
         _fail(f"unexpected {type(error).__name__}: {error}; run again with --debug and report it", 1)
+
+
+@contextmanager
+def notes_told(quiet: bool) -> Iterator[None]:
+    """What was left out of the input, or guessed about it, becomes a line on the error stream, each once."""
+    told: set[str] = set()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore" if quiet else "always", LeftOutWarning)
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if not issubclass(category, LeftOutWarning):
+                others(message, category, *where, **more)
+            elif str(message) not in told:
+                told.add(str(message))
+                tell(f"note: {message}")
+
+        warnings.showwarning = show
+        yield
 
 
 def say(message: str) -> None:

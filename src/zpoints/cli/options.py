@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from zpoints.run.folder import Run
     from zpoints.system.meter import Meter
     from zpoints.system.progress import Progress
+    from zpoints.vectors.latent_set import LatentSet
 
 __all__ = [
     "Changes",
+    "Columns",
     "Config",
     "Debug",
     "Quiet",
@@ -25,6 +27,7 @@ __all__ = [
     "progress_of",
     "run_in",
     "settings_of",
+    "vectors_in",
 ]
 
 RETRIES = 3  # what --retry means
@@ -32,6 +35,13 @@ RETRIES = 3  # what --retry means
 Config = Annotated[Path | None, typer.Option("--config", help="A TOML file of settings.")]
 Changes = Annotated[
     list[str] | None, typer.Option("--set", help="Change one setting: NAME=VALUE, as in training.epochs=20.")
+]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        "--columns",
+        help="Of a table: names or patterns of the columns that are components, as 'z_*' or z1,z2.",
+    ),
 ]
 Retry = Annotated[
     bool, typer.Option("--retry", help="If the loss is no longer a number, go back and on at a lower rate.")
@@ -98,6 +108,17 @@ def _name_of(source: str) -> str:
     """A name for the run: the last part of the path, without what a folder's name had better not hold."""
     stem = Path(source).expanduser().resolve().stem
     return re.sub(r"[^\w.-]+", "-", stem).strip("-.") or "run"
+
+
+def vectors_in(
+    path: Path, index: Path | None = None, split: str = "train", columns: str | None = None
+) -> "LatentSet":
+    """The vectors that a command is given; with an index, those of one split."""
+    from zpoints.images.index import rows_of_split
+    from zpoints.vectors.latent_set import LatentSet
+
+    found = LatentSet.open(path, columns=columns)
+    return LatentSet.open(found, rows_of_split(index, split, found)) if index else found
 
 
 def progress_of(quiet: bool) -> "Progress":

@@ -6,7 +6,19 @@ from typing import Annotated
 import typer
 
 from zpoints.cli.errors import done, say
-from zpoints.cli.options import Changes, Config, Debug, Quiet, Ram, Vram, budget_of, progress_of, settings_of
+from zpoints.cli.options import (
+    Changes,
+    Columns,
+    Config,
+    Debug,
+    Quiet,
+    Ram,
+    Vram,
+    budget_of,
+    progress_of,
+    settings_of,
+    vectors_in,
+)
 from zpoints.errors import UsageError
 
 __all__ = ["analyse", "compare", "sample", "walk"]
@@ -21,6 +33,7 @@ def analyse(
         Path | None, typer.Option(help="index.parquet of the pictures, to choose a split.")
     ] = None,
     split: Annotated[str, typer.Option(help="With --index: train, val or test.")] = "train",
+    columns: Columns = None,
     config: Config = None,
     changes: Changes = None,
     ram: Ram = None,
@@ -31,14 +44,13 @@ def analyse(
     """Measure every component and every plane of any set of latent vectors."""
     from zpoints.analysis.analyse import analyse as analyse_latents
     from zpoints.analysis.result import ANALYSIS_FILES
-    from zpoints.images.index import rows_of_split
     from zpoints.run.ownership import check_own
 
     check_own(out, ANALYSIS_FILES, "analysis.json")
     settings = settings_of(config, changes, ram=ram, vram=vram)
-    rows = rows_of_split(index, split) if index else None
     with budget_of(settings):
-        found = analyse_latents(latents, settings.analysis, rows, progress_of(quiet))
+        vectors = vectors_in(latents, index, split, columns)
+        found = analyse_latents(vectors, settings.analysis, progress=progress_of(quiet))
         found.save(out)
     if not quiet:
         from zpoints.report.closing import analysis_lines
@@ -59,6 +71,7 @@ def compare(
         Path | None, typer.Option(help="index.parquet of B's pictures, to choose a split.")
     ] = None,
     split_b: Annotated[str, typer.Option(help="With --index-b: train, val or test.")] = "test",
+    columns: Columns = None,
     config: Config = None,
     changes: Changes = None,
     ram: Ram = None,
@@ -68,16 +81,16 @@ def compare(
 ) -> None:
     """Say in what two sets of latent vectors differ: training and test, two networks, two data sets."""
     from zpoints.comparison.compare import compare as compare_latents
-    from zpoints.images.index import rows_of_split
     from zpoints.run.ownership import check_own
 
     if out is not None:
         check_own(out, ("compare.json", "components.parquet"), "compare.json")
     settings = settings_of(config, changes, ram=ram, vram=vram)
-    rows_a = rows_of_split(index_a, split_a) if index_a else None
-    rows_b = rows_of_split(index_b, split_b) if index_b else None
     with budget_of(settings):
-        found = compare_latents(a, b, settings.analysis, rows_a, rows_b, settings.seed, progress_of(quiet))
+        first, second = vectors_in(a, index_a, split_a, columns), vectors_in(b, index_b, split_b, columns)
+        found = compare_latents(
+            first, second, settings.analysis, seed=settings.seed, progress=progress_of(quiet)
+        )
     done(quiet, "\n".join(found.verdict))
     if out is not None:
         found.save(out)
@@ -107,6 +120,7 @@ def sample(
         Path | None, typer.Option(help="index.parquet of their pictures, to choose a split.")
     ] = None,
     split: Annotated[str, typer.Option(help="With --index: train, val or test.")] = "train",
+    columns: Columns = None,
     where: Annotated[
         list[str] | None,
         typer.Option(
@@ -121,12 +135,11 @@ def sample(
 ) -> None:
     """Draw new latent vectors."""
     from zpoints.files.settings import named_values, with_values
-    from zpoints.images.index import rows_of_split, rows_where
+    from zpoints.images.index import rows_where
     from zpoints.run import work
     from zpoints.run.sampling import sampler_of
     from zpoints.samplers.conditional import conditioned
     from zpoints.samplers.points import Points
-    from zpoints.vectors.latent_set import LatentSet
 
     options = {method: named_values(option or [], "--option")}
     chosen = {"count": count, "sigma": sigma, "temperature": temperature, "options": options}
@@ -134,14 +147,12 @@ def sample(
         settings_of(ram=ram, vram=vram), {f"samples.{k}": v for k, v in chosen.items()}, "sample"
     )
     sampler = sampler_of(settings.samples, method)
-    vectors = None
-    if latents is not None:
-        vectors = LatentSet.open(latents, rows_of_split(index, split) if index else None)
+    vectors = None if latents is None else vectors_in(latents, index, split, columns)
     points = Points.of(source / "distribution.npz" if source.is_dir() else source, vectors)
     if where:
         if index is None:
             raise UsageError("--where: needs --index, the index.parquet of the pictures")
-        points = conditioned(points, rows_where(index, split, where))
+        points = conditioned(points, rows_where(index, split, where, points.vectors))
     with budget_of(settings):
         work.draw(points, out, sampler, count, seed)
     done(quiet, f"{count:,} vectors in {out / 'z.npy'}")
@@ -160,6 +171,7 @@ def walk(
         tuple[int, int] | None, typer.Option(help="From one picture to another: their rows in --latents.")
     ] = None,
     latents: Annotated[Path | None, typer.Option(help="With --between: the latent vectors.")] = None,
+    columns: Columns = None,
     kind: Annotated[
         str, typer.Option(help="With --between: straight, spherical or mahalanobis.")
     ] = "mahalanobis",
@@ -180,7 +192,7 @@ def walk(
         plane=plane,
         angle=angle,
         between=between,
-        latents=latents,
+        latents=None if latents is None else vectors_in(latents, columns=columns),
         kind=kind,
         sigma=sigma,
         mark=mark,

@@ -4,6 +4,7 @@ One pass over each cloud. Each figure stands beside its noise: a standard error,
 are equal but for chance.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -38,6 +39,7 @@ def compare(
     rows_b: np.ndarray | None = None,
     seed: int = 0,
     progress: Progress | None = None,
+    columns: str | Sequence[str] | None = None,
 ) -> Comparison:
     """Compare two clouds of vectors with the same components: training and test, two networks, two data sets.
 
@@ -48,6 +50,7 @@ def compare(
     rows_a, rows_b : numbers of the vectors to use, ascending; None is all.
     seed : decides the random halves and the vectors that the classifiers see.
     progress : where to report; silent by default.
+    columns : of tables that are components, of both; see `LatentSet.open`.
 
     Raises
     ------
@@ -61,7 +64,7 @@ def compare(
     >>> found.components["z_mean"].abs().idxmax()
     0
     """
-    first, second = LatentSet.open(a, rows_a), LatentSet.open(b, rows_b)
+    first, second = LatentSet.open(a, rows_a, columns), LatentSet.open(b, rows_b, columns)
     if first.dimension != second.dimension:
         raise ArrayError(
             f"A ({first.name}) has {first.dimension} components and B ({second.name}) {second.dimension}: "

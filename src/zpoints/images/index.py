@@ -11,6 +11,7 @@ from zpoints.errors import ArrayError
 from zpoints.files.atomic import atomic_path
 from zpoints.files.readable import readable
 from zpoints.images.source import Source
+from zpoints.vectors.latent_set import LatentSet
 
 __all__ = ["SPLITS", "build_index", "random_splits", "rows_of_split", "write_index", "write_rejected"]
 
@@ -63,15 +64,25 @@ def write_index(path: Path, index: pd.DataFrame) -> None:
         index.to_parquet(temporary, compression="zstd", index=False)
 
 
-def rows_of_split(path: Path, split: str) -> np.ndarray:
+def rows_of_split(path: Path, split: str, vectors: LatentSet | None = None) -> np.ndarray:
     """Row numbers of one split, ascending, out of an ``index.parquet``.
+
+    Parameters
+    ----------
+    vectors : whose rows are chosen, if they are at hand: the index must have a row for each of them.
 
     Raises
     ------
-    ArrayError : the file cannot be read, has no column ``split``, or no picture of that split.
+    ArrayError : the file cannot be read, has no column ``split``, no picture of that split, or is the index of
+        another number of vectors.
     """
     with readable(path, "an index with a column 'split'", "run zpoints prepare anew"):
         column = pd.read_parquet(path, columns=["split"])["split"].to_numpy()
+    if vectors is not None and len(column) != vectors.total:
+        raise ArrayError(
+            f"{path}: {len(column):,} rows, but {vectors.name} holds {vectors.total:,} vectors; give the index of "
+            "these vectors, one row for each, in the same order"
+        )
     rows = np.flatnonzero(column == split)
     if not len(rows):
         there = ", ".join(sorted({str(value) for value in column})[:8])
@@ -79,14 +90,18 @@ def rows_of_split(path: Path, split: str) -> np.ndarray:
     return rows
 
 
-def rows_where(path: Path, split: str, conditions: Iterable[str]) -> np.ndarray:
+def rows_where(
+    path: Path, split: str, conditions: Iterable[str], vectors: LatentSet | None = None
+) -> np.ndarray:
     """Row numbers of the pictures of a split that fulfil conditions such as ``Smiling=1``, ascending.
+
+    Parameters as `rows_of_split`.
 
     Raises
     ------
     ArrayError : as `rows_of_split`, an unknown column, or a condition of another form.
     """
-    rows = rows_of_split(path, split)
+    rows = rows_of_split(path, split, vectors)
     with readable(path, "parquet", "run zpoints prepare anew"):
         index = pd.read_parquet(path)
     for condition in conditions:

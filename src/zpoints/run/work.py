@@ -324,8 +324,11 @@ def _mark(latents: Any) -> str:
     """Identify vectors: by their file, or by what they are."""
     import hashlib
 
+    from zpoints.files.arrays import files_behind
     from zpoints.images.files import file_mark
 
     if isinstance(latents, str | Path):
-        return file_mark(Path(latents))
+        files = files_behind(latents)
+        several = [] if files == [Path(latents)] else [str(latents)]
+        return " ".join([*several, *map(file_mark, files)])
     return hashlib.sha256(np.ascontiguousarray(latents).tobytes()).hexdigest()

@@ -254,14 +254,15 @@ class Sampler(DensityMixin, BaseEstimator, ABC):
     def _vectors(self, X: Any) -> Float[np.ndarray, "n d"]:
         """Vectors to score: finite, of the right number of components, and under the names of the fit."""
         who = type(self).__name__
-        names, known = columns_of(X), getattr(self, "feature_names_in_", None)
+        known = getattr(self, "feature_names_in_", None)
+        names = columns_of(X, known)
         if names is not None and known is not None and list(names) != list(known):
             wrong = [str(name) for name in names if name not in known] or ["in another order"]
             raise ArrayError(
                 f"{who}: the columns are not those of the fit ({', '.join(wrong[:3])}); "
                 "give them by the same names, in the same order"
             )
-        z = matrix_of(X, who)
+        z = matrix_of(X, who, names)
         if z.ndim != 2:
             raise ArrayError(f"{who}: shape {z.shape}; score_samples takes (n, {self.n_features_in_})")
         if z.shape[1] != self.n_features_in_:

@@ -11,7 +11,9 @@ from zpoints.analysis.distribution import Distribution
 from zpoints.analysis.result import Analysis
 from zpoints.errors import ArrayError, reason
 from zpoints.files.arrays import open_rows
+from zpoints.files.arrays.columns import Exactly
 from zpoints.vectors.latent_set import LatentSet
+from zpoints.vectors.objects import array_of, is_table, names_of, reader_of
 
 __all__ = ["Points", "columns_of", "matrix_of"]
 
@@ -39,17 +41,14 @@ class Points:
         return cls(measure_distribution(latents), latents)
 
 
-def columns_of(source: Any) -> list[str] | None:
-    """The names of a table's columns, where all of them are texts; None for everything else."""
-    columns = getattr(source, "columns", None)
-    if columns is None or isinstance(source, LatentSet):
-        return None
-    names = list(columns) if np.iterable(columns) else []
-    return names if names and all(isinstance(name, str) for name in names) else None
+def columns_of(source: Any, known: Any = None) -> list[str] | None:
+    """The names of a table's columns that are components, and of those that are `known` as such; None for everything
+    else, and where not all names are texts."""
+    return None if isinstance(source, LatentSet) else names_of(source, known)
 
 
-def matrix_of(source: Any, who: str) -> np.ndarray:
-    """Vectors in memory, float64; of any number of axes. `who` asks, for the message.
+def matrix_of(source: Any, who: str, columns: list[str] | None = None) -> np.ndarray:
+    """Vectors in memory, float64; of any number of axes. `who` asks, for the message; `columns` are those of a table.
 
     Raises
     ------
@@ -60,10 +59,15 @@ def matrix_of(source: Any, who: str) -> np.ndarray:
     if isinstance(source, str | Path):
         rows = open_rows(source)
         return np.asarray(rows[: rows.shape[0] if rows.shape else 0], np.float64)
+    if is_table(source):
+        rows = reader_of(source, None if columns is None else Exactly(columns))[1]
+        return np.asarray(rows[: rows.shape[0]], np.float64)
     try:
-        array = np.asarray(source)
+        array = array_of(source)
         if array.dtype.kind not in "fiuO":
             raise TypeError(f"type {array.dtype} is not numeric")
         return array.astype(np.float64)
+    except ArrayError:
+        raise
     except (TypeError, ValueError) as error:
         raise ArrayError(f"{who}: no vectors ({reason(error)}); give numbers of shape (n, d)") from error

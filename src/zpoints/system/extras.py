@@ -69,6 +69,7 @@ EXTRAS = {
     "lightning_fabric": "train",
     "openvino": "photo-faces",
     "zuko": "flow",
+    "h5py": "h5",
     "zarr": "zarr",
     "torch_fidelity": "inception",
     "transformers": "dinov2",

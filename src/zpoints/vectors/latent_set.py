@@ -3,8 +3,8 @@
 Files of every format in `zpoints.files.arrays.ARRAYS` are understood; nothing is ever unpickled.
 """
 
+import warnings
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -13,8 +13,10 @@ from typing import Any, Self
 import numpy as np
 from jaxtyping import Float, Int, Num
 
-from zpoints.errors import ArrayError, one_line, reason
-from zpoints.files.arrays import Reader, Sliced, open_rows
+from zpoints.errors import ArrayError, LeftOutWarning, one_line, reason
+from zpoints.files.arrays import Reader, open_rows
+from zpoints.files.arrays.columns import Wanted
+from zpoints.vectors.objects import Narrowed, reader_of
 
 __all__ = ["LatentSet", "drawn"]
 
@@ -45,23 +47,37 @@ class LatentSet:
     rows: np.ndarray | None = None
 
     @classmethod
-    def open(cls, source: Any, rows: np.ndarray | None = None) -> Self:
+    def open(cls, source: Any, rows: np.ndarray | None = None, columns: Wanted = None) -> Self:
         """Open a file, or wrap an array.
+
+        What is left out of a table or a file of several arrays, or guessed, is warned and stands in `notes`.
 
         Parameters
         ----------
-        source : path of a .npy, .npz, .parquet, .safetensors or .zarr array (or of a format that another package adds
-            to `zpoints.files.arrays.ARRAYS`), or an array of shape (n, d).
+        source : path of an array in a format of `zpoints.files.arrays.ARRAYS` (``vae.npz::mu`` names one of several),
+            of a folder of such files, or a pattern of them (``z/*.npy``); or an array, a tensor, a table of pandas,
+            polars or Arrow, or lists of numbers; of shape (n, d).
         rows : numbers of the vectors to use, ascending; None is all.
+        columns : of a table that are components: names and patterns (``"z_*"``, ``"z1,z2"``, ``["z1", "z2"]``), taken
+            in the table's order. None leaves it to the rules of `zpoints.files.arrays.columns`.
 
         Raises
         ------
         ArrayError : not two-dimensional, not numeric, fewer than 2 vectors, or a file that cannot be read.
         """
         if isinstance(source, LatentSet):
+            if columns is not None:
+                raise ArrayError(f"{source.name}: is open already; choose columns where it is opened")
             name, reader, rows = source.name, source.reader, source.rows if rows is None else rows
         else:
-            name, reader = _reader(source)
+            is_path = isinstance(source, str | Path)
+            name, reader = (
+                (str(source), open_rows(source, columns)) if is_path else reader_of(source, columns)
+            )
+            for note in reader.notes:
+                warnings.warn(one_line(note), LeftOutWarning, stacklevel=3)
+        if reader.dtype.kind == "f" and reader.dtype.itemsize > np.dtype(np.float64).itemsize:
+            reader = Narrowed(name, reader)
         if len(reader.shape) != 2:
             raise ArrayError(
                 f"{name}: shape {tuple(reader.shape)} has {len(reader.shape)} dimension(s), expected 2: "
@@ -103,12 +119,23 @@ class LatentSet:
     @property
     def _words(self) -> str:
         chosen = "" if self.rows is None else f" (of {self.reader.shape[0]:,})"
-        return f"{self.n:,} vectors{chosen} of {self.dimension:,} components, {self.reader.dtype}"
+        left = f"; {len(self.reader.left_out):,} column(s) left out" if self.reader.left_out else ""
+        return f"{self.n:,} vectors{chosen} of {self.dimension:,} components, {self.reader.dtype}{left}"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out of the file or table, or guessed about it, in sentences."""
+        return self.reader.notes
 
     @property
     def n(self) -> int:
         """Number of vectors."""
         return self.reader.shape[0] if self.rows is None else len(self.rows)
+
+    @property
+    def total(self) -> int:
+        """Number of vectors in the file or array, chosen or not."""
+        return self.reader.shape[0]
 
     @property
     def dimension(self) -> int:
@@ -173,15 +200,3 @@ def _check_rows(name: str, rows: np.ndarray, n: int) -> None:
     whole = rows.ndim == 1 and rows.dtype.kind in "iu"
     if not whole or (len(rows) and not (rows[0] >= 0 and rows[-1] < n and (rows[1:] > rows[:-1]).all())):
         raise ArrayError(f"{name}: rows must be whole numbers from 0 to {n - 1}, ascending, each once")
-
-
-def _reader(source: Any) -> tuple[str, Reader]:
-    if isinstance(source, str | Path):
-        return str(source), open_rows(source)
-    if hasattr(source, "tocsr"):
-        raise ArrayError("the array: sparse input is not supported; give its .toarray()")
-    array = np.asanyarray(source)
-    if array.dtype.kind == "O":  # numbers in a column of objects are numbers still
-        with suppress(TypeError, ValueError):
-            array = array.astype(np.float64)
-    return "the array", Sliced(array)

@@ -4,14 +4,19 @@ A format of this package is named in `ARRAYS` here; one of another package by an
 ``zpoints.arrays``. See `rows.Reader` for an example. Nothing is ever unpickled.
 """
 
+import re
 from pathlib import Path
+from typing import Any
 
 from zpoints.errors import ArrayError
-from zpoints.files.arrays.rows import Reader, Rows, Sliced
+from zpoints.files.arrays.columns import Exactly, Wanted
+from zpoints.files.arrays.foreign import advice
+from zpoints.files.arrays.rows import Reader, Rows, Sliced, listed
+from zpoints.files.arrays.shards import Shards, files_of, is_pattern
 from zpoints.files.readable import readable
 from zpoints.system.registry import Registry
 
-__all__ = ["ARRAYS", "Reader", "Rows", "Sliced", "known_suffixes", "open_rows"]
+__all__ = ["ARRAYS", "Reader", "Rows", "Sliced", "files_behind", "known_suffixes", "open_rows"]
 
 ARRAYS: Registry[type[Reader]] = Registry(
     "array format",
@@ -19,28 +24,40 @@ ARRAYS: Registry[type[Reader]] = Registry(
     {
         "npy": "zpoints.files.arrays.npy:NpyReader",
         "npz": "zpoints.files.arrays.npz:NpzReader",
-        "parquet": "zpoints.files.arrays.parquet:ParquetReader",
+        "npy.gz": "zpoints.files.arrays.streamed:NpyGzReader",
+        "pt": "zpoints.files.arrays.pt:PtReader",
         "safetensors": "zpoints.files.arrays.safetensors:SafetensorsReader",
+        "hdf5": "zpoints.files.arrays.hdf5:Hdf5Reader",
+        "parquet": "zpoints.files.arrays.parquet:ParquetReader",
+        "arrow": "zpoints.files.arrays.arrow:ArrowReader",
+        "csv": "zpoints.files.arrays.csv:CsvReader",
         "zarr": "zpoints.files.arrays.zarr:ZarrReader",
     },
 )
 """All formats by name."""
+NAMED = "::"
+"""Parts a path from what is chosen of the file."""
+ADDRESS = re.compile(r"[a-z][a-z0-9+]+:/", re.IGNORECASE)
 
 
-def open_rows(path: Path | str) -> Reader:
+def open_rows(path: Path | str, columns: Wanted = None) -> Reader:
     """Open an array in a file of any known format; the first format that takes the file for its own.
+
+    A folder of files of one format, or a pattern such as ``z/*.npy``, is read as one array.
 
     Parameters
     ----------
-    path : of the file; ``~`` is the user's folder.
+    path : of the file; ``~`` is the user's folder. ``vae.npz::mu`` is the array ``mu`` of several in a file,
+        ``z.parquet::z_*`` these columns of a table.
+    columns : of a table that are components: names and patterns, in a list or between commas.
 
     Returns
     -------
-    The array: its `shape` and `dtype`, ranges of rows by ``[start:stop]``, and `blocks`.
+    The array: its `shape` and `dtype`, ranges of rows by ``[start:stop]``, `blocks`, and `notes`.
 
     Raises
     ------
-    ArrayError : no such file, of no known format, damaged, or of pickled objects.
+    ArrayError : no such file, of no known format, damaged, or of pickled objects; no such array or column.
 
     Examples
     --------
@@ -51,17 +68,89 @@ def open_rows(path: Path | str) -> Reader:
     >>> rows.shape, rows[1:2].tolist()
     ((3, 2), [[2.0, 3.0]])
     """
-    path = Path(path).expanduser()
-    if not path.exists():
+    path, inner = _parted(Path(path).expanduser())
+    if not path.exists() and not is_pattern(path):
+        if ADDRESS.match(str(path)):
+            raise ArrayError(f"{path}: is an address, and nothing is fetched; download it, and name the file")
         raise ArrayError(f"{path}: no such file; name a {known_suffixes()} array")
+    if (found := _format_of(path)) is not None:
+        return _opened(path, found, columns, inner)
+    if path.is_dir() or not path.exists():
+        return _shards(path, columns, inner)
+    raise ArrayError(
+        advice(path)
+        or f"{path}: '{path.suffix.lower()}' is no known array format; known are {known_suffixes()}"
+    )
+
+
+def files_behind(path: Path | str) -> list[Path]:
+    """The files, or the one file or folder of an array, that `open_rows` would open."""
+    path, _ = _parted(Path(path).expanduser())
+    several = path.is_dir() and _format_of(path) is None
+    return files_of(path) if several or is_pattern(path) else [path]
+
+
+def _parted(path: Path) -> tuple[Path, str | None]:
+    """The file, and what of it; a file whose own name holds the sign is that file."""
+    text, sign, inner = str(path).rpartition(NAMED)
+    return (Path(text), inner) if sign and text and inner and not path.exists() else (path, None)
+
+
+Format = tuple[str, Any]
+
+
+def _format_of(path: Path) -> Format | None:
     for name, kind in ARRAYS.members():
         with readable(path, name):
             if kind.matches(path):
-                found = kind.open(path)
-                return found if isinstance(found, Reader) else Sliced(found)
-    raise ArrayError(
-        f"{path}: '{path.suffix.lower()}' is no known array format; known are {known_suffixes()}"
-    )
+                return name, kind
+    return None
+
+
+def _opened(path: Path, format_: Format, columns: Wanted, inner: str | None) -> Reader:
+    name, kind = format_
+    chooses = getattr(kind, "chooses", "")
+    if columns is not None and chooses != "columns":
+        other = f"; one of its arrays is chosen by {path}{NAMED}NAME" if chooses else ""
+        raise ArrayError(f"{path}: has no columns with names to choose from{other}")
+    if inner is not None and not chooses:
+        raise ArrayError(f"{path}: is one array; there is nothing in it called '{inner:.60}'")
+    wanted = inner if columns is None else columns
+    with readable(path, name):
+        found = kind.open(path, wanted) if chooses else kind.open(path)
+        return found if isinstance(found, Reader) else Sliced(found)
+
+
+def _shards(path: Path, columns: Wanted, inner: str | None) -> Reader:
+    files, others = [], []
+    formats: dict[str, tuple[Format, Path]] = {}
+    for file in files_of(path):
+        if (found := _format_of(file)) is None:
+            others.append(file)
+        else:
+            files.append(file)
+            formats.setdefault(found[0], (found, file))
+    if not files:
+        names = listed([file.name for file in others])
+        raise ArrayError(
+            f"{path}: no file in it is of a known array format: {names}; known are {known_suffixes()}"
+        )
+    if len(formats) > 1:
+        named = listed([f"{file.name} ({name})" for name, (_, file) in formats.items()])
+        raise ArrayError(
+            f"{path}: holds files of several formats, {named}; name one, or a pattern as in "
+            f"'{files[0].parent / '*'}{files[0].suffix}'"
+        )
+    format_ = next(iter(formats.values()))[0]
+
+    def open_(file: Path, wanted: Any) -> Reader:
+        of_columns = isinstance(wanted, Exactly) or columns is not None
+        return _opened(file, format_, wanted if of_columns else None, None if of_columns else inner)
+
+    found_ = Shards(path, files, open_, columns)
+    if others:
+        found_.notes += (f"{path}: left out: {listed([f.name for f in others])}, of no known array format",)
+    return found_
 
 
 def known_suffixes() -> str:

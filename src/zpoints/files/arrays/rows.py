@@ -1,7 +1,7 @@
 """What every reader of an array promises: a shape, a type of number, ranges of rows, blocks in order."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
@@ -9,10 +9,12 @@ import numpy as np
 
 from zpoints.errors import ArrayError
 
-__all__ = ["Reader", "Rows", "Sliced", "chosen_array"]
+__all__ = ["Reader", "Rows", "Sliced", "chosen_array", "exactly", "listed", "taken"]
 
 LISTED = 8
 """So many arrays of a file are named in an error."""
+PREFERRED = ("z", "latents", "arr_0")
+"""Names under which latent vectors usually lie in a file of several arrays, the most usual first."""
 
 
 class Rows(Protocol):
@@ -36,8 +38,14 @@ class Reader(ABC):
 
     Attributes
     ----------
-    suffixes : of the files of this format, as ``(".npy",)``.
+    suffixes : ends of the names of this format's files, as ``(".npy",)`` or ``(".npy.gz",)``.
+    folders : whether such an array is a folder; else a folder of that name is none of this format's.
+    chooses : what of a file can be chosen: ``"columns"`` of a table, one ``"array"`` of several, or nothing. With one
+        of them `open` takes a second argument: the text after ``::`` in the path, or None.
+    light : whether no file stays open after `close`, and the reader still reads.
     shape, dtype : of the whole array.
+    notes : what was left out or guessed, in sentences that the user is told.
+    left_out : names of a table's columns that are no components.
 
     Examples
     --------
@@ -57,18 +65,23 @@ class Reader(ABC):
     """
 
     suffixes: ClassVar[tuple[str, ...]] = ()
+    folders: ClassVar[bool] = False
+    chooses: ClassVar[str] = ""
+    light: ClassVar[bool] = False
     shape: tuple[int, ...]
     dtype: np.dtype
+    notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @classmethod
     def matches(cls, path: Path) -> bool:
         """Whether the file is of this format: by the end of its name, unless a subclass knows better."""
-        return path.suffix.lower() in cls.suffixes
+        return path.name.lower().endswith(cls.suffixes) and (cls.folders or not path.is_dir())
 
     @classmethod
-    def open(cls, path: Path) -> Self:
-        """Open a file of this format."""
-        return cls(path)  # type: ignore[call-arg]
+    def open(cls, path: Path, wanted: Any = None) -> Self:
+        """Open a file of this format; `wanted` is which array or columns, where the format `chooses`."""
+        return cls(path, wanted) if cls.chooses else cls(path)  # type: ignore[call-arg]
 
     @abstractmethod
     def __getitem__(self, rows: slice, /) -> np.ndarray:
@@ -93,19 +106,74 @@ class Sliced(Reader):
         return np.asarray(self.rows[rows])
 
 
-def chosen_array(path: Path, names: list[str], preferred: tuple[str, ...]) -> str:
-    """The only array of a file, or the first of the usual names that it holds.
+def chosen_array(
+    path: Path, shapes: Mapping[str, tuple[int, ...]], wanted: str | None = None
+) -> tuple[str, tuple[str, ...]]:
+    """Which of a file's arrays holds the vectors, and what is to be said about the others.
+
+    The one that is wanted; or the only one; or the first of `PREFERRED` (of arrays in groups the last part of the
+    name counts); or the only one with two or more axes.
 
     Raises
     ------
-    ArrayError : several arrays, none of them of such a name.
+    ArrayError : several arrays, and nothing tells which one; or none of the name that is wanted.
     """
-    if len(names) == 1:
-        return names[0]
-    for name in preferred:
-        if name in names:
-            return name
-    listed = ", ".join(f"{name:.40}" for name in names[:LISTED]) or "none"
-    raise ArrayError(
-        f"{path}: which array? It holds {listed}; save the latent vectors alone, or as '{preferred[0]}'"
+    names = list(shapes)
+    if wanted is not None:
+        if wanted not in shapes:
+            raise ArrayError(f"{path}: holds no array '{wanted:.40}'; there are {listed(names)}")
+        return wanted, ()
+    found = _only(shapes)
+    if found is None:
+        example = names[0] if names else "NAME"
+        raise ArrayError(
+            f"{path}: which array? It holds {listed(names)}; name it, as in {path}::{example:.40}, or save the "
+            f"latent vectors alone, or as '{PREFERRED[0]}'"
+        )
+    others = [f"{name:.40} {shapes[name]}" for name in names if name != found]
+    if not others:
+        return found, ()
+    return found, (
+        f"{path}: measured is '{found}'; left out: {listed(others)}; {path}::NAME chooses another",
     )
+
+
+def _only(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
+    """The name that the rules of `chosen_array` lead to, if they lead to one."""
+    if len(shapes) == 1:
+        return next(iter(shapes))
+    for usual in PREFERRED:
+        named = [name for name in shapes if name.rpartition("/")[2] == usual]
+        if named:
+            return named[0] if len(named) == 1 else None
+    wide = [name for name, shape in shapes.items() if len(shape) > 1]
+    return wide[0] if len(wide) == 1 else None
+
+
+def listed(names: Sequence[str], most: int = LISTED) -> str:
+    """Names for a message; of many the first ones, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return (", ".join(f"{name:.60}" for name in names[:most]) or "none") + more
+
+
+def exactly(pieces: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
+    """The same rows in blocks of `size` (the last may be shorter), however long the pieces are."""
+    held: list[np.ndarray] = []
+    count = 0
+    for piece in pieces:
+        while count + len(piece) >= size:
+            cut = size - count
+            held.append(piece[:cut])
+            yield held[0] if len(held) == 1 else np.concatenate(held)
+            held, count, piece = [], 0, piece[cut:]
+        if len(piece):
+            held.append(piece)
+            count += len(piece)
+    if held:
+        yield held[0] if len(held) == 1 else np.concatenate(held)
+
+
+def taken(reader: Reader, rows: slice) -> tuple[int, int]:
+    """First row, and the row after the last one, of a range that may reach past the end."""
+    start, stop, _ = rows.indices(reader.shape[0])
+    return start, max(start, stop)

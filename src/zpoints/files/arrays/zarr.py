@@ -1,22 +1,27 @@
 """zarr, versions 2 and 3: an array in chunks, a folder. Needs the package zarr."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from zpoints.errors import ArrayError
-from zpoints.files.arrays.rows import Reader
+from zpoints.files.arrays.rows import Reader, chosen_array
 from zpoints.files.readable import readable
 
 __all__ = ["ZarrReader"]
 
+MARKS = ("zarr.json", ".zarray", ".zgroup")
+
 
 class ZarrReader(Reader):
-    """One zarr array; a group is refused."""
+    """One zarr array: the folder itself, or one of a group, by its name or as `chosen_array` says."""
 
     suffixes = (".zarr",)
+    folders = True
+    chooses = "array"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, array: str | None = None) -> None:
         try:
             import zarr
         except ImportError as error:
@@ -24,10 +29,20 @@ class ZarrReader(Reader):
                 f"{path}: reading .zarr needs the package zarr: pip install 'zpoints[zarr]'"
             ) from error
         with readable(path, "zarr"):
-            found = zarr.open(str(path), mode="r")
-        if not isinstance(found, zarr.Array):
-            raise ArrayError(f"{path}: is a zarr group, not an array; name the array inside it")
+            found: Any = zarr.open(str(path), mode="r")
+            if not isinstance(found, zarr.Array):
+                arrays = {name: each for name, each in found.members(None) if isinstance(each, zarr.Array)}
+                shapes = {name: each.shape for name, each in arrays.items()}
+                chosen, self.notes = chosen_array(path, shapes, array)
+                found = arrays[chosen]
+            elif array is not None:
+                raise ArrayError(f"{path}: is one zarr array, no group; there is no '{array:.40}' in it")
         self.array, self.shape, self.dtype = found, found.shape, np.dtype(found.dtype)
+
+    @classmethod
+    def matches(cls, path: Path) -> bool:
+        """Whether the name says so, or what zarr writes lies in the folder."""
+        return super().matches(path) or any((path / mark).is_file() for mark in MARKS)
 
     def __getitem__(self, rows: slice, /) -> np.ndarray:
         return np.asarray(self.array[rows])

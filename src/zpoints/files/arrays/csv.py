@@ -1,0 +1,234 @@
+"""Comma-separated values and their kin: numbers as text, with or without a line of names, packed by gzip or not.
+
+What the file does not say is guessed in the open: what parts the columns, and whether the first line holds names.
+"""
+
+import csv
+import gzip
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zpoints.errors import ArrayError
+from zpoints.files.arrays.columns import INTEGER, NUMBER, Column, Wanted, choose
+from zpoints.files.arrays.rows import listed
+from zpoints.files.arrays.streamed import Streamed
+from zpoints.files.readable import readable
+
+__all__ = ["CsvReader"]
+
+PARTED_BY = {".csv": ",;\t |", ".tsv": "\t,; |"}
+"""What parts columns, by the end of the name: the first of these that stands in the first line of numbers."""
+LONGEST_LINE = 2**24
+READ_BYTES = 2**23
+"""Bytes that are taken apart at a time; no line is longer than a line may be."""
+WRONG = re.compile(r"CSV column #(\d+): (?:Row #\d+: )?.*?invalid value '(.*)'", re.DOTALL)
+ROW = re.compile(r"Row #(\d+)")
+DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How the lines of a file are to be read.
+
+    Attributes
+    ----------
+    names : of the columns.
+    skipped : lines before the first one of values.
+    notes : what was guessed that the user had better know.
+    """
+
+    delimiter: str
+    decimal: str
+    names: tuple[str, ...]
+    skipped: int
+    notes: tuple[str, ...]
+
+
+class CsvReader(Streamed):
+    """Columns of numbers out of a text file, as float64. It is read once to its end when it is opened: to know how
+    many rows there are, and which columns hold whole numbers only."""
+
+    suffixes = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+    chooses = "columns"
+
+    def __init__(self, path: Path, columns: Wanted = None) -> None:
+        self.path, self.dtype = path, np.dtype(np.float64)
+        with readable(path, "CSV"):
+            self.dialect = _dialect(path)
+            kinds, rows = self._kinds()
+        choice = choose(str(path), [Column(*pair) for pair in kinds.items()], columns)
+        self.names, self.notes = choice.names, (*self.dialect.notes, *choice.notes)
+        self.left_out = choice.left_out
+        self.shape: tuple[int, ...] = (rows, len(self.names))
+
+    def pieces(self, size: int) -> Iterator[np.ndarray]:
+        """All rows in order."""
+        for batch in self._batches(self.names):
+            values = np.stack(
+                [column.to_numpy(zero_copy_only=False) for column in _in(batch, self.names)], axis=1
+            )
+            yield from (values[start : start + size] for start in range(0, len(values), size))
+
+    def _kinds(self) -> tuple[dict[str, str], int]:
+        """What each column holds, and the number of rows, after one reading of the whole file."""
+        kinds = self._first_kinds()
+        while True:
+            numbers = tuple(name for name, kind in kinds.items() if kind in (NUMBER, INTEGER, "nothing"))
+            try:
+                return self._measured(kinds, numbers)
+            except ValueError as error:  # pyarrow's ArrowInvalid is one
+                name, value = self._wrong(error)
+                if kinds[name] == NUMBER:
+                    raise ArrayError(
+                        f"{self.path}: column '{name:.40}' holds numbers, and in line "
+                        f"{self._line(error)} the text '{value:.40}'; mend it, or leave the column out by --columns"
+                    ) from error
+                kinds[name] = "text"
+
+    def _measured(self, kinds: dict[str, str], numbers: tuple[str, ...]) -> tuple[dict[str, str], int]:
+        rows, whole, filled = 0, np.ones(len(numbers), bool), np.zeros(len(numbers), bool)
+        for batch in self._batches(numbers):
+            rows += len(batch)
+            for place, column in enumerate(_in(batch, numbers)):
+                values = column.to_numpy(zero_copy_only=False)
+                filled[place] |= column.null_count < len(column)
+                if whole[place] and kinds[numbers[place]] != NUMBER:
+                    whole[place] = bool((np.isnan(values) | (values == np.floor(values))).all())
+        found = dict(kinds)
+        for name, is_whole, is_filled in zip(numbers, whole, filled, strict=True):
+            if kinds[name] != NUMBER:
+                found[name] = (INTEGER if is_whole else NUMBER) if is_filled else "nothing"
+            elif not is_filled:
+                found[name] = "nothing"
+        return found, rows
+
+    def _first_kinds(self) -> dict[str, str]:
+        """By the first lines."""
+        from zpoints.files.arrays.tables import kind_of
+
+        with self._stream(None) as stream:
+            return {field.name: kind_of(field.type) for field in stream.schema}
+
+    def _wrong(self, error: ValueError) -> tuple[str, str]:
+        found = WRONG.search(str(error))
+        if found is None:
+            raise error
+        return self.dialect.names[int(found[1])], found[2]
+
+    def _line(self, error: ValueError) -> int:
+        row = ROW.search(str(error))
+        return self.dialect.skipped + (int(row[1]) if row else 0)
+
+    def _batches(self, names: tuple[str, ...]) -> Iterator[Any]:
+        with self._stream(names) as stream:
+            yield from stream
+
+    def _stream(self, names: tuple[str, ...] | None) -> Any:
+        """Batches of some columns as float64; of all, as their first lines look, where None are named."""
+        import pyarrow as pa
+        from pyarrow import csv as arrow_csv
+
+        packed = "gzip" if self.path.suffix.lower() == ".gz" else None
+        # With no columns at all pyarrow would read all; one of text counts the rows.
+        types = None if names is None else dict.fromkeys(names, pa.float64())
+        if names == ():
+            names, types = self.dialect.names[:1], {self.dialect.names[0]: pa.string()}
+        return arrow_csv.open_csv(
+            pa.input_stream(str(self.path), compression=packed),
+            read_options=arrow_csv.ReadOptions(
+                column_names=list(self.dialect.names),
+                skip_rows=self.dialect.skipped,
+                block_size=READ_BYTES,
+            ),
+            parse_options=arrow_csv.ParseOptions(delimiter=self.dialect.delimiter),
+            convert_options=arrow_csv.ConvertOptions(
+                include_columns=None if names is None else list(names),
+                column_types=types,
+                decimal_point=self.dialect.decimal,
+            ),
+        )
+
+
+def _in(batch: Any, names: tuple[str, ...]) -> list[Any]:
+    return [batch.column(name) for name in names]
+
+
+def _dialect(path: Path) -> Dialect:
+    """Guessed from the first lines."""
+    lines, comments = _first_lines(path)
+    if not lines:
+        raise ArrayError(f"{path}: holds no line of values; write it anew")
+    by_suffix = ".tsv" if path.name.lower().removesuffix(".gz").endswith(".tsv") else ".csv"
+    line = lines[-1]
+    delimiter = next((sign for sign in PARTED_BY[by_suffix] if sign in line.strip()), PARTED_BY[by_suffix][0])
+    rows = list(csv.reader(lines, delimiter=delimiter))
+    decimal = "," if delimiter != "," and any(DECIMAL_COMMA.fullmatch(f.strip()) for f in rows[-1]) else "."
+    notes = []
+    if delimiter != PARTED_BY[by_suffix][0] and len(rows[-1]) > 1:
+        notes.append(f"{path}: columns are parted by {delimiter!r}, decimals by '{decimal}'")
+    if comments:
+        notes.append(f"{path}: {comments} line(s) of comment left out at its beginning")
+    named = _has_names(rows, decimal)
+    if named:
+        names = [name.strip() or f"unnamed: {place}" for place, name in enumerate(rows[0])]
+    else:
+        names = [str(place) for place in range(len(rows[0]))]
+        notes.append(f"{path}: no line of names; columns are called 0 to {len(names) - 1}")
+    twice = (
+        [name for name in dict.fromkeys(names) if names.count(name) > 1]
+        if len(set(names)) < len(names)
+        else []
+    )
+    if twice:
+        raise ArrayError(f"{path}: several columns are called {listed(twice)}; give each a name of its own")
+    return Dialect(delimiter, decimal, tuple(names), comments + named, tuple(notes))
+
+
+def _first_lines(path: Path) -> tuple[list[str], int]:
+    """The first two lines that hold something, or one, and how many lines of comment go before them."""
+    open_: Any = gzip.open if path.suffix.lower() == ".gz" else open
+    with open_(path, "rt", encoding="utf-8-sig", newline="") as file:
+        lines: list[str] = []
+        comments = 0
+        while len(lines) < 2 and (line := file.readline(LONGEST_LINE)):
+            if not lines and line.startswith("#"):
+                comments += 1
+            elif line.strip("\r\n"):
+                lines.append(line.rstrip("\r\n"))
+            elif not lines:
+                comments += 1
+        return lines, comments
+
+
+def _has_names(rows: list[list[str]], decimal: str) -> bool:
+    """Whether the first line holds names: a text that is no number, or the numbers of a table that pandas wrote."""
+    first = [field.strip() for field in rows[0]]
+    if not all(_is_number(field, decimal) for field in first if field):
+        return True
+    counted = [str(place) for place in range(len(first))]
+    shifted = ["", *counted[:-1]]
+    if first not in (counted, shifted) or len(rows) < 2:
+        return False
+    # 0, 1 may be values; before a line with fractions they are not.
+    return len(first) > 3 or any(not _is_whole(field.strip()) for field in rows[1])
+
+
+def _is_number(text: str, decimal: str) -> bool:
+    try:
+        float(text.replace(decimal, "."))
+    except ValueError:
+        return text.lower() in ("na", "n/a", "null", "#n/a")
+    return "_" not in text
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        int(text)
+    except ValueError:
+        return False
+    return True
