@@ -85,6 +85,7 @@ class Spool:
         if self._file is None:
             self._file = tempfile.SpooledTemporaryFile(share(IN_MEMORY), dir=str(_folder()))  # noqa: SIM115 (kept open)
         start = self.size
+        self._file.seek(start)  # what was taken before may have been read since
         while chunk := stream.read(CHUNK):
             self.size += len(chunk)
             if self.size - start > size:

@@ -115,7 +115,8 @@ def _kind(text: str) -> tuple[str, type[Source]]:
         raise SourceError(f"{text}: no such folder or file; name one, or {known}")
     if advice := advice_on(path_of(text)):
         raise SourceError(f"{text}: {advice}")
-    first, *forms, last = [kind.form for _, kind in SOURCES.members() if kind.form]
+    forms = [kind.form for _, kind in SOURCES.members() if kind.form and not kind.word]
+    first, *forms, last = sorted(forms, key=lambda form: form not in ("a folder", "a zip"))
     raise SourceError(
         f"{text}: neither {first} nor {', '.join(forms)} or {last}; name one of these, or {known}"
     )

@@ -91,4 +91,4 @@ def _globbed(text: str) -> list[Path]:
 
 def _listed(names: list[str]) -> str:
     more = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
-    return ", ".join(f"{name:.60}" for name in names[:LISTED]) + more
+    return ", ".join(f"{Path(name).name:.60}" for name in names[:LISTED]) + more

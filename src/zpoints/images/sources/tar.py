@@ -27,7 +27,7 @@ __all__ = ["TarSource", "is_tar"]
 
 ENDS = (".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
 WINDOW_BYTES = 2**25
-"""Of a packed tar a block of pictures is read at once: so many bytes, or the largest picture."""
+"""Of a packed tar a block of pictures is read at once: so many bytes, and one picture more."""
 WINDOWS = (256, 128, 64, 32, 16, 8, 4, 2)
 
 
@@ -161,9 +161,9 @@ def is_tar(path: Path) -> bool:
 
 
 def _bytes_each(members: list[Member], most: int) -> int:
-    """What one picture of a block holds, so that no block holds more than a window's bytes, or one picture."""
+    """What one picture of a block holds, so that no block holds more than a window's bytes and a picture."""
     sizes = np.array([member.size if member.size <= most else 0 for member in members], np.int64)
-    room = max(WINDOW_BYTES, int(sizes.max()))
+    room = WINDOW_BYTES + int(sizes.max())
     sums = np.concatenate([[0], np.cumsum(sizes)])
     for window in WINDOWS:
         width = min(window, len(sizes))
