@@ -24,12 +24,12 @@ def build_index(
     """Describe the pictures of `items`, one row each, and say whether the splits are "official" or "random".
 
     The official splits are kept if each split that was asked for has pictures: the first few thousand of
-    CelebA, say, are all for training.
+    CelebA, say, are all for training. A split that the source does not know at all (MNIST has no validation) is drawn
+    from its training pictures.
     """
-    wanted = [0] + [1] * (validation > 0) + [2] * (test > 0)
-    codes = None if source.splits is None else source.splits[items]
-    origin = "official" if codes is not None and np.isin(wanted, codes).all() else "random"
-    if codes is None or origin == "random":
+    codes = None if source.splits is None else _completed(source.splits, items, validation, test, seed)
+    origin = "random" if codes is None else "official"
+    if codes is None:
         codes = random_splits(len(items), validation, test, seed)
     columns = {
         "id": np.arange(len(items), dtype=np.int64),
@@ -40,6 +40,21 @@ def build_index(
     if source.attributes is not None:
         index = pd.concat([index, source.attributes.take(items).reset_index(drop=True)], axis=1)
     return index, origin
+
+
+def _completed(
+    official: np.ndarray, items: np.ndarray, validation: float, test: float, seed: int
+) -> np.ndarray | None:
+    """The official splits of some items, with the shares of splits that are not there taken from train; or None."""
+    wanted = {1: validation, 2: test}
+    missing = {code: share for code, share in wanted.items() if share > 0 and not (official == code).any()}
+    codes = official[items].copy()
+    if missing:
+        train = np.flatnonzero(codes == 0)
+        codes[train] = random_splits(len(train), missing.get(1, 0.0), missing.get(2, 0.0), seed)
+    needed = [0, *(code for code, share in wanted.items() if share > 0)]
+    known = np.unique(official)
+    return codes if len(known) > 1 and np.isin(needed, codes).all() else None
 
 
 def random_splits(count: int, validation: float, test: float, seed: int) -> np.ndarray:

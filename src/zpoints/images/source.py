@@ -63,9 +63,12 @@ class Source(ABC):
     held_bytes : memory that one opener holds before it is called.
     splits : int8 per item, 0 train, 1 validation, 2 test; None if the source has no official split.
     attributes : one row per item; None if the source has none.
+    remarks : what was found, guessed or left out, a line each; said when the source is opened.
+    form : of a source that a path means, what the path is, for messages: ``"a zip"``.
     """
 
     word: ClassVar[str | None] = None
+    form: ClassVar[str] = ""
     name: str
     picture_size: tuple[int, int] | None = None
     default_size: tuple[int, int] = (96, 96)
@@ -74,6 +77,7 @@ class Source(ABC):
     held_bytes: int = 0
     splits: np.ndarray | None = None
     attributes: pd.DataFrame | None = None
+    remarks: tuple[str, ...] = ()
 
     @classmethod
     def recognises(cls, text: str) -> bool:
@@ -89,7 +93,7 @@ class Source(ABC):
 
     @classmethod
     @abstractmethod
-    def of(cls, text: str, options: Options) -> Self:
+    def of(cls, text: str, options: Options) -> "Source":
         """Open what a text that it recognises means.
 
         Raises

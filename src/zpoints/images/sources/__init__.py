@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 from zpoints.config import ImageSettings
 from zpoints.errors import SourceError, ZPointsError, reason
+from zpoints.images.conversions import advice_on
+from zpoints.images.index import SPLITS
 from zpoints.images.source import Options, Source, exists, path_of
 from zpoints.system.progress import Progress, Silent
 from zpoints.system.registry import Registry
@@ -25,13 +27,21 @@ SOURCES: Registry[type[Source]] = Registry(
         "olivetti": "zpoints.images.sources.olivetti:OlivettiSource",
         "lfw": "zpoints.images.sources.lfw:LfwSource",
         "celeba": "zpoints.images.sources.celeba:CelebASource",
+        "parquet": "zpoints.images.sources.parquet:ParquetSource",
+        "idx": "zpoints.images.sources.idx:IdxSource",
+        "archives": "zpoints.images.sources.archives:ArchivesSource",
         "folder": "zpoints.images.sources.folder:FolderSource",
         "npy": "zpoints.images.sources.npy:NpySource",
         "npz": "zpoints.images.sources.npz:NpzSource",
+        "tar": "zpoints.images.sources.tar:TarSource",
         "zip": "zpoints.images.sources.zipped:ZipSource",
+        "pattern": "zpoints.images.sources.pattern:PatternSource",
     },
 )
-"""All kinds of sources by name. A source that has a word is called by it; a folder of such a name is ``./faces``."""
+"""All kinds of sources by name. A source that has a word is called by it; a folder of such a name is ``./faces``.
+
+Built-in kinds are asked in this order: the more special ones first.
+"""
 
 
 def open_source(settings: ImageSettings, seed: int = 0, progress: Progress | None = None) -> Source:
@@ -41,7 +51,7 @@ def open_source(settings: ImageSettings, seed: int = 0, progress: Progress | Non
     ----------
     settings : `source`, `count` and `max_megapixels` are used.
     seed : of the sources that draw their pictures.
-    progress : told of downloads.
+    progress : told of downloads, and of what the source remarks on itself.
 
     Raises
     ------
@@ -55,9 +65,28 @@ def open_source(settings: ImageSettings, seed: int = 0, progress: Progress | Non
     text, count = settings.source, None if settings.count == "auto" else settings.count
     name, kind = _kind(text)
     size = None if settings.size == "auto" else settings.size
-    options = Options(count, settings.max_megapixels, seed, progress or Silent(), size)
+    progress = progress or Silent()
+    options = Options(count, settings.max_megapixels, seed, progress, size)
     with _blamed(name, text):
-        return kind.of(text, options)
+        source = kind.of(text, options)
+    for remark in (*source.remarks, *_splits(source)):
+        progress.say(f"{text}: {remark}")
+    return source
+
+
+def _splits(source: Source) -> list[str]:
+    """The official split, with its numbers."""
+    if source.splits is None:
+        return []
+    numbers = {name: int((source.splits == code).sum()) for code, name in enumerate(SPLITS)}
+    told = ", ".join(f"{number:,} {name}" for name, number in numbers.items() if number)
+    missing = [name for name, number in numbers.items() if not number and name != SPLITS[0]]
+    more = (
+        f"; what goes to {' and '.join(missing)} is drawn from train"
+        if missing and numbers[SPLITS[0]]
+        else ""
+    )
+    return [f"official split: {told}{more}"]
 
 
 def is_named(text: str) -> bool:
@@ -67,13 +96,13 @@ def is_named(text: str) -> bool:
     ------
     SourceError : it means no source at all.
     """
-    _, kind = _kind(text)
-    return kind.word is not None or not exists(text)
+    name, kind = _kind(text)
+    return kind.word is not None or (name not in SOURCES.built_in and not exists(text))
 
 
 def _kind(text: str) -> tuple[str, type[Source]]:
     """The source that takes a text for its own; those of other packages are asked before a mere folder is."""
-    if text in SOURCES and SOURCES[text].recognises(text):
+    if text in SOURCES and SOURCES[text].word and SOURCES[text].recognises(text):
         return text, SOURCES[text]
     for name, kind in sorted(SOURCES.members(), key=lambda member: member[0] in SOURCES.built_in):
         with _blamed(name, text):
@@ -84,7 +113,13 @@ def _kind(text: str) -> tuple[str, type[Source]]:
     known = f"one of {', '.join(words)}"
     if not exists(text):
         raise SourceError(f"{text}: no such folder or file; name one, or {known}")
-    raise SourceError(f"{text}: neither a folder nor a zip, .npy or .npz; name one of these, or {known}")
+    if advice := advice_on(path_of(text)):
+        raise SourceError(f"{text}: {advice}")
+    forms = [kind.form for _, kind in SOURCES.members() if kind.form and not kind.word]
+    first, *forms, last = sorted(forms, key=lambda form: form not in ("a folder", "a zip"))
+    raise SourceError(
+        f"{text}: neither {first} nor {', '.join(forms)} or {last}; name one of these, or {known}"
+    )
 
 
 @contextmanager

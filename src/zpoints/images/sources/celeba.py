@@ -1,7 +1,8 @@
-"""CelebA as its authors give it out: the aligned pictures, the official split and the forty attributes."""
+"""CelebA as people have it: the aligned pictures, the official split and the forty attributes, wherever these lie."""
 
-import hashlib
+import zipfile
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Self
 
@@ -10,25 +11,50 @@ import pandas as pd
 from PIL import Image
 
 from zpoints.errors import SourceError
+from zpoints.images.celeba_lists import (
+    ATTRIBUTES,
+    ENDS,
+    PARTITION,
+    ListFile,
+    is_list,
+    read_attributes,
+    read_partition,
+)
 from zpoints.images.files import FileSource
+from zpoints.images.naming import is_picture
+from zpoints.images.pieces import Spool
 from zpoints.images.source import Crop, Opener, Options, Source, UnusableError, path_of
+from zpoints.images.sources.archives import inner_zip
 from zpoints.images.sources.folder import FolderSource
-from zpoints.images.sources.zipped import ZipSource
+from zpoints.images.sources.zipped import ZipSource, is_zip, name_of
 
 __all__ = ["CelebASource", "find_pictures"]
 
 PICTURES = "img_align_celeba"
-PARTITION = "list_eval_partition.txt"
-ATTRIBUTES = "list_attr_celeba.txt"
-TAKEN = {"id", "source", "split"}
+NAMES = (PICTURES, f"{PICTURES}_png", "img_celeba")
+"""The folders of pictures that the authors give out: aligned, aligned without loss, as found."""
+BELOW = ("", "Img", "celeba", "CelebA", "celeba/Img", "CelebA/Img", "archive", "celeba-dataset")
+"""Where they may lie below the folder that is named: the authors' Drive, torchvision, Kaggle."""
+LIST_FOLDERS = ("", "Eval", "Anno", "eval", "anno")
+"""Where the lists may lie beside them."""
+KINDS = (PARTITION, ATTRIBUTES)
+PACKED = (f"{PICTURES}_png.7z", "img_celeba.7z")
+"""Downloads of CelebA that cannot be read in their place; the second is of parts, .001 and so on."""
 
 
 def find_pictures(path: Path) -> Path | None:
-    """Return the zip or folder that holds CelebA's pictures if `path` is its download, else None."""
-    if path.resolve().name in (PICTURES, f"{PICTURES}.zip"):
+    """Return the zip or folder that holds CelebA's pictures if `path` is a download of it, else None."""
+    if path.resolve().name in (*NAMES, f"{PICTURES}.zip") or path.name in NAMES:
         return path
-    candidates = (path / f"{PICTURES}.zip", path / PICTURES)
-    return next((candidate for candidate in candidates if candidate.exists()), None)
+    if path.is_dir():
+        for below in BELOW:
+            for name in (f"{PICTURES}.zip", *NAMES):
+                if (found := path / below / name).exists():
+                    return found
+        if _lists_beside([path]) and not _packed_in(path):
+            return path  # the pictures under another name, beside the lists
+        return None
+    return path if is_zip(path) and _is_celeba_zip(path) else None
 
 
 class CelebASource(Source):
@@ -37,31 +63,40 @@ class CelebASource(Source):
     A picture that a list leaves out is rejected.
     """
 
+    form = "CelebA's download"
     default_crop: Crop = "square"
 
     def __init__(self, pictures: Path, name: str, count: int | None, max_megapixels: float) -> None:
         self.name = name
-        kind = FolderSource if pictures.is_dir() else ZipSource
-        self.pictures: FileSource = kind(pictures, name, count, max_megapixels)
-        self.lists = {list_: _find_list(pictures, list_) for list_ in (PARTITION, ATTRIBUTES)}
-        files = [PurePosixPath(self.pictures.label(item)).name for item in range(len(self.pictures))]
+        self.spool = Spool()
         self.unlisted: dict[int, str] = {}
+        self.lists: dict[str, ListFile] = {}
+        self.pictures = self._opened(pictures, count, max_megapixels)
         try:
-            self._read_lists(files)
+            self._read_lists([PurePosixPath(self.label(item)).stem for item in range(len(self))])
         except BaseException:
             self.close()
             raise
+        self.remarks = (self._told(), *self.pictures.remarks)
 
     @classmethod
     def holds(cls, path: Path) -> bool:
         """Whether it is CelebA's download, or a part of it."""
-        return find_pictures(path) is not None
+        return find_pictures(path) is not None or bool(path.is_dir() and _packed_in(path))
 
     @classmethod
     def of(cls, text: str, options: Options) -> Self:
         """Open the download that the text means."""
-        pictures = find_pictures(path_of(text))
+        path = path_of(text)
+        pictures = find_pictures(path)
         if pictures is None:
+            if packed := _packed_in(path):
+                folder = packed.parent
+                raise SourceError(
+                    f"{text}: CelebA's pictures are in {packed.name}, a 7z archive, which is not read in its place; "
+                    f"unpack it: 7z x '{folder / packed.name}' -o'{folder}'; then name {text} again. Or download "
+                    f"{PICTURES}.zip, which is read as it is"
+                )
             raise SourceError(f"{text}: no {PICTURES}.zip and no folder {PICTURES}; download CelebA again")
         return cls(pictures, text, options.count, options.max_megapixels)
 
@@ -70,12 +105,12 @@ class CelebASource(Source):
 
     def describe(self) -> str:
         """Give the credit, and say which lists there are."""
-        found = [list_ for list_, path in self.lists.items() if path] or ["no list file"]
+        found = [self.lists[list_].file for list_ in KINDS if list_ in self.lists] or ["no list file"]
         return f"CelebA (Liu et al. 2015), {self.name}: {len(self):,} files, with {' and '.join(found)}"
 
     def fingerprint(self) -> str:
         """Name the pictures, and hash the lists: they are read anyhow, and a copy is as good."""
-        marks = [_sha256(path) if path else "none" for path in self.lists.values()]
+        marks = [self.lists[list_].sha256 if list_ in self.lists else "none" for list_ in KINDS]
         return f"celeba {self.pictures.fingerprint()} {' '.join(marks)}"
 
     def label(self, item: int) -> str:
@@ -96,24 +131,141 @@ class CelebASource(Source):
     def close(self) -> None:
         """Close the zip."""
         self.pictures.close()
+        self.spool.close()
 
-    def _read_lists(self, files: list[str]) -> None:
-        if path := self.lists[PARTITION]:
-            self.splits = self._in_order(files, *_read_partition(path), PARTITION)["partition"].to_numpy()
-        if path := self.lists[ATTRIBUTES]:
-            self.attributes = self._in_order(files, *_read_attributes(path), ATTRIBUTES)
+    def _opened(self, path: Path, count: int | None, max_megapixels: float) -> FileSource:
+        """Open the pictures, and find the lists around and inside."""
+        self.lists = _lists_beside(_around(path))
+        if path.is_dir():
+            folder = FolderSource(path, self.name, None, max_megapixels)
+            folder.paths = [file for file in folder.paths if not _is_companion(file)][:count]
+            return self._checked(folder)
+        outer = ZipSource(path, self.name, None, max_megapixels)
+        try:
+            self.lists = _lists_inside(outer) | self.lists
+            pictures = _pictures_in(outer, self.spool)
+            for list_ in self.lists.values():
+                _ = list_.content  # read while the zip around the pictures is open
+            pictures.members = pictures.members[:count]
+            self._checked(pictures)
+        except BaseException:
+            outer.close()
+            raise
+        if pictures is not outer:
+            outer.close()
+        return pictures
 
-    def _in_order(self, files: list[str], names: list[str], table: pd.DataFrame, list_: str) -> pd.DataFrame:
-        """Bring the rows of a list into the order of the pictures."""
-        rows = pd.Index(names).get_indexer(pd.Index(files))
+    def _checked(self, pictures: FileSource) -> FileSource:
+        if not len(pictures):
+            raise SourceError(
+                f"{self.name}: holds lists and no pictures; download {PICTURES}.zip beside them"
+            )
+        return pictures
+
+    def _read_lists(self, stems: list[str]) -> None:
+        if list_ := self.lists.get(PARTITION):
+            table = self._in_order(stems, *read_partition(list_), list_.file)
+            self.splits = table["partition"].to_numpy()
+        if list_ := self.lists.get(ATTRIBUTES):
+            self.attributes = self._in_order(stems, *read_attributes(list_), list_.file)
+
+    def _in_order(self, stems: list[str], names: list[str], table: pd.DataFrame, list_: str) -> pd.DataFrame:
+        """Bring the rows of a list into the order of the pictures, which may be .png where the list says .jpg."""
+        listed = [PurePosixPath(name).stem for name in names]
+        if len(set(listed)) < len(listed):
+            raise SourceError(f"{list_}: names a picture twice; download the list again")
+        rows = pd.Index(listed).get_indexer(pd.Index(stems))
         for item in np.flatnonzero(rows < 0):
             self.unlisted.setdefault(int(item), f"not in {list_}")
         return table.take(np.maximum(rows, 0)).reset_index(drop=True)
 
+    def _told(self) -> str:
+        split = (
+            "the official split"
+            if self.splits is not None
+            else f"no {PARTITION}.txt or .csv, so no official split"
+        )
+        attributes = (
+            f"{self.attributes.shape[1]} attributes"
+            if self.attributes is not None
+            else f"no {ATTRIBUTES}.txt or .csv, so no attributes"
+        )
+        return f"CelebA, {len(self):,} pictures; {split}; {attributes}"
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+
+def _around(pictures: Path) -> Iterator[Path]:
+    """The folder of the pictures, and three above: Kaggle's lie in a folder of the same name, the Drive's in Img."""
+    seen = []
+    for path in (
+        pictures,
+        pictures.resolve(),
+    ):  # a link's lists may lie beside it, or beside what it leads to
+        for folder in ([path] if path.is_dir() else []) + list(path.absolute().parents)[:3]:
+            if folder not in seen:
+                seen.append(folder)
+                yield folder
+
+
+def _lists_beside(folders: Sequence[Path] | Iterator[Path]) -> dict[str, ListFile]:
+    """The first list of each kind in the folders, or in the Drive's folders there."""
+    found: dict[str, ListFile] = {}
+    places = [folder / below for folder in folders for below in LIST_FOLDERS]
+    for list_ in (PARTITION, ATTRIBUTES):
+        files = (place / f"{list_}{end}" for place in places for end in ENDS)
+        if path := next((file for file in files if file.is_file()), None):
+            found[list_] = ListFile.at(path)
+    return found
+
+
+def _lists_inside(archive: ZipSource) -> dict[str, ListFile]:
+    found: dict[str, ListFile] = {}
+    for member in sorted(archive.members, key=lambda member: name_of(member).endswith(".csv")):
+        if kind := is_list(name_of(member)):
+            found.setdefault(
+                kind, ListFile(f"{archive.name}/{name_of(member)}", partial(_read_list, archive, member))
+            )
+    return found
+
+
+def _read_list(archive: ZipSource, member: zipfile.ZipInfo, most: int) -> bytes:
+    with archive.archive.open(member) as file:
+        return file.read(most)
+
+
+def _pictures_in(archive: ZipSource, spool: Spool) -> ZipSource:
+    """The zip itself, its members those of the folder of pictures; or a zip of that name inside it."""
+    of_pictures = [member for member in archive.members if is_picture(name_of(member))]
+    inside = [member for member in archive.members if name_of(member).endswith(f"{PICTURES}.zip")]
+    if inside and not of_pictures:
+        return inner_zip(archive, inside[0], spool)
+    in_folder = [member for member in of_pictures if set(name_of(member).split("/")[:-1]) & set(NAMES)]
+    archive.members = in_folder or of_pictures
+    return archive
+
+
+def _is_companion(name: str) -> bool:
+    """Whether a file among the pictures is one of the authors' lists."""
+    file = name.rpartition("/")[2].lower()
+    return file.endswith(ENDS) and file.startswith(("list_", "identity_"))
+
+
+def _is_celeba_zip(path: Path) -> bool:
+    """Whether a zip holds CelebA's folder of pictures, or its lists."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = map(name_of, archive.infolist())
+            return any(is_list(name) or set(name.split("/")[:-1]) & set(NAMES) for name in names)
+    except Exception:  # no zip at all; whoever reads it will say so
+        return False
+
+
+def _packed_in(folder: Path) -> Path | None:
+    """A 7z archive of CelebA's pictures at or below a folder; of parts the first."""
+    for below in (*BELOW, "Img/img_celeba.7z", "img_celeba.7z"):
+        for name in (*PACKED, f"{PACKED[-1]}.001"):
+            if (found := folder / below / name).is_file():
+                return found
+    return None
 
 
 def _refuse(reason: str) -> Opener:
@@ -121,69 +273,3 @@ def _refuse(reason: str) -> Opener:
         raise UnusableError(reason)
 
     return opener
-
-
-def _find_list(pictures: Path, list_: str) -> Path | None:
-    """Look beside the pictures, in the folders of the official download there, and one level above."""
-    beside = pictures.resolve().parent
-    inside = [pictures] if pictures.is_dir() else []
-    folders = [base / part for base in (*inside, beside, beside.parent) for part in ("", "Eval", "Anno")]
-    return next((folder / list_ for folder in folders if (folder / list_).is_file()), None)
-
-
-def _read_partition(path: Path) -> tuple[list[str], pd.DataFrame]:
-    names, values = _read_rows(path, _lines(path), ["partition"], range(3), "0, 1 or 2")
-    return names, values
-
-
-def _read_attributes(path: Path) -> tuple[list[str], pd.DataFrame]:
-    lines = _lines(path)
-    number, words = next(lines, (1, []))
-    if len(words) != 1 or not words[0].isdecimal():
-        raise _malformed(path, number, "expected the number of pictures")
-    count = words[0].lstrip("0")
-    number, columns = next(lines, (2, []))
-    if not columns or len(set(columns)) < len(columns) or TAKEN & set(columns):
-        raise _malformed(path, number, "expected the names of the attributes, each once")
-    names, table = _read_rows(path, lines, columns, range(-1, 2), "-1, 0 or 1")
-    if str(len(names)) != count:
-        raise _malformed(path, 1, f"announces {count} pictures, but {len(names)} follow")
-    return names, table
-
-
-def _read_rows(
-    path: Path, lines: Iterator[tuple[int, list[str]]], columns: list[str], allowed: range, meant: str
-) -> tuple[list[str], pd.DataFrame]:
-    """Read lines of a file name and one small number per column."""
-    known = {str(value): value for value in allowed}
-    names: list[str] = []
-    values = bytearray()  # one byte per number: the forty attributes of 200,000 pictures are 8 MB
-    for number, (name, *row) in lines:
-        if len(row) != len(columns):
-            raise _malformed(path, number, f"expected a file name and {len(columns)} numbers")
-        try:
-            values.extend(known[word] & 0xFF for word in row)
-        except KeyError as error:
-            raise _malformed(path, number, f"{str(error.args[0])[:40]!r} is not {meant}") from error
-        names.append(name)
-    if len(set(names)) < len(names):
-        raise SourceError(f"{path}: names a picture twice; download the list again")
-    if not names:
-        raise SourceError(f"{path}: lists no picture; download the list again, or remove it")
-    table = np.frombuffer(values, dtype=np.int8).reshape(len(names), len(columns))
-    return names, pd.DataFrame(table, columns=columns)
-
-
-def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number and the words of each line that is not empty."""
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            for number, line in enumerate(file, 1):
-                if words := line.split():
-                    yield number, words
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{path}: cannot be read as text ({error}); download the list again") from error
-
-
-def _malformed(path: Path, line: int, problem: str) -> SourceError:
-    return SourceError(f"{path}, line {line}: {problem}; download the list again, or remove it")

@@ -2,16 +2,19 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
 from PIL import Image
 
 from zpoints.errors import SourceError
+from zpoints.images.conversions import refuse_foreign
 from zpoints.images.decoding import open_encoded
 from zpoints.images.files import FileSource, size_and_time
+from zpoints.images.naming import by_folder, in_words, is_picture, suffix
 from zpoints.images.source import Options, UnusableError, path_of
+from zpoints.images.walk import Walk
 
 __all__ = ["FolderSource"]
 
@@ -19,13 +22,30 @@ __all__ = ["FolderSource"]
 class FolderSource(FileSource):
     """Every regular file below a folder, in the order of their relative paths; hidden ones are left out.
 
-    Links to files are followed, links to folders are not: they may lead in circles.
+    Links are followed, and each real folder is read once, so that links may lead in circles.
+
+    Parameters
+    ----------
+    paths : below the folder, where it is known which; None is all.
     """
 
-    def __init__(self, root: Path, name: str, count: int | None, max_megapixels: float) -> None:
+    form = "a folder"
+
+    def __init__(
+        self,
+        root: Path,
+        name: str,
+        count: int | None,
+        max_megapixels: float,
+        paths: Iterable[str] | None = None,
+    ) -> None:
         super().__init__(name, max_megapixels)
         self.root = root
-        self.paths = sorted(_files_below(root))[:count]
+        walk = Walk(root)
+        self.paths = sorted(walk.files() if paths is None else paths)[:count]
+        self.places = [root.resolve(), *walk.linked]
+        self.remarks = walk.remarks
+        self.found = ""
         if not self.paths:
             raise SourceError(f"{name}: the folder holds no files; name a folder of pictures")
 
@@ -37,7 +57,22 @@ class FolderSource(FileSource):
     @classmethod
     def of(cls, text: str, options: Options) -> Self:
         """Open the folder that the text means."""
-        return cls(path_of(text), text, options.count, options.max_megapixels)
+        source = cls(path_of(text), text, options.count, options.max_megapixels)
+        if not any(map(is_picture, source.paths)):
+            refuse_foreign(text, source.root, source.paths)
+        source.sort_by_folder()
+        return source
+
+    def sort_by_folder(self) -> None:
+        """Read splits and classes off the folders, and say how many archives are not opened."""
+        found = by_folder([self.label(item) for item in range(len(self))])
+        self.splits, self.attributes, self.found = found.splits, found.attributes, found.mark
+        pictures = any(map(is_picture, self.paths))
+        archives = sum(suffix(path) in ARCHIVES for path in self.paths) if pictures else 0
+        closed = [f"{in_words(archives, 'archive')} beside the pictures: left out; name it to use it"] * (
+            archives > 0
+        )
+        self.remarks += (*found.remarks, *closed)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -51,7 +86,7 @@ class FolderSource(FileSource):
         digest = hashlib.sha256(os.fsencode(self.root.resolve()))
         for path in self.paths:
             digest.update(f"\0{path}\0{size_and_time(self.root / path)}".encode("utf-8", "surrogateescape"))
-        return f"folder {digest.hexdigest()}"
+        return f"folder {digest.hexdigest()}{self.found}"
 
     def label(self, item: int) -> str:
         """Return the path below the folder."""
@@ -66,25 +101,9 @@ class FolderSource(FileSource):
         return open_encoded(path, self.max_megapixels)
 
     def contains(self, path: Path) -> bool:
-        """Whether a path lies in the folder."""
-        return path.resolve().is_relative_to(self.root.resolve())
+        """Whether a path lies in the folder, or in one that a link leads to."""
+        return any(path.resolve().is_relative_to(place) for place in self.places)
 
 
-def _files_below(root: Path) -> Iterator[str]:
-    waiting = [""]  # a list, not a recursion: folders may be nested deeper than Python's stack
-    while waiting:
-        below = waiting.pop()
-        try:
-            entries = list(os.scandir(root / below))
-        except OSError as error:
-            reason = error.strerror
-            raise SourceError(
-                f"{root / below}: the folder cannot be listed ({reason}); make it readable"
-            ) from error
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                waiting.append(f"{below}{entry.name}/")
-            elif entry.is_file():
-                yield below + entry.name
+ARCHIVES = frozenset(["zip", "tar", "tgz", "tbz2", "txz", "7z", "rar"])
+"""Ends of names that are said to be left out where they lie among pictures."""

@@ -15,6 +15,8 @@ __all__ = ["NpySource"]
 class NpySource(ArraySource):
     """The rows of a .npy file, through a memory map."""
 
+    form = "a .npy"
+
     @classmethod
     def holds(cls, path: Path) -> bool:
         """Whether it is called .npy."""

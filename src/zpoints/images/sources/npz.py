@@ -1,25 +1,42 @@
-"""Pictures as one array of a .npz file."""
+"""Pictures as one array of a .npz file, or as one for each split."""
 
+import re
 from itertools import islice
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+import pandas as pd
+
 from zpoints.errors import ArrayError, SourceError
 from zpoints.files.arrays.npz import Member, NpzReader
+from zpoints.files.arrays.rows import Rows
 from zpoints.images.arrays import ArraySource, Layout
 from zpoints.images.files import file_mark
+from zpoints.images.naming import in_words, split_of
 from zpoints.images.source import Options, path_of
+from zpoints.images.stacked import Stacked, label_columns
 
 __all__ = ["NpzSource"]
 
-PREFERRED = ("images", "data", "x", "arr_0", "X")
+PREFERRED = ("images", "imgs", "data", "x", "arr_0", "X")
 """Names of the array of pictures, best first, where a file holds several arrays."""
+OF_PICTURES = frozenset(["", "x", "image", "images", "img", "imgs", "data", "pictures"])
+OF_LABELS = frozenset(["y", "label", "labels", "target", "targets"])
+"""What is left of an array's name without the word for its split: ``x_train``, ``train_images``, ``trainY``."""
 LISTED = 6
 """So many arrays of a file are named in an error."""
+MOST_LABELS = 64
+"""More numbers for each picture are no labels."""
 
 
 class NpzSource(ArraySource):
-    """The rows of one array of a .npz file; it is read as a stream and never held whole."""
+    """The rows of one array of a .npz file, or of its arrays for train, val and test, which are the official split.
+
+    Arrays are read as streams and never held whole. Labels of the same number go into the attributes.
+    """
+
+    form = "a .npz"
 
     @classmethod
     def holds(cls, path: Path) -> bool:
@@ -28,34 +45,94 @@ class NpzSource(ArraySource):
 
     @classmethod
     def of(cls, text: str, options: Options) -> Self:
-        """Open the array of pictures of the file that the text means."""
+        """Open the arrays of pictures of the file that the text means."""
         path = path_of(text)
+        readers: list[NpzReader] = []
         try:
-            chosen = _choose(NpzReader.members(path, text), text)
-            rows = NpzReader(path, chosen, text)
-        except ArrayError as error:
-            raise SourceError(str(error)) from error
-        mark = f"{file_mark(path)} {chosen}"
-        try:
-            return cls(rows, text, mark, options.count, options.max_megapixels, lazily=False)
-        except BaseException:
-            rows.close()
+            members = NpzReader.members(path, text)
+            chosen = _choose(members, text)
+            for name in chosen.values():
+                readers.append(NpzReader(path, name, text))
+            rows: Rows = Stacked(readers, text) if len(readers) > 1 else readers[0]
+            mark = f"{file_mark(path)} {' '.join(chosen.values())}"
+            source = cls(rows, text, mark, options.count, options.max_megapixels, lazily=False)
+            source.tell(path, members, chosen)
+            return source
+        except BaseException as error:
+            for reader in readers:
+                reader.close()
+            if isinstance(error, ArrayError):
+                raise SourceError(str(error)) from error
             raise
 
+    def tell(self, path: Path, members: dict[str, Member], chosen: dict[int, str]) -> None:
+        """Note the splits, and the labels in the same file."""
+        counts = {code: members[name].shape[0] for code, name in chosen.items()}
+        if len(chosen) > 1:
+            self.splits = np.repeat(np.array(list(chosen), np.int8), list(counts.values()))[: len(self)]
+            used = ", ".join(f"{name:.40}" for name in chosen.values())
+            self.remarks = (f"pictures of {used}",)
+        labels = {code: _labels_of(members, name, code, counts[code]) for code, name in chosen.items()}
+        tables = []
+        for code, name in labels.items():
+            if name is None:
+                return
+            reader = NpzReader(path, name, self.name)
+            values = reader[0 : counts[code]]
+            reader.close()
+            tables.append(pd.DataFrame(label_columns(values.astype(values.dtype.newbyteorder("=")))))
+        self.attributes = pd.concat(tables, ignore_index=True)[: len(self)]
+        self.remarks += (f"labels in {in_words(self.attributes.shape[1], 'column')}",)
 
-def _choose(arrays: dict[str, Member], name: str) -> str:
-    """Choose the array of pictures: the only one, or the best of the usual names."""
+
+def _choose(arrays: dict[str, Member], name: str) -> dict[int, str]:
+    """Choose the arrays of pictures, by split: the only one, the best of the usual names, or one for each split."""
+    stacks = [key for key, array in arrays.items() if Layout.of(array.shape)]
+    if len(arrays) == 1:
+        return {0: next(iter(arrays))}
+    if named := [key for key in PREFERRED if key in stacks]:
+        return {0: named[0]}
+    found: dict[int, list[str]] = {}
+    for key in stacks:
+        code, rest = _parsed(key)
+        if code is not None and rest in OF_PICTURES:
+            found.setdefault(code, []).append(key)
+    if found and all(len(keys) == 1 for keys in found.values()):
+        return {code: found[code][0] for code in sorted(found)}
+    if len(stacks) == 1:
+        return {0: stacks[0]}
     named_few = [
         f"{key:.40} {array.shape} {array.dtype!s:.40}" for key, array in islice(arrays.items(), LISTED)
     ]
     there = ", ".join(named_few) or "no array"
     if len(arrays) > LISTED:
         there += f" and {len(arrays) - LISTED} more"
-    named = [key for key in PREFERRED if key in arrays and Layout.of(arrays[key].shape)]
-    chosen = next(iter(arrays)) if len(arrays) == 1 else next(iter(named), None)
-    if chosen is None:
-        raise SourceError(
-            f"{name}: which array holds the pictures? It has {there}; name one of them 'images', "
-            "of shape (N, height, width, channels)"
+    raise SourceError(
+        f"{name}: which array holds the pictures? It has {there}; name one of them 'images', or 'x_train' and "
+        "'x_test', of shape (N, height, width, channels)"
+    )
+
+
+def _parsed(key: str) -> tuple[int | None, str]:
+    """The split in an array's name, and what is left of the name: ``x_train`` and ``trainX`` are (0, "x")."""
+    words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Za-z][a-z]*|[0-9]+", key)]
+    codes = [split_of(word) for word in words if split_of(word) is not None]
+    rest = "_".join(word for word in words if split_of(word) is None)
+    return (codes[0] if len(codes) == 1 else None), rest
+
+
+def _labels_of(arrays: dict[str, Member], pictures: str, code: int, count: int) -> str | None:
+    """The array of labels that goes with one of pictures: numbers, as many, few for each."""
+    has_split = _parsed(pictures)[0] is not None
+    for key, array in arrays.items():
+        split, rest = _parsed(key)
+        if rest not in OF_LABELS or split != (code if has_split else None):
+            continue
+        fits = (
+            array.shape[:1] == (count,)
+            and len(array.shape) <= 2
+            and all(n <= MOST_LABELS for n in array.shape[1:])
         )
-    return chosen
+        if fits and array.dtype.kind in "biuf" and not (array.fortran and len(array.shape) > 1):
+            return key
+    return None
