@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from zpoints.analysis.summary import AnalysisSummary
+from zpoints.images.store import ImageStore
 from zpoints.judging.result import Judgement
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def closing_table(run: "Run") -> str:
         lines.append(f"{name:<10}{entry['seconds']:>9.1f}{peak:>12}")
     if budget := record.get("ram_budget_mib"):
         lines.append(f"{'budget':<19}{f'{budget:,.0f} MiB':>12} ({record['ram_budget_of']})")
+    if remarks := ImageStore.open(run.paths.images).remarks:
+        lines += ["", *(f"pictures           {remark}" for remark in remarks)]
     lines += ["", *analysis_lines(AnalysisSummary.read(run.paths.analysis / "analysis.json"))]
     lines += [
         "",

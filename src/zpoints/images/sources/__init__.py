@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from zpoints.config import ImageSettings
 from zpoints.errors import SourceError, ZPointsError, reason
+from zpoints.images.selection import without
 from zpoints.images.source import Options, Source, exists, path_of
 from zpoints.system.progress import Progress, Silent
 from zpoints.system.registry import Registry
@@ -39,7 +40,7 @@ def open_source(settings: ImageSettings, seed: int = 0, progress: Progress | Non
 
     Parameters
     ----------
-    settings : `source`, `count` and `max_megapixels` are used.
+    settings : `source`, `count`, `leave_out`, `size` and `max_megapixels` are used.
     seed : of the sources that draw their pictures.
     progress : told of downloads.
 
@@ -55,9 +56,16 @@ def open_source(settings: ImageSettings, seed: int = 0, progress: Progress | Non
     text, count = settings.source, None if settings.count == "auto" else settings.count
     name, kind = _kind(text)
     size = None if settings.size == "auto" else settings.size
-    options = Options(count, settings.max_megapixels, seed, progress or Silent(), size)
+    # What is left out does not count: the first ones are those of the rest.
+    first = None if settings.leave_out else count
+    options = Options(first, settings.max_megapixels, seed, progress or Silent(), size)
     with _blamed(name, text):
-        return kind.of(text, options)
+        source = kind.of(text, options)
+        try:
+            return without(source, settings.leave_out, count)
+        except BaseException:
+            source.close()
+            raise
 
 
 def is_named(text: str) -> bool:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from zpoints.errors import SourceError
 from zpoints.images.files import FileSource
-from zpoints.images.source import Crop, Opener, Options, Source, UnusableError, path_of
+from zpoints.images.source import Opener, Options, Source, UnusableError, path_of
 from zpoints.images.sources.folder import FolderSource
 from zpoints.images.sources.zipped import ZipSource
 
@@ -36,8 +36,6 @@ class CelebASource(Source):
 
     A picture that a list leaves out is rejected.
     """
-
-    default_crop: Crop = "square"
 
     def __init__(self, pictures: Path, name: str, count: int | None, max_megapixels: float) -> None:
         self.name = name

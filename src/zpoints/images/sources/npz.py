@@ -12,7 +12,7 @@ from zpoints.images.source import Options, path_of
 
 __all__ = ["NpzSource"]
 
-PREFERRED = ("images", "data", "x", "arr_0", "X")
+PREFERRED = ("images", "imgs", "data", "x", "arr_0", "X")
 """Names of the array of pictures, best first, where a file holds several arrays."""
 LISTED = 6
 """So many arrays of a file are named in an error."""
@@ -20,6 +20,8 @@ LISTED = 6
 
 class NpzSource(ArraySource):
     """The rows of one array of a .npz file; it is read as a stream and never held whole."""
+
+    in_order = True
 
     @classmethod
     def holds(cls, path: Path) -> bool:
