@@ -13,6 +13,8 @@ from zpoints.images.source import Opener, Source
 __all__ = ["ArraySource", "Layout"]
 
 CHANNELS = (1, 3, 4)
+FRAME = 16
+"""Three arrays of so many rows and columns are the colours of one picture, and no three grey ones."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,8 @@ def _checked_layout(rows: Rows, name: str, max_megapixels: float) -> Layout:
 
 
 def _is_one_picture(shape: tuple[int, ...]) -> bool:
-    """Whether three axes are the height, width and colours of a picture: as a stack it would be none of any use."""
-    return len(shape) == 3 and (
-        shape[2] in CHANNELS or (shape[0] in (3, 4) and min(shape[1:]) > max(CHANNELS))
-    )
+    """Whether three axes are the height, width and colours of a picture, in either order: as a stack, pictures of a
+    few columns, or three pictures, it would be of no use."""
+    if len(shape) != 3:
+        return False
+    return (shape[2] in CHANNELS and shape[1] > max(CHANNELS)) or (shape[0] == 3 and min(shape[1:]) >= FRAME)

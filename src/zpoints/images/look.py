@@ -107,11 +107,12 @@ def spread(count: int) -> Iterator[int]:
     [0, 3, 1, 4, 2, 5]
     """
     bits = max(count - 1, 0).bit_length()
+    seen: set[int] = set()
     for number in range(1 << bits if count else 0):
         mirrored = int(f"{number:0{bits}b}"[::-1], 2) if bits else 0
         place = mirrored * count >> bits
-        # Of the numbers that fall on the same place the first in order is taken.
-        if mirrored == 0 or (mirrored - 1) * count >> bits != place:
+        if place not in seen:
+            seen.add(place)
             yield place
 
 

@@ -9,7 +9,7 @@ from zpoints.images.look import Look
 __all__ = ["NOTES", "left_out", "remarks"]
 
 NOTES = {
-    "grey": "{of} colour were made grey, since the {looked} looked at are grey; images.colour = 'rgb' keeps colours",
+    "grey": "{of} have colours and were made grey, as the {looked} looked at are; images.colour = 'rgb' keeps them",
     "stretched": "{of} were stretched to the shape {size}; images.crop = 'auto' cuts them instead",
     "clipped": "{of} hold values brighter than white, and lose what is brighter; images.white sets another white",
     "profile": "{of} have a colour profile that cannot be used, and are shown without it",

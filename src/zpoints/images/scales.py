@@ -61,7 +61,7 @@ class White:
 
 def kind_of(dtype: np.dtype) -> Kind:
     """The kind of the numbers of an array."""
-    if dtype.kind == "f":
+    if dtype.kind in "fb":  # true is 1
         return "floats"
     return "bytes" if dtype.itemsize == 1 and dtype.kind == "u" else "integers"
 
