@@ -86,7 +86,7 @@ def test_single_bad_rows_are_rejected_with_their_reason(tmp_path: Path) -> None:
     array[2, 3, 3], array[5, 0, 0] = np.nan, 1.5
     results = pictures(opened(saved(tmp_path, array, "npy")))
     assert results[2] == "holds NaN"
-    assert results[5] == "holds values from 0.5 to 1.5, outside 0..1"
+    assert results[5] == "holds values from 0.5 to 1.5, outside 0..1; images.white sets another white"
     assert sum(isinstance(result, np.ndarray) for result in results) == 6
 
 
@@ -125,7 +125,7 @@ def test_unfit_arrays_are_one_line(tmp_path: Path, kind: str, array: np.ndarray,
     [
         (
             np.linspace(0, 255, 4 * 64).reshape(4, 8, 8),
-            "outside 0..1; give uint8, or floats in 0..1, or say with",
+            "outside 0..1; images.white sets another white; give uint8",
         ),
         (np.linspace(-1, 1, 4 * 64).reshape(8, 8, 4).transpose(2, 0, 1), "holds values from -1 to 0.9"),
         (np.full((4, 8, 8), np.nan), "holds NaN"),

@@ -225,7 +225,7 @@ def test_colours_of_16_bits_are_read_or_refused() -> None:
     facts = Cut((8, 8)).facts(lambda: open_encoded(io.BytesIO(content), 1))
     assert (facts.kind, facts.is_grey) == ("halves", False)
     reason = cut(content, (8, 8), white=White(halves=None))
-    assert "of which 8 are read; save it with 8 bits" in reason
+    assert "of which 8 are read; save it with 8 bits, or set images.white" in reason
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])

@@ -319,7 +319,7 @@ def facts_of(values: np.ndarray) -> Facts:
 
 def alpha_counts(values: np.ndarray) -> np.ndarray:
     """Of four channels: pixels; those whose fourth is 0 or full, is full, and is the same as the third."""
-    fourth, full = values[:, :, 3], 255 if values.dtype == np.uint8 else 1
+    fourth, full = values[:, :, 3], {"bytes": 255, "integers": 65535}.get(kind_of(values.dtype), 1)
     is_full = fourth == full
     return np.array(
         [

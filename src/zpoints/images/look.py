@@ -151,7 +151,7 @@ def _white(found: Sequence[Facts]) -> tuple[White, tuple[str, ...]]:
     if highest["bytes"] == 1:
         white = White(bytes=1)
         remarks.append(f"no value but 0 and 1 was found {seen}: 1 is shown as white")
-    if (high := highest["halves"]) is not None and high < 64:  # 14 bits or less
+    if (high := highest["halves"]) is not None and 0 < high < 64:  # 14 bits or less
         white = White(white.bytes, None)
     high = highest["integers"]
     if high is not None and 0 < high <= 65535:
@@ -183,7 +183,4 @@ def _check_values(source: Source, found: Sequence[Facts], white: White) -> None:
         return
     problems = [problem for one in found if (problem := white.problem(one.kind, one.low, one.high))]
     if 2 * len(problems) > len(found):
-        raise SourceError(
-            f"{source.name}: {problems[0]}; give uint8, or floats in 0..1, or say with images.white which value is "
-            "white"
-        )
+        raise SourceError(f"{source.name}: {problems[0]}; give uint8, or floats in 0..1")

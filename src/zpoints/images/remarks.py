@@ -1,5 +1,6 @@
 """What pictures lose when they are prepared, in lines for the screen: nothing is lost in silence."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -44,7 +45,12 @@ def remarks(
 
 
 def left_out(rejected: Sequence[tuple[str, str]]) -> str:
-    """The reason why most of the rejected items were left out; nothing where there is none."""
+    """The reason why most of the rejected items were left out; nothing where there is none.
+
+    Reasons that differ in their numbers alone are one: the first of them is told.
+    """
     if not rejected:
         return ""
-    return Counter(reason for _, reason in rejected).most_common(1)[0][0]
+    kinds = [re.sub(r"[\d.e+-]*\d", "0", reason) for _, reason in rejected]
+    most = Counter(kinds).most_common(1)[0][0]
+    return rejected[kinds.index(most)][1]

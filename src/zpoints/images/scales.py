@@ -48,14 +48,18 @@ class White:
         top = self.value(kind)
         if top is None:
             return (
-                "colours of less than 16 bits in a file of 16 bits, of which 8 are read; save it with 8 bits"
+                "colours of less than 16 bits in a file of 16 bits, of which 8 are read; save it with 8 bits, "
+                "or set images.white"
             )
         if np.isnan(low) or np.isnan(high):
             return "holds NaN"
         slack = ROUNDING * top if kind == "floats" else 0.0
         unbounded = self.chosen or (kind == "integers" and high <= 65535)
         if low < -slack or (high > top + slack and not unbounded and kind != "bytes") or np.isinf(high):
-            return f"holds values from {low:.4g} to {high:.4g}, outside 0..{top:g}"
+            other = (
+                "" if low < -slack or np.isinf(high) or self.chosen else "; images.white sets another white"
+            )
+            return f"holds values from {low:.4g} to {high:.4g}, outside 0..{top:g}{other}"
         return None
 
 
