@@ -224,7 +224,7 @@ def test_file_names_of_every_kind_survive_a_preparation(tmp_path: Path) -> None:
     labels = sorted(name.decode("utf-8", "backslashreplace") for name in ODD_NAMES)
     with (tmp_path / "out" / "rejected.csv").open(newline="", encoding="utf-8") as file:
         rejected = list(csv.DictReader(file))
-    assert {row["reason"] for row in rejected} == {"not a picture"}
+    assert {row["reason"] for row in rejected} == {"not a picture but text"}
     assert sorted([*(row["source"] for row in rejected), *store.index["source"]]) == sorted(
         [*labels, "good.png"]
     )
@@ -462,13 +462,15 @@ def test_a_record_that_is_none(tmp_path: Path, text: str) -> None:
         '{"first": 0, "number": "many", "rejected": [], "seconds": 0}',
         '{"first": 0, "number": 1e999, "rejected": [], "seconds": 0}',
         '{"first": 0, "number": 5, "rejected": [], "seconds": "long"}',
+        '{"first": 0, "number": 5, "rejected": [], "seconds": 1, "notes": ["grey"]}',
+        '{"first": 0, "number": 5, "rejected": [], "seconds": 1, "notes": {"grey": "many"}}',
         "[]",
         "[" * 100_000,
     ],
 )
 def test_a_journal_that_cannot_be_true_ends_before_the_lie(tmp_path: Path, line_: str) -> None:
     path = tmp_path / "journal"
-    path.write_text('{"key": "key", "channels": 1}\n' + line_ + "\n")
+    path.write_text('{"key": "key", "decided": {}}\n' + line_ + "\n")
     assert Journal(path, "key").blocks == []
 
 

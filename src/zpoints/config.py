@@ -99,9 +99,18 @@ class ImageSettings(Section):
     size: Literal["auto"] | tuple[Positive, Positive] = "auto"
     """(height, width); ``auto`` is the source's own (faces 64x64, orl 112x92, CelebA and folders 96x96)."""
     crop: Literal["auto", "none", "square"] | tuple[int, int, int, int] = "auto"
-    """Before scaling: nothing, the centred square, or a box (left, top, right, bottom) in pixels."""
+    """What is kept before scaling. ``auto``: the largest centred box that has the shape of `size`, so that nothing is
+    stretched. ``none``, the whole picture; ``square``, the centred square; or a box (left, top, right, bottom) in
+    pixels: these are stretched where `size` has another shape, and the screen says so."""
     colour: Literal["auto", "rgb", "grey"] = "auto"
-    """``auto`` keeps grey pictures grey: one channel if the source's first readable pictures all are grey."""
+    """``auto`` keeps grey pictures grey: one channel if 64 pictures from all parts of the source are grey."""
+    white: Literal["auto"] | Annotated[float, Field(gt=0)] = "auto"
+    """The value that is shown as white, in pictures of more than 8 bits and in arrays; 0 is black. ``auto``: 255 of
+    bytes (1, where 64 pictures from all parts of the source hold 0 and 1 alone), 1 of floats, and of larger whole
+    numbers the most that 8, 10, 12, 14 or 16 bits can hold, as many as those pictures need."""
+    leave_out: tuple[str, ...] = ()
+    """Files that are not used, by patterns as a shell has them: ``["*mask*", "thumbs/*"]``. Capitals count. A pattern
+    with a ``/`` is compared with the whole path below the source, one without with the file's name."""
     validation: Share = 0.05
     """Share of the pictures that watches the training, where the source has no official split."""
     test: Share = 0.1

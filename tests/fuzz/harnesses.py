@@ -70,10 +70,12 @@ def pictures(path: Path) -> None:
         with pillow_limits(settings.max_megapixels), open_source(settings) as source:
             assert source.describe()
             assert source.fingerprint()
-            cut = Cut((8, 8), source.default_crop)
+            cut = Cut((8, 8), source.default_crop, fit=True)
             for start in range(0, min(len(source), 32), 8):
                 stop = min(start + 8, len(source))
-                [cut.picture(opener) for opener in source.openers(start, stop)]
+                openers = source.openers(start, stop)
+                [cut.picture(opener) for opener in openers]
+                [cut.facts(opener) for opener in openers]
                 [source.label(item).encode() for item in range(start, stop)]
 
     tried(read)
@@ -165,7 +167,7 @@ def json_file(data: bytes, folder: Path) -> None:
     tried(lambda: read_json(path))
     tried(lambda: Run(folder, Settings()).record["stages"].get("prepare"))
     journal = Journal(path, "key")
-    journal.restart(1, 1000)
+    journal.restart(journal.decided, 1000)
     assert [len(block.accepted) for block in journal.blocks] == [
         block.number - len(block.rejected) for block in journal.blocks
     ]

@@ -1,5 +1,6 @@
 """Valid and nearly valid files, made by code, from which the fuzzer sets out."""
 
+import gzip
 import io
 import json
 import zipfile
@@ -12,7 +13,7 @@ import safetensors.numpy
 import tomli_w
 import torch
 from harnesses import ZARR, sampler_arrays, saved_network
-from PIL import Image
+from PIL import Image, ImageCms
 
 from zpoints.config import Settings
 from zpoints.models.autoencoder.checkpoint import TrainingState
@@ -39,6 +40,8 @@ def _arrays() -> list[np.ndarray]:
         random.integers(0, 256, (4, 3, 3), np.uint8),
         random.random((3, 4, 4, 3)),
         random.random((3, 3, 4, 4)).astype(">f2"),
+        random.integers(0, 4096, (3, 4, 4, 4), np.uint16),
+        random.integers(0, 2, (3, 5, 5), np.int64),
         np.array([{}, 1], dtype=object),
         np.zeros(3, [("a", "f4"), ("b", "i8", (2,))]),
         np.array(["2001-01-01"] * 2, "M8[D]"),
@@ -103,8 +106,8 @@ def _tomls() -> list[bytes]:
 
 
 def _jsons() -> list[bytes]:
-    block = {"first": 0, "number": 5, "rejected": [[2, "truncated"]], "seconds": 0.1}
-    journal = [{"key": "key", "channels": 1}, block, {**block, "first": 5, "rejected": []}]
+    block = {"first": 0, "number": 5, "rejected": [[2, "truncated"]], "seconds": 0.1, "notes": {"grey": 1}}
+    journal = [{"key": "key", "decided": {"channels": 1}}, block, {**block, "first": 5, "rejected": []}]
     return [
         saved_network()["model.json"],
         b'{"stages": {"prepare": {"seconds": 1.5, "key": "x"}}}',
@@ -139,7 +142,12 @@ def _pictures() -> list[bytes]:
         picture = Image.new(mode, (5, 6)) if mode == "I;16" else colour.convert(mode)
         picture.save(buffer, "TIFF")
         found.append(buffer.getvalue())
-    return found
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for kind in ("JPEG", "PNG"):
+        buffer = io.BytesIO()
+        colour.save(buffer, kind, icc_profile=profile)
+        found.append(buffer.getvalue())
+    return [*found, b"\0\0\0\x18ftypheic" + bytes(40), b"<svg></svg>", gzip.compress(found[0])]
 
 
 def _zips() -> list[bytes]:

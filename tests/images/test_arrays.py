@@ -14,6 +14,7 @@ from zpoints.config import ImageSettings
 from zpoints.errors import SourceError
 from zpoints.images.arrays import ArraySource, Layout
 from zpoints.images.decoding import Cut
+from zpoints.images.prepare import prepare
 from zpoints.images.sources import open_source
 
 
@@ -85,7 +86,7 @@ def test_single_bad_rows_are_rejected_with_their_reason(tmp_path: Path) -> None:
     array[2, 3, 3], array[5, 0, 0] = np.nan, 1.5
     results = pictures(opened(saved(tmp_path, array, "npy")))
     assert results[2] == "holds NaN"
-    assert results[5] == "holds values from 0.5 to 1.5, outside 0..1"
+    assert results[5] == "holds values from 0.5 to 1.5, outside 0..1; images.white sets another white"
     assert sum(isinstance(result, np.ndarray) for result in results) == 6
 
 
@@ -98,15 +99,13 @@ def test_what_resampling_adds_to_the_range_is_clipped(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("array", "problem"),
     [
-        (np.zeros((4, 8, 8), np.uint16), "holds uint16"),
-        (np.zeros((4, 8, 8), bool), "holds bool"),
         (np.zeros((4, 8, 8), complex), "holds complex128"),
         (np.zeros((4, 8)), "is no stack of pictures"),
         (np.zeros((4, 8, 8, 2), np.uint8), "is no stack of pictures"),
         (np.zeros((0, 8, 8), np.uint8), "holds no pictures"),
         (np.zeros((4, 0, 8), np.uint8), "holds no pictures"),
-        (np.linspace(0, 255, 4 * 64).reshape(4, 8, 8), "outside 0..1"),
-        (np.full((4, 8, 8), np.nan), "holds NaN"),
+        (np.zeros((8, 9, 3), np.uint8), "is one picture, not a stack"),
+        (np.zeros((3, 20, 16), np.uint8), "is one picture, not a stack"),
         (np.zeros((1, 2000, 1000), np.uint8), "more than 1 megapixels"),
         (np.array([{}, {}], dtype=object), ""),
     ],
@@ -118,6 +117,79 @@ def test_unfit_arrays_are_one_line(tmp_path: Path, kind: str, array: np.ndarray,
     assert problem in str(caught.value)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz"])
+@pytest.mark.parametrize(
+    ("array", "problem"),
+    [
+        (
+            np.linspace(0, 255, 4 * 64).reshape(4, 8, 8),
+            "outside 0..1; images.white sets another white; give uint8",
+        ),
+        (np.linspace(-1, 1, 4 * 64).reshape(8, 8, 4).transpose(2, 0, 1), "holds values from -1 to 0.9"),
+        (np.full((4, 8, 8), np.nan), "holds NaN"),
+        (np.full((4, 8, 8), np.inf), "holds values from inf to inf"),
+        (np.full((4, 8, 8), 70_000), "outside 0..65535"),
+        (np.full((4, 8, 8), -1), "outside 0..65535"),
+        (np.random.default_rng(0).integers(0, 256, (4, 8, 8, 4), np.uint8), "four channels"),
+        (np.random.default_rng(0).random((4, 4, 8, 8)), "vectors are for `zpoints analyse`"),
+    ],
+)
+def test_values_that_are_no_pictures_are_one_line(
+    tmp_path: Path, kind: str, array: np.ndarray, problem: str
+) -> None:
+    path = saved(tmp_path, array, kind)
+    with pytest.raises(SourceError) as caught:
+        prepare(ImageSettings(source=str(path)), tmp_path / "out")
+    assert problem in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected", "said"),
+    [
+        (np.array([0, 1], np.uint8), [0, 255], "no value but 0 and 1"),
+        (np.array([False, True]), [0, 255], ""),
+        (np.array([0, 1], np.int64), [0, 255], "1 is shown as white"),
+        (np.array([0.0, 1.0]), [0, 255], ""),
+        (np.array([0, 2], np.uint8), [0, 2], "nearly black"),
+        (np.array([0, 200], np.int32), [0, 200], "255 (8 bits)"),
+        (np.array([0, 419], np.uint16), [0, round(419 * 255 / 1023)], "1,023 (10 bits)"),
+        (np.array([0, 4095], ">u2"), [0, 255], "4,095 (12 bits)"),
+        (np.array([0, 40_000], np.uint16), [0, round(40_000 * 255 / 65535)], ""),
+    ],
+)
+def test_one_white_for_all_pictures(
+    tmp_path: Path, values: np.ndarray, expected: list[int], said: str
+) -> None:
+    path = saved(tmp_path, values.repeat(36).reshape(2, 6, 6), "npy")
+    store = prepare(ImageSettings(source=str(path)), tmp_path / "out")
+    assert store.pixels[:, 0, 0, 0].tolist() == expected
+    if said and said != "nearly black":
+        assert said in store.remarks[0]
+    elif not said:
+        assert not any("white" in remark for remark in store.remarks)
+    assert ("nearly black" in str(store.remarks)) == (said == "nearly black")
+
+
+def test_the_user_says_what_is_white(tmp_path: Path) -> None:
+    path = saved(tmp_path, np.array([0, 8, 16, 20.0]).repeat(36).reshape(4, 6, 6), "npy")
+    store = prepare(ImageSettings(source=str(path), white=16), tmp_path / "out")
+    assert store.pixels[:, 0, 0, 0].tolist() == [0, 128, 255, 255]
+    assert store.remarks == [
+        "1 of 4 pictures hold values brighter than white, and lose what is brighter; images.white sets another white"
+    ]
+
+
+def test_a_value_brighter_than_all_that_were_looked_at_is_counted(tmp_path: Path) -> None:
+    array = np.full((200, 4, 4), 4000, np.uint16)
+    array[1] = 60_000
+    store = prepare(ImageSettings(source=str(saved(tmp_path, array, "npy"))), tmp_path / "out")
+    assert store.pixels[0, 0, 0, 0] == round(4000 * 255 / 4095)
+    assert store.pixels[1, 0, 0, 0] == 255
+    assert store.remarks[1].startswith("1 of 200 pictures hold values brighter than white")
 
 
 def test_nothing_is_ever_unpickled(tmp_path: Path) -> None:

@@ -44,7 +44,6 @@ def check(source: CelebASource) -> None:
         assert source.attributes["Bald"].tolist() == [-1, 1] * 4 + [-1]
         assert source.attributes["Young"].tolist() == [-1] * 9
         assert source.natural_size == (96, 96)
-        assert source.default_crop == "square"
         assert all(isinstance(Cut((4, 4)).picture(opener), np.ndarray) for opener in source.openers(0, 9))
 
 

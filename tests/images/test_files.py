@@ -40,9 +40,8 @@ def test_folder_is_read_below_and_in_order(tmp_path: Path, jpeg: Callable[..., b
             "b.jpg",
             "note.txt",
         ]
-        assert reasons(source) == {"note.txt": "not a picture"}
+        assert reasons(source) == {"note.txt": "not a picture but text"}
         assert source.natural_size == (96, 96)
-        assert source.default_crop == "square"
 
 
 def test_folder_rejects_empty_and_vanished_files(picture_folder: Folder) -> None:

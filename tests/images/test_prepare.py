@@ -46,7 +46,7 @@ def test_folder(picture_folder: Folder, tmp_path: Path) -> None:
     assert rejected(store.folder) == [
         ("005.jpg", "truncated"),
         ("007.jpg", "empty file"),
-        ("read\nme, please.txt", "not a picture"),
+        ("read\nme, please.txt", "not a picture but text"),
     ]
     names = [f"{number:03d}.jpg" for number in range(30) if number not in (5, 7)]
     assert store.index["source"].tolist() == names
@@ -54,7 +54,7 @@ def test_folder(picture_folder: Folder, tmp_path: Path) -> None:
     assert store.index["id"].dtype == np.int64
     assert store.index["split"].value_counts().to_dict() == {"train": 24, "val": 1, "test": 3}
     whole = Image.open(folder / "029.jpg")
-    box = (0, 4, 40, 44)
+    box = (2, 0, 38, 48)  # nothing is stretched
     assert np.array_equal(store.pixels[27], whole.resize((24, 32), Image.Resampling.BICUBIC, box=box))
     assert sorted(path.name for path in store.folder.iterdir()) == [
         "index.parquet",
@@ -64,6 +64,9 @@ def test_folder(picture_folder: Folder, tmp_path: Path) -> None:
     ]
     details = json.loads((store.folder / "prepare.json").read_text())
     assert (details["count"], details["rejected"], details["splits"]) == (28, 3, "random")
+    assert store.remarks == [
+        f"3 of 31 were left out (most often: truncated); {tmp_path / 'out' / 'rejected.csv'} says why"
+    ]
     assert (details["height"], details["width"], details["channels"]) == (32, 24, 3)
 
 
@@ -143,16 +146,62 @@ def test_grey_source(colour: str, channels: int, picture_folder: Folder, tmp_pat
     assert store.shape == (96, 96, channels)
 
 
-def test_one_coloured_picture_among_the_first_makes_a_colour_source(
+def test_colour_after_grey_is_found_wherever_it_lies(
     picture_folder: Folder, jpeg: Callable[..., bytes], tmp_path: Path
 ) -> None:
-    folder = picture_folder(70, channels=1)
-    (folder / "100.jpg").write_bytes(jpeg())
-    assert prepare(ImageSettings(source=str(folder)), tmp_path / "late").shape[2] == 1
-    (folder / "063.jpg").write_bytes(jpeg())
-    assert prepare(ImageSettings(source=str(folder)), tmp_path / "early").shape[2] == 3
-    (folder / "000.jpg").write_bytes(b"")  # the 64 readable ones now reach one further
-    assert prepare(ImageSettings(source=str(folder)), tmp_path / "same").shape[2] == 3
+    folder = picture_folder(100, channels=1)
+    for number in range(70, 100):
+        (folder / f"{number:03d}.jpg").write_bytes(jpeg(seed=number))
+    for number in range(30):
+        (folder / f"{number:03d}.jpg").write_bytes(b"")
+    store = prepare(ImageSettings(source=str(folder)), tmp_path / "out")
+    assert store.shape[2] == 3
+    assert len(store.remarks) == 1  # of those that are no pictures
+
+
+def test_rare_colour_that_is_made_grey_is_counted(
+    picture_folder: Folder, jpeg: Callable[..., bytes], tmp_path: Path
+) -> None:
+    folder = picture_folder(200, channels=1)
+    (folder / "001.jpg").write_bytes(jpeg())
+    store = prepare(ImageSettings(source=str(folder), size=(8, 8)), tmp_path / "out")
+    assert store.shape[2] == 1
+    assert store.remarks == [
+        "1 of 200 pictures have colours and were made grey, as the 64 looked at are; images.colour = 'rgb' keeps "
+        "them"
+    ]
+    asked = prepare(ImageSettings(source=str(folder), size=(8, 8), colour="grey"), tmp_path / "asked")
+    assert asked.remarks == []
+
+
+def test_12_bits_in_files_of_16_are_visible(tmp_path: Path) -> None:
+    (folder := tmp_path / "p").mkdir()
+    values = np.random.default_rng(0).integers(0, 4096, (10, 8, 8), np.uint16)
+    for number, picture in enumerate(values):
+        Image.fromarray(picture).save(folder / f"{number}.{('png', 'tif')[number % 2]}")
+    store = prepare(ImageSettings(source=str(folder), size=(8, 8)), tmp_path / "out")
+    assert np.array_equal(store.pixels[..., 0], np.round(values * (255 / 4095)).astype(np.uint8))
+    assert "4,095 (12 bits) is shown as white" in store.remarks[0]
+    asked = prepare(ImageSettings(source=str(folder), size=(8, 8), white=65535), tmp_path / "asked")
+    assert asked.pixels.max() == 16
+    assert "10 of 10 pictures are nearly black" in asked.remarks[0]
+
+
+def test_what_was_lost_survives_a_kill(
+    picture_folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepare_module, "BLOCK_PICTURES", 4)
+    settings = ImageSettings(source=str(picture_folder(12)), size=(8, 8), crop="none")
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            prepare_module._Preparation, "_finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
+        with pytest.raises(KeyboardInterrupt):
+            prepare(settings, tmp_path / "out")
+    store = prepare(settings, tmp_path / "out")
+    assert store.remarks == [
+        "12 of 12 pictures were stretched to the shape 8x8; images.crop = 'auto' cuts them instead"
+    ]
 
 
 def test_nothing_readable_is_one_line_and_a_list(tmp_path: Path) -> None:
@@ -162,7 +211,7 @@ def test_nothing_readable_is_one_line_and_a_list(tmp_path: Path) -> None:
     with pytest.raises(SourceError) as caught:
         prepare(ImageSettings(source=str(folder)), tmp_path / "out")
     assert str(folder) in str(caught.value)
-    assert "'0.txt': not a picture" in str(caught.value)
+    assert "'0.txt': not a picture but text" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert len(rejected(tmp_path / "out")) == 5
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["rejected.csv"]

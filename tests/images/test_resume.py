@@ -112,9 +112,9 @@ def test_finished_blocks_are_not_decoded_again(
         with pytest.raises(Killed):
             prepare(work, out)
 
-    def picture(cut: Cut, opener: Callable) -> object:
+    def picture(cut: Cut, opener: Callable, notes: object) -> object:
         decoded.append(opener)
-        return true_picture(cut, opener)
+        return true_picture(cut, opener, notes)
 
     monkeypatch.setattr(Cut, "picture", picture)
     prepare(work, out)

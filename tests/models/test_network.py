@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from support import line
 from zpoints.config import AutoencoderSettings
 from zpoints.errors import ArrayError, UsageError
-from zpoints.models.autoencoder.layers import TransposedConvolution
+from zpoints.models.autoencoder.layers import BatchNorm, TransposedConvolution
 from zpoints.models.autoencoder.network import (
     Architecture,
     Autoencoder,
@@ -141,6 +141,20 @@ def test_our_transposed_convolution_obeys_autocast() -> None:
     y.float().sum().backward()
     assert layer.weight.grad.dtype == layer.bias.grad.dtype == torch.float32
     torch.testing.assert_close(layer.bias.grad, torch.full((4,), 200.0))
+
+
+def test_our_batch_norm_is_pytorch_s_wherever_that_works() -> None:
+    torch.manual_seed(0)
+    ours, theirs = BatchNorm(3), torch.nn.BatchNorm2d(3)
+    for shape in ((4, 3, 2, 2), (1, 3, 2, 1), (2, 3, 1, 1)):
+        x = torch.randn(shape)
+        torch.testing.assert_close(ours(x), theirs(x), rtol=0, atol=0)
+    one = torch.randn(1, 3, 1, 1)
+    before = {name: value.clone() for name, value in ours.state_dict().items()}
+    learning = ours(one)
+    torch.testing.assert_close(learning, theirs.eval()(one), rtol=0, atol=0)
+    for name, value in ours.state_dict().items():  # one value teaches nothing
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0)
 
 
 def test_pictures_too_small_for_the_layers_are_refused_in_one_line() -> None:

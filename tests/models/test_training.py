@@ -12,8 +12,9 @@ import torch
 from safetensors.torch import load_file
 
 from support import line
-from zpoints.config import AutoencoderSettings, TrainingSettings
+from zpoints.config import AutoencoderSettings, ImageSettings, TrainingSettings
 from zpoints.errors import StageError, UsageError
+from zpoints.images.prepare import prepare
 from zpoints.images.store import ImageStore
 from zpoints.models.autoencoder import training
 from zpoints.models.autoencoder.checkpoint import TrainingState, load_autoencoder
@@ -407,6 +408,17 @@ def test_fewer_pictures_than_a_batch_still_train(
     monkeypatch.setattr(ImageStore, "rows", lambda self, split: rows[split])
     train(store, tmp_path, NETWORK, TRAINING)
     assert len(losses(tmp_path)) == TRAINING.epochs
+
+
+@pytest.mark.parametrize(("batch", "pictures"), [(4, 12), (1, 3), (32, 1)])
+def test_batch_norm_bears_maps_of_one_pixel(tmp_path: Path, batch: int, pictures: int) -> None:
+    np.save(tmp_path / "p.npy", np.random.default_rng(0).integers(0, 256, (pictures, 28, 28), np.uint8))
+    images = ImageSettings(source=str(tmp_path / "p.npy"), validation=0, test=0)
+    network = AutoencoderSettings(batch_norm=True, channels=(4, 4, 4, 8), latent=2)
+    store = prepare(images, tmp_path / "images")
+    trained = train(store, tmp_path / "model", network, TrainingSettings(epochs=2, batch=batch))
+    assert trained.architecture.sizes[-1] == (1, 1)
+    assert all(torch.isfinite(value).all() for value in trained.state_dict().values())
 
 
 def test_an_unknown_device_is_refused_in_one_line() -> None:

@@ -10,7 +10,7 @@ from faults import assert_same, copy_without
 from zpoints.config import Settings
 from zpoints.files.documents import fingerprint
 from zpoints.report.stage import run_all
-from zpoints.run.first_edition import taken_over
+from zpoints.run.first_edition import IMAGES, taken_over
 from zpoints.run.folder import Run
 from zpoints.system.progress import LineProgress
 
@@ -59,6 +59,7 @@ def test_what_the_first_edition_recorded_is_known() -> None:
         ({"training": {"epochs": 3}}, ["prepare"]),
         ({"autoencoder": {"latent": 8}}, ["prepare"]),
         ({"images": {"count": 100}}, []),
+        ({"images": {"leave_out": ["*mask*"]}}, []),
         ({"seed": 1}, []),
     ],
 )
@@ -71,7 +72,7 @@ def test_only_work_of_the_same_settings_is_taken_over(tree: dict[str, Any], kept
 def as_the_first_edition_left_it(run: Run) -> None:
     """Rewrite run.json in the form of then."""
     s, record = run.settings, run.record
-    prepare = fingerprint("prepare", s.images.model_dump(), s.seed)
+    prepare = fingerprint("prepare", s.images.model_dump(include=set(IMAGES)), s.seed)
     network = s.autoencoder.model_dump(include={"channels", "kernel", "latent", "activation", "batch_norm"})
     train = fingerprint(
         "train", prepare, network, s.training.model_dump(exclude={"device", "retries", "start", "mirror"})

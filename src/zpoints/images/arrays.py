@@ -5,19 +5,16 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from PIL import Image
 
 from zpoints.errors import ArrayError, SourceError
 from zpoints.files.arrays import Reader, Rows
-from zpoints.images.source import Opener, Source, UnusableError
+from zpoints.images.source import Opener, Source
 
-__all__ = ["ArraySource", "Layout", "picture"]
+__all__ = ["ArraySource", "Layout"]
 
 CHANNELS = (1, 3, 4)
-LOOK = 16
-"""So many pictures are looked at before the work begins."""
-ROUNDING = 1e-3
-"""How far a float may leave 0..1: what a resampling or a float16 does."""
+FRAME = 16
+"""Three arrays of so many rows and columns are the colours of one picture, and no three grey ones."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +48,12 @@ class Layout:
 
 
 class ArraySource(Source):
-    """The rows of an array, uint8 or float in 0..1, as pictures.
+    """The rows of an array of numbers as pictures; what their values mean is found out when they are prepared.
 
-    Raises `SourceError` if the array cannot be meant as pictures, or if most of the first ones are not.
+    Raises `SourceError` if the array cannot be meant as pictures.
     """
+
+    has_names = False
 
     def __init__(
         self, rows: Rows, name: str, mark: str, count: int | None, max_megapixels: float, lazily: bool
@@ -66,7 +65,6 @@ class ArraySource(Source):
         self.channels = 1 if self.layout.channels == 1 else None
         row_values = self.layout.height * self.layout.width * self.layout.channels
         self.held_bytes = 0 if lazily else row_values * rows.dtype.itemsize
-        self._look()
 
     def __len__(self) -> int:
         return self.count
@@ -92,45 +90,25 @@ class ArraySource(Source):
             block = self.rows[start:stop]
         except ArrayError as error:  # a damaged file
             raise SourceError(str(error)) from error
-        return [partial(picture, self.layout.upright(row)) for row in block]
+        return [partial(np.asarray, self.layout.upright(row)) for row in block]
 
     def close(self) -> None:
         """Close the file."""
         if isinstance(self.rows, Reader):
             self.rows.close()
 
-    def _open(self, item: int) -> Image.Image:
-        return picture(self.layout.upright(self.rows[item : item + 1][0]))
-
-    def _look(self) -> None:
-        """Refuse an array of which most rows would be rejected for the same simple reason."""
-        problems = []
-        openers = self.openers(0, min(LOOK, len(self)))
-        for opener in openers:
-            try:
-                opener()
-            except UnusableError as error:
-                problems.append(str(error))
-        if 2 * len(problems) > len(openers):
-            raise SourceError(f"{self.name}: {problems[0]}; give uint8, or floats in 0..1")
-
-
-def picture(pixels: np.ndarray) -> Image.Image:
-    """Make a picture of (height, width, channels). Raises `UnusableError` for NaN, or floats outside 0..1."""
-    if pixels.dtype != np.uint8:
-        low, high = pixels.min(), pixels.max()
-        if np.isnan(low):
-            raise UnusableError("holds NaN")
-        if low < -ROUNDING or high > 1 + ROUNDING:
-            raise UnusableError(f"holds values from {low:.4g} to {high:.4g}, outside 0..1")
-        pixels = np.round(np.clip(pixels, 0, 1).astype(np.float32) * 255).astype(np.uint8)
-    return Image.fromarray(np.ascontiguousarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels))
+    def _open(self, item: int) -> np.ndarray:
+        return np.asarray(self.layout.upright(self.rows[item : item + 1][0]))
 
 
 def _checked_layout(rows: Rows, name: str, max_megapixels: float) -> Layout:
     layout, shape = Layout.of(rows.shape), "x".join(map(str, rows.shape))
-    if rows.dtype != np.uint8 and rows.dtype.kind != "f":
+    if rows.dtype.kind not in "buif":
         raise SourceError(f"{name}: holds {rows.dtype!s:.60}; give pictures as uint8, or as floats in 0..1")
+    if _is_one_picture(rows.shape):
+        raise SourceError(
+            f"{name}: shape {shape} is one picture, not a stack of them; give (N, height, width, channels)"
+        )
     if layout is None:
         raise SourceError(
             f"{name}: shape {shape} is no stack of pictures; give (N, height, width) or "
@@ -144,3 +122,11 @@ def _checked_layout(rows: Rows, name: str, max_megapixels: float) -> Layout:
             "megapixels; raise images.max_megapixels"
         )
     return layout
+
+
+def _is_one_picture(shape: tuple[int, ...]) -> bool:
+    """Whether three axes are the height, width and colours of a picture, in either order: as a stack, pictures of a
+    few columns, or three pictures, it would be of no use."""
+    if len(shape) != 3:
+        return False
+    return (shape[2] in CHANNELS and shape[1] > max(CHANNELS)) or (shape[0] == 3 and min(shape[1:]) >= FRAME)

@@ -7,15 +7,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from zpoints.images.source import Crop, Opener, Source
+from zpoints.images.source import Opener, Source
 
 __all__ = ["FileSource", "file_mark", "size_and_time"]
 
 
 class FileSource(Source):
     """Encoded files, each opened by the thread that decodes it."""
-
-    default_crop: Crop = "square"
 
     def __init__(self, name: str, max_megapixels: float) -> None:
         self.name, self.max_megapixels = name, max_megapixels

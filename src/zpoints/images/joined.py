@@ -35,6 +35,8 @@ class JoinedSource(Source):
         self.ends = list(accumulate(len(part) for part in self.parts))
         self.count = min(total := self.ends[-1], count or total)
         self.held_bytes = max(part.held_bytes for part in self.parts)
+        self.in_order = any(part.in_order for part in self.parts)
+        self.has_names = all(part.has_names for part in self.parts)
         self.remarks = tuple(
             f"{name}: {remark}" for name, part in parts for remark in part.remarks if "class" not in remark
         )

@@ -2,10 +2,11 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from collections import Counter
+from dataclasses import asdict, dataclass, field
 from math import isfinite
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -17,12 +18,16 @@ __all__ = ["Block", "Journal"]
 
 @dataclass(frozen=True)
 class Block:
-    """A finished range of items: `number` of them from `first` on, `rejected` those of them without a row."""
+    """A finished range of items: `number` of them from `first` on, `rejected` those of them without a row.
+
+    `notes` counts what the others have lost; see `zpoints.images.remarks`.
+    """
 
     first: int
     number: int
     rejected: tuple[tuple[int, str], ...]
     seconds: float
+    notes: dict[str, int] = field(default_factory=dict)
 
     @property
     def accepted(self) -> np.ndarray:
@@ -32,7 +37,7 @@ class Block:
 
 
 class Journal:
-    """A file of JSON lines that only grows: first the key of the work and its channels, then one block each.
+    """A file of JSON lines that only grows: first the key of the work and what was decided, then one block each.
 
     A journal of other work, or one that cannot be read, counts as empty. A last line that a kill has cut is
     ignored.
@@ -40,7 +45,7 @@ class Journal:
 
     def __init__(self, path: Path, key: str) -> None:
         self.path, self.key = path, key
-        self.channels: Literal[1, 3] | None = None
+        self.decided: dict[str, Any] = {}
         self.blocks: list[Block] = []
         self._read()
 
@@ -54,12 +59,25 @@ class Journal:
         """Number of pictures that were written."""
         return sum(block.number - len(block.rejected) for block in self.blocks)
 
-    def restart(self, channels: Literal[1, 3], rows: int) -> None:
-        """Keep the blocks that fit into the first `rows` rows; write the file anew, without a cut line."""
-        self.channels = channels
+    @property
+    def notes(self) -> Counter[str]:
+        """What all pictures together have lost."""
+        total: Counter[str] = Counter()
+        for block in self.blocks:
+            total.update(block.notes)
+        return total
+
+    def restart(self, decided: dict[str, Any], rows: int) -> None:
+        """Keep the blocks that fit into the first `rows` rows; write the file anew, without a cut line.
+
+        Blocks of which something else was decided are none.
+        """
+        if decided != self.decided:
+            self.blocks.clear()
+        self.decided = decided
         while self.rows > rows:
             self.blocks.pop()
-        lines = [{"key": self.key, "channels": channels}, *map(asdict, self.blocks)]
+        lines = [{"key": self.key, "decided": decided}, *map(asdict, self.blocks)]
         with atomic_path(self.path) as temporary:
             temporary.write_text("".join(map(_line, lines)), encoding="utf-8")
 
@@ -75,11 +93,11 @@ class Journal:
         try:
             lines = self.path.read_text(encoding="utf-8").split("\n")[:-1]  # a whole line ends in a newline
             head = json.loads(lines[0])
-            if head["key"] != self.key or head["channels"] not in (1, 3):
+            if head["key"] != self.key or not isinstance(head["decided"], dict):
                 return
         except (OSError, ValueError, LookupError, TypeError, RecursionError):
             return
-        self.channels = head["channels"]
+        self.decided = head["decided"]
         for line in lines[1:]:
             block = _block(line)
             if block is None or block.first != self.items:
@@ -95,7 +113,10 @@ def _block(line: str) -> Block | None:
     try:
         content = json.loads(line)
         rejected = tuple((int(item), str(reason)) for item, reason in content.pop("rejected"))
-        block = Block(int(content["first"]), int(content["number"]), rejected, float(content["seconds"]))
+        notes = {str(name): int(count) for name, count in content.get("notes", {}).items()}
+        block = Block(
+            int(content["first"]), int(content["number"]), rejected, float(content["seconds"]), notes
+        )
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
         return None
     items = {item for item, _ in rejected}

@@ -7,14 +7,14 @@ whole, and what is not noted is done again. `pixels.npy` gets its name last: whe
 
 import shutil
 import time
-from collections import deque
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
-from itertools import chain, islice
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,9 +22,12 @@ from zpoints.config import ImageSettings
 from zpoints.errors import SourceError, ZPointsError
 from zpoints.files.array_writer import ArrayWriter
 from zpoints.files.documents import fingerprint, write_json
-from zpoints.images.decoding import Cut, crop_box, is_grey, pillow_limits
+from zpoints.images.decoding import Cut, Facts, crop_box, pillow_limits
 from zpoints.images.index import build_index, write_index, write_rejected
 from zpoints.images.journal import Block, Journal
+from zpoints.images.look import Look, look_at
+from zpoints.images.remarks import left_out, remarks
+from zpoints.images.selection import Selection, without
 from zpoints.images.semaphore import ByteSemaphore
 from zpoints.images.source import Crop, Opener, Source, UnusableError
 from zpoints.images.sources import is_named, open_source
@@ -37,9 +40,11 @@ from zpoints.system.progress import Progress, Silent
 from zpoints.system.sizes import MIB, in_words
 from zpoints.system.threads import processors
 
-__all__ = ["Prepared", "key_of", "prepare", "prepared_key"]
+__all__ = ["RECIPE", "Prepared", "key_of", "prepare", "prepared_key"]
 
-RECIPE = 1
+RECIPE = (
+    2  # 1 cut squares whatever was asked for, knew no colour profiles, and showed 12 bits as if they were 16
+)
 """Part of the key of the work: raise it when the same source and settings give other pixels."""
 JOURNAL = "prepare.journal.jsonl"
 BLOCK_PICTURES = 256
@@ -51,10 +56,12 @@ LEAST_BYTES = 3 * 2**25
 """Less is no budget: two blocks, and as much for pictures that are being decoded."""
 LONG = 5000
 """So many pictures take long enough to say beforehand how long."""
+_Chunk = tuple[list[np.ndarray | str], Counter[str]]
+"""Pictures or reasons, and what the pictures have lost."""
 CHUNK = 16
 """Pictures that a thread takes at once."""
-PROBE = 64
-"""So many readable pictures decide whether a source is grey."""
+TIMED = 64
+"""So many pictures are decoded by the clock."""
 
 
 def prepare(
@@ -71,11 +78,15 @@ def prepare(
     the same source, seed and settings is returned as it is; one of other work is replaced when the new one is
     whole. A `source` that is given takes the place of ``settings.source``; whoever opened it closes it.
 
+    What is decided for all pictures (grey or colour, which value is white) follows from pictures of all parts of the
+    source. What single pictures lose is counted: `ImageStore.remarks` says it.
+
     Raises `SourceError` if the source cannot be had or holds not one usable picture, or if `out` has no room.
     """
     progress, out = progress or Silent(), Path(out)
     opened = nullcontext(source) if source is not None else open_source(settings, seed, progress)
-    with opened as pictures, pillow_limits(settings.max_megapixels):
+    with opened as whole, pillow_limits(settings.max_megapixels):
+        pictures = without(whole, settings.leave_out)
         key = key_of(settings, seed, pictures)
         if not _is_finished(out, key):
             _make_folder(out, pictures)
@@ -116,20 +127,24 @@ class _Preparation:
 
     def run(self) -> None:
         journal = Journal(self.out / JOURNAL, self.key)
+        is_free = self.settings.crop == "auto"
         crop = self.source.default_crop if self.settings.crop == "auto" else self.settings.crop
         height, width = self._size(crop)
         require(LEAST_BYTES, "preparing pictures")
         gate = ByteSemaphore(share(DECODING_BYTES, least=LEAST_BYTES))
         with _workers() as pool:
-            channels = journal.channels or self._channels(Cut((height, width), crop, gate=gate), pool)
-            cut = Cut((height, width), crop, channels, gate)
-            shape = (height, width, channels)
+            cut = Cut((height, width), crop, gate=gate, fit=is_free)
+            look = Look.from_json(journal.decided) or look_at(
+                self.source, self.settings, partial(_all_facts, cut, pool)
+            )
+            cut = replace(cut, channels=look.channels, white=look.white)
+            shape = (height, width, look.channels)
             with ArrayWriter(self.out / PIXELS, shape, np.uint8, self.key) as writer:
-                journal.restart(channels, writer.rows)
+                journal.restart(look.to_json(), writer.rows)
                 writer.rewind(journal.rows)
                 _check_room(self.out, (len(self.source) - journal.items) * writer.row_bytes)
                 self._write(cut, writer, journal, pool)
-                self._finish(writer, journal)
+                self._finish(writer, journal, look)
 
     def _size(self, crop: Crop) -> tuple[int, int]:
         if self.settings.size != "auto":
@@ -143,24 +158,13 @@ class _Preparation:
             raise SourceError(f"{self.source.name}: {error}; change images.crop") from error
         return bottom - top, right - left
 
-    def _channels(self, cut: Cut, pool: ThreadPoolExecutor) -> Literal[1, 3]:
-        """Decide between grey and colour, by the first readable pictures if need be."""
-        if self.settings.colour != "auto":
-            return 1 if self.settings.colour == "grey" else 3
-        if self.source.channels is not None:
-            return self.source.channels
-        results = chain.from_iterable(pictures for _, pictures in self._decoded(cut, 0, pool, PROBE // 2))
-        readable = islice((picture for picture in results if not isinstance(picture, str)), PROBE)
-        verdicts = [is_grey(picture) for picture in readable]
-        return 1 if verdicts and all(verdicts) else 3
-
     def _write(self, cut: Cut, writer: ArrayWriter, journal: Journal, pool: ThreadPoolExecutor) -> None:
         total, done = len(self.source), journal.items
         if total - done > LONG:
             self._say_how_long(cut, total - done, done, pool)
         started = time.monotonic()
         with self.progress.task("prepare", total, "images", done=done) as task:
-            for first, pictures in self._decoded(cut, done, pool, BLOCK_PICTURES):
+            for first, pictures, notes in self._decoded(cut, done, pool, BLOCK_PICTURES):
                 rejected = tuple(
                     (first + place, picture)
                     for place, picture in enumerate(pictures)
@@ -171,26 +175,27 @@ class _Preparation:
                     writer.append(np.stack(usable))
                     writer.sync()
                 now = time.monotonic()
-                journal.add(Block(first, len(pictures), rejected, round(now - started, 6)))
+                seconds = round(now - started, 6)
+                journal.add(Block(first, len(pictures), rejected, seconds, {**+notes}))
                 started = now
                 task.advance(len(pictures))
 
     def _say_how_long(self, cut: Cut, count: int, start: int, pool: ThreadPoolExecutor) -> None:
         """Decode one block by the clock, and say what all will take."""
         with Meter(every=0.005) as meter:
-            _, pictures = next(self._decoded(cut, start, pool, PROBE))
+            _, pictures, _ = next(self._decoded(cut, start, pool, TIMED))
         cost = meter.cost
         ram = int((cost.peak_ram_mib or 0) * MIB) + 2 * BLOCK_BYTES
         self.progress.say(forecast("prepare", f"{count:,} images", ram, cost.seconds * count / len(pictures)))
 
     def _decoded(
         self, cut: Cut, start: int, pool: ThreadPoolExecutor, at_most: int
-    ) -> Iterator[tuple[int, list[np.ndarray | str]]]:
-        """Yield (first item, one picture or reason per item) block by block, decoding one block ahead."""
+    ) -> Iterator[tuple[int, list[np.ndarray | str], Counter[str]]]:
+        """Yield (first item, one picture or reason per item, notes) block by block, decoding one block ahead."""
         height, width = cut.size
         picture_bytes = max(height * width * 3, self.source.held_bytes)
         size = min(at_most, max(1, BLOCK_BYTES // picture_bytes))
-        waiting: deque[tuple[int, list[Future[list[np.ndarray | str]]]]] = deque()
+        waiting: deque[tuple[int, list[Future[_Chunk]]]] = deque()
         for first in range(start, len(self.source), size):
             openers = self.source.openers(first, min(first + size, len(self.source)))
             chunks = (openers[place : place + CHUNK] for place in range(0, len(openers), CHUNK))
@@ -200,7 +205,7 @@ class _Preparation:
         while waiting:
             yield _collect(*waiting.popleft())
 
-    def _finish(self, writer: ArrayWriter, journal: Journal) -> None:
+    def _finish(self, writer: ArrayWriter, journal: Journal, look: Look) -> None:
         rejected = [
             (self.source.label(item), reason) for block in journal.blocks for item, reason in block.rejected
         ]
@@ -215,9 +220,12 @@ class _Preparation:
         height, width, channels = writer.row_shape
         description = {
             "key": self.key,
+            "recipe": RECIPE,
             "description": self.source.describe(),
             "count": writer.rows,
             "rejected": len(rejected),
+            "rejected_mostly": left_out(rejected),
+            "remarks": self._remarks(look, journal, writer),
             "height": height,
             "width": width,
             "channels": channels,
@@ -231,6 +239,14 @@ class _Preparation:
         write_json(self.out / DESCRIPTION, description)
         writer.finish()
 
+    def _remarks(self, look: Look, journal: Journal, writer: ArrayWriter) -> list[str]:
+        height, width, _ = writer.row_shape
+        lines = remarks(self.settings, look, journal.notes, writer.rows, (height, width))
+        if isinstance(self.source, Selection):
+            whole = len(self.source.source)
+            lines.insert(0, f"{self.source.left_out:,} of {whole:,} files are left out by images.leave_out")
+        return lines
+
     def _give_up(self, writer: ArrayWriter, rejected: list[tuple[str, str]]) -> None:
         if not (self.out / PIXELS).exists():  # else the list belongs to the store that is there
             write_rejected(self.out / REJECTED, rejected)
@@ -243,12 +259,19 @@ class _Preparation:
         )
 
 
-def _cut_all(cut: Cut, openers: list[Opener]) -> list[np.ndarray | str]:
-    return [cut.picture(opener) for opener in openers]
+def _cut_all(cut: Cut, openers: Sequence[Opener]) -> "_Chunk":
+    notes: Counter[str] = Counter()
+    return [cut.picture(opener, notes) for opener in openers], notes
 
 
-def _collect(first: int, futures: list[Future[list[np.ndarray | str]]]) -> tuple[int, list[np.ndarray | str]]:
-    return first, [picture for future in futures for picture in future.result()]
+def _collect(first: int, futures: "list[Future[_Chunk]]") -> tuple[int, list[np.ndarray | str], Counter[str]]:
+    chunks = [future.result() for future in futures]
+    notes = sum((found for _, found in chunks), Counter[str]())
+    return first, [picture for pictures, _ in chunks for picture in pictures], notes
+
+
+def _all_facts(cut: Cut, pool: ThreadPoolExecutor, openers: Sequence[Opener]) -> list[Facts | str]:
+    return list(pool.map(cut.facts, openers))
 
 
 @contextmanager

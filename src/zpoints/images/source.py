@@ -18,8 +18,9 @@ __all__ = ["Crop", "Opener", "Options", "Source", "UnusableError", "exists", "pa
 Crop = Literal["none", "square"] | tuple[int, int, int, int]
 """What is kept of a picture: all, the centred square, or a box (left, top, right, bottom) in pixels."""
 
-Opener = Callable[[], Image.Image]
-"""Gives one picture, from any thread; decodes it only when pixels are asked. May raise `UnusableError`."""
+Opener = Callable[[], Image.Image | np.ndarray]
+"""Gives one picture, from any thread; decodes it only when pixels are asked. May raise `UnusableError`. An array is
+(height, width, channels) with numbers of any kind, of which the source as a whole says what is white."""
 
 
 class UnusableError(Exception):
@@ -58,9 +59,12 @@ class Source(ABC):
     name : one word or a path, for messages.
     picture_size : (height, width) if all pictures are known to have the same.
     default_size : (height, width) that the user gets who does not choose.
-    default_crop : what is cut off before scaling if the user does not choose.
-    channels : 1 or 3 if known beforehand; None has the first pictures looked at.
+    default_crop : the part of a picture that counts if the user does not choose; of it the largest centred box
+        that has the shape of the result is kept.
+    channels : 1 or 3 if known beforehand; None has some pictures looked at.
     held_bytes : memory that one opener holds before it is called.
+    in_order : reading goes forward only, so that a look at the last picture reads all before it.
+    has_names : labels are names that patterns may be compared with, and no mere numbers.
     splits : int8 per item, 0 train, 1 validation, 2 test; None if the source has no official split.
     attributes : one row per item; None if the source has none.
     remarks : what was found, guessed or left out, a line each; said when the source is opened.
@@ -75,6 +79,8 @@ class Source(ABC):
     default_crop: Crop = "none"
     channels: Literal[1, 3] | None = None
     held_bytes: int = 0
+    in_order: bool = False
+    has_names: bool = True
     splits: np.ndarray | None = None
     attributes: pd.DataFrame | None = None
     remarks: tuple[str, ...] = ()

@@ -81,6 +81,17 @@ class ImageStore:
         return str(self.details.get("description", f"pictures of {self.folder}"))
 
     @property
+    def remarks(self) -> list[str]:
+        """What the pictures have lost when they were prepared, and what was decided for all; a line each."""
+        lines = [str(line) for line in self.details.get("remarks", [])]
+        if rejected := self.details.get("rejected"):
+            mostly = self.details.get("rejected_mostly")
+            why = f" (most often: {mostly})" if mostly else ""
+            total = rejected + len(self)
+            lines.append(f"{rejected:,} of {total:,} were left out{why}; {self.folder / REJECTED} says why")
+        return lines
+
+    @property
     def key(self) -> str:
         """A text that identifies the pictures: other pictures, another key."""
         return str(self.details.get("key", f"{self.folder.resolve()} {self.pixels.shape}"))

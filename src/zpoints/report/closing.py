@@ -3,12 +3,13 @@
 from typing import TYPE_CHECKING
 
 from zpoints.analysis.summary import AnalysisSummary
+from zpoints.images.store import ImageStore
 from zpoints.judging.result import Judgement
 
 if TYPE_CHECKING:
     from zpoints.run.folder import Run
 
-__all__ = ["analysis_lines", "closing_table"]
+__all__ = ["analysis_lines", "closing_table", "picture_lines"]
 
 
 def analysis_lines(summary: AnalysisSummary) -> list[str]:
@@ -31,6 +32,11 @@ def analysis_lines(summary: AnalysisSummary) -> list[str]:
     return [*lines, *summary.verdict]
 
 
+def picture_lines(store: ImageStore) -> list[str]:
+    """What the pictures have lost, and how many were left out."""
+    return ["", *(f"pictures           {remark}" for remark in store.remarks)] if store.remarks else []
+
+
 def closing_table(run: "Run") -> str:
     """Stages with their seconds, the main figures, and where the report lies."""
     record = run.record
@@ -40,6 +46,7 @@ def closing_table(run: "Run") -> str:
         lines.append(f"{name:<10}{entry['seconds']:>9.1f}{peak:>12}")
     if budget := record.get("ram_budget_mib"):
         lines.append(f"{'budget':<19}{f'{budget:,.0f} MiB':>12} ({record['ram_budget_of']})")
+    lines += picture_lines(ImageStore.open(run.paths.images))
     lines += ["", *analysis_lines(AnalysisSummary.read(run.paths.analysis / "analysis.json"))]
     lines += [
         "",

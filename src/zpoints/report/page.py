@@ -65,6 +65,7 @@ def _content(run: "Run") -> dict[str, Any]:
         "splits": {split: len(store.rows(split)) for split in ("train", "val", "test")},
         "shape": store.shape,
         "rejected": _rejected(run),
+        "remarks": store.details.get("remarks", []),
         "model": {"parameters": model.get("parameters"), "words": _in_words(model, run)},
         "settings": run.settings,
         "record": record,

@@ -6,7 +6,7 @@ Pictures, weights and z-points are what they were, byte by byte; what is measure
 from collections.abc import Mapping
 from typing import Any
 
-from zpoints.config import AutoencoderSettings, Settings, TrainingSettings
+from zpoints.config import AutoencoderSettings, ImageSettings, Settings, TrainingSettings
 from zpoints.files.documents import fingerprint
 
 __all__ = ["taken_over"]
@@ -27,6 +27,8 @@ def taken_over(
     ----------
     keys : today's key of each stage.
     """
+    if not _are_defaults(settings.images, ImageSettings(), IMAGES):
+        return dict(stages)
     prepare = fingerprint("prepare", _some(settings.images, IMAGES), settings.seed)
     train = fingerprint(
         "train", prepare, _some(settings.autoencoder, NETWORK), _some(settings.training, TRAINING)
@@ -51,7 +53,8 @@ def _as_it_was(settings: Settings) -> bool:
         (settings.autoencoder, AutoencoderSettings(), NETWORK),
         (settings.training, TrainingSettings(), (*TRAINING, "device", "retries")),
     )
-    return all(
-        section.model_dump(exclude=set(names)) == default.model_dump(exclude=set(names))
-        for section, default, names in sections
-    )
+    return all(_are_defaults(*section) for section in sections)
+
+
+def _are_defaults(section: Any, default: Any, names: tuple[str, ...]) -> bool:
+    return bool(section.model_dump(exclude=set(names)) == default.model_dump(exclude=set(names)))

@@ -6,16 +6,21 @@ budgets, with a tenth on top; peaks of large ones are in `benchmarks/RESULTS.md`
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from zpoints.config import ImageSettings, Settings
-from zpoints.errors import BudgetError
+from zpoints.errors import BudgetError, StageError
 from zpoints.system.budget import Budget
 from zpoints.system.sizes import MIB, in_words
 
 if TYPE_CHECKING:
+    from zpoints.images.store import ImageStore
     from zpoints.run.stage import Stage
 
-__all__ = ["check_budget", "for_analysis", "for_judging", "for_training", "smallest_budgets"]
+__all__ = ["check_budget", "enough_rows", "for_analysis", "for_judging", "for_training", "smallest_budgets"]
 
+FEWEST = 2
+"""Training pictures: one point has no distribution."""
 ANALYSE_BYTES = 640 * MIB
 """All that a run has imported by then, and one group of planes."""
 MATRICES = 60
@@ -25,6 +30,22 @@ JUDGE_BYTES = 720 * MIB
 ARRAYS = 6
 """So many arrays of (pictures, features) float32 the judge holds at once."""
 SIZES = {"photo-faces": (64, 64), "faces": (64, 64), "orl": (112, 92), "olivetti": (64, 64), "lfw": (62, 47)}
+
+
+def enough_rows(store: "ImageStore") -> np.ndarray:
+    """Row numbers of the training pictures.
+
+    Raises
+    ------
+    StageError : too few for the stages after the training.
+    """
+    rows = store.rows("train")
+    if len(rows) < FEWEST:
+        raise StageError(
+            f"{store.folder}: {len(rows)} training picture(s) of {len(store)}; the stage analyse needs at least "
+            f"{FEWEST}: give more pictures, or lower images.validation and images.test"
+        )
+    return rows
 
 
 def for_training(settings: Settings, shape: tuple[int, int, int] | None) -> int:

@@ -73,10 +73,8 @@ def prepare(
     named = isinstance(source, str | Path)
     images = settings.images.model_copy(update={"source": str(source)}) if named else settings.images
     store = prepare_images(images, out, settings.seed, progress, None if named else source)  # type: ignore[arg-type]
-    if rejected := store.details.get("rejected"):
-        (progress or Silent()).say(
-            f"prepare: {rejected:,} of {rejected + len(store):,} were left out; {out / REJECTED} says why"
-        )
+    for remark in store.remarks:
+        (progress or Silent()).say(f"prepare: {remark}")
     return store
 
 

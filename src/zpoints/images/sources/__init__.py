@@ -11,6 +11,7 @@ from zpoints.config import ImageSettings
 from zpoints.errors import SourceError, ZPointsError, reason
 from zpoints.images.conversions import advice_on
 from zpoints.images.index import SPLITS
+from zpoints.images.selection import without
 from zpoints.images.source import Options, Source, exists, path_of
 from zpoints.system.progress import Progress, Silent
 from zpoints.system.registry import Registry
@@ -49,7 +50,7 @@ def open_source(settings: ImageSettings, seed: int = 0, progress: Progress | Non
 
     Parameters
     ----------
-    settings : `source`, `count` and `max_megapixels` are used.
+    settings : `source`, `count`, `leave_out`, `size` and `max_megapixels` are used.
     seed : of the sources that draw their pictures.
     progress : told of downloads, and of what the source remarks on itself.
 
@@ -66,10 +67,17 @@ def open_source(settings: ImageSettings, seed: int = 0, progress: Progress | Non
     name, kind = _kind(text)
     size = None if settings.size == "auto" else settings.size
     progress = progress or Silent()
-    options = Options(count, settings.max_megapixels, seed, progress, size)
+    # What is left out does not count: the first ones are those of the rest.
+    first = None if settings.leave_out else count
+    options = Options(first, settings.max_megapixels, seed, progress, size)
     with _blamed(name, text):
-        source = kind.of(text, options)
-    for remark in (*source.remarks, *_splits(source)):
+        whole = kind.of(text, options)
+        try:
+            source = without(whole, settings.leave_out, count)
+        except BaseException:
+            whole.close()
+            raise
+    for remark in (*whole.remarks, *_splits(source)):
         progress.say(f"{text}: {remark}")
     return source
 

@@ -23,7 +23,7 @@ from zpoints.images.celeba_lists import (
 from zpoints.images.files import FileSource
 from zpoints.images.naming import is_picture
 from zpoints.images.pieces import Spool
-from zpoints.images.source import Crop, Opener, Options, Source, UnusableError, path_of
+from zpoints.images.source import Opener, Options, Source, UnusableError, path_of
 from zpoints.images.sources.archives import inner_zip
 from zpoints.images.sources.folder import FolderSource
 from zpoints.images.sources.zipped import ZipSource, is_zip, name_of
@@ -64,7 +64,6 @@ class CelebASource(Source):
     """
 
     form = "CelebA's download"
-    default_crop: Crop = "square"
 
     def __init__(self, pictures: Path, name: str, count: int | None, max_megapixels: float) -> None:
         self.name = name

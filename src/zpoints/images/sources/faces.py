@@ -33,6 +33,7 @@ class FaceSource(Source):
     name = word = "faces"
     picture_size = (64, 64)
     channels = 3
+    has_names = False
     held_bytes = 64 * 64 * 3
 
     def __init__(self, count: int, seed: int, progress: Progress) -> None:

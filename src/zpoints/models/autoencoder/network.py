@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from zpoints.config import AutoencoderSettings
 from zpoints.errors import UsageError
 from zpoints.files.readable import readable
-from zpoints.models.autoencoder.layers import TransposedConvolution
+from zpoints.models.autoencoder.layers import BatchNorm, TransposedConvolution
 
 __all__ = ["Architecture", "Autoencoder", "pictures_to_tensor", "tensor_to_pictures"]
 
@@ -185,7 +185,7 @@ def _initialise(network: Autoencoder) -> None:
 
 
 def _after(architecture: Architecture, channels: int) -> list[nn.Module]:
-    norm: list[nn.Module] = [nn.BatchNorm2d(channels)] if architecture.batch_norm else []
+    norm: list[nn.Module] = [BatchNorm(channels)] if architecture.batch_norm else []
     return [*norm, ACTIVATIONS[architecture.activation]()]
 
 

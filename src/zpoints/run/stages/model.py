@@ -6,7 +6,7 @@ from typing import Any
 
 from zpoints.config import Settings
 from zpoints.run.folder import Run
-from zpoints.run.requirements import for_training
+from zpoints.run.requirements import enough_rows, for_training
 from zpoints.run.stage import Done, Stage
 from zpoints.run.stages.pictures import PREPARE
 from zpoints.system.progress import Progress
@@ -15,8 +15,10 @@ __all__ = ["ENCODE", "TRAIN"]
 
 
 def _train(run: Run, todo: Mapping[str, str], progress: Progress, done: Done) -> dict[str, Any]:
+    from zpoints.images.store import ImageStore
     from zpoints.run import work
 
+    enough_rows(ImageStore.open(run.paths.images))  # now, and not after hours of training
     work.train(run.paths.images, run.paths.model, run.settings, progress)
     return {}
 

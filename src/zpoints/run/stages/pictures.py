@@ -38,7 +38,7 @@ def _pictures(run: Run) -> str:
 
 def _look(run: Run, key: str, entry: Mapping[str, Any]) -> Look:
     """Look whether the source is what it was when the pictures were prepared."""
-    from zpoints.images.prepare import prepared_key
+    from zpoints.images.prepare import RECIPE, prepared_key
 
     pictures = _pictures(run)
     if pictures != entry.get("pictures", pictures):  # killed after others were prepared
@@ -60,7 +60,10 @@ def _look(run: Run, key: str, entry: Mapping[str, Any]) -> Look:
         return Look(True)
     if not same_settings:
         return Look(False)
-    before = read_json(run.paths.images / "prepare.json").get("description", "")
+    details = read_json(run.paths.images / "prepare.json")
+    if details.get("recipe") != RECIPE:  # whether the source is another one, nobody can say
+        return Look(False)
+    before = details.get("description", "")
     what = f"was {before}, is {now.description}" if before != now.description else "was written anew"
     return Look(False, f"the source {run.settings.images.source} has changed since ({what})")
 
@@ -76,4 +79,12 @@ def _depends(settings: Settings) -> Any:
     return [settings.images.model_dump(), settings.seed]
 
 
-PREPARE = Stage("prepare", _work, _outputs, depends=_depends, result=_pictures, look=_look)
+PREPARE = Stage(
+    "prepare",
+    _work,
+    _outputs,
+    recipe=2,  # 1 cut squares whatever size was asked for
+    depends=_depends,
+    result=_pictures,
+    look=_look,
+)

@@ -6,9 +6,8 @@ from typing import Any
 from zpoints.analysis.plane_statistics import PLANE_STATISTICS
 from zpoints.analysis.result import ANALYSIS_FILES
 from zpoints.config import Settings
-from zpoints.errors import StageError
 from zpoints.run.folder import Run
-from zpoints.run.requirements import for_analysis
+from zpoints.run.requirements import enough_rows, for_analysis
 from zpoints.run.sampling import options_of, sampler_of
 from zpoints.run.stage import Done, Stage
 from zpoints.run.stages.model import ENCODE
@@ -22,11 +21,7 @@ def _analyse(run: Run, todo: Mapping[str, str], progress: Progress, done: Done) 
     from zpoints.images.store import ImageStore
 
     # Held-out pictures stay out of the distribution, so that a judge can use them.
-    rows = ImageStore.open(run.paths.images).rows("train")
-    if len(rows) < 2:
-        raise StageError(
-            f"{run.paths.images}: {len(rows)} training picture(s); a distribution needs at least 2"
-        )
+    rows = enough_rows(ImageStore.open(run.paths.images))
     analyse(run.paths.latents, run.settings.analysis, rows, progress).save(run.paths.analysis)
     return {"vectors": len(rows)}
 
