@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from zpoints.images.naming import by_folder, sorted_by_split, split_in
-from zpoints.images.source import Crop, Opener, Source
+from zpoints.images.source import Opener, Source
 
 __all__ = ["JoinedSource"]
 
@@ -25,8 +25,6 @@ class JoinedSource(Source):
     ----------
     parts : the sources with their names; closed by this one.
     """
-
-    default_crop: Crop = "square"
 
     def __init__(self, name: str, parts: Sequence[tuple[str, Source]], count: int | None) -> None:
         self.name = name
