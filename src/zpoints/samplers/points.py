@@ -38,6 +38,15 @@ class Points:
         latents = LatentSet.open(source)
         return cls(measure_distribution(latents), latents)
 
+    @property
+    def alive(self) -> "Points":
+        """The same without the components that are constant."""
+        living = self.distribution.living
+        if living.whole:
+            return self
+        vectors = None if self.vectors is None else self.vectors.of_components(living.numbers)
+        return Points(self.distribution.alive, vectors)
+
 
 def columns_of(source: Any) -> list[str] | None:
     """The names of a table's columns, where all of them are texts; None for everything else."""

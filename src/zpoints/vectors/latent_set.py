@@ -15,6 +15,7 @@ from jaxtyping import Float, Int, Num
 
 from zpoints.errors import ArrayError, one_line, reason
 from zpoints.files.arrays import Reader, Sliced, open_rows
+from zpoints.vectors.readers import Chosen, Flattened
 
 __all__ = ["LatentSet", "drawn"]
 
@@ -29,6 +30,7 @@ class LatentSet:
     ----------
     name : what error messages call it, usually the file.
     n, dimension : number of vectors and of components.
+    latent_shape : shape of one latent array; (d,) where it is a vector.
 
     Examples
     --------
@@ -51,17 +53,20 @@ class LatentSet:
         Parameters
         ----------
         source : path of a .npy, .npz, .parquet, .safetensors or .zarr array (or of a format that another package adds
-            to `zpoints.files.arrays.ARRAYS`), or an array of shape (n, d).
+            to `zpoints.files.arrays.ARRAYS`), or an array of shape (n, d). Arrays of more axes, as
+            (n, c, h, w), are taken as vectors of c h w components, in C order; `latent_shape` remembers.
         rows : numbers of the vectors to use, ascending; None is all.
 
         Raises
         ------
-        ArrayError : not two-dimensional, not numeric, fewer than 2 vectors, or a file that cannot be read.
+        ArrayError : fewer than two dimensions, not numeric, fewer than 2 vectors, or a file that cannot be read.
         """
         if isinstance(source, LatentSet):
             name, reader, rows = source.name, source.reader, source.rows if rows is None else rows
         else:
             name, reader = _reader(source)
+        if len(reader.shape) > 2:
+            reader = Flattened(reader)
         if len(reader.shape) != 2:
             raise ArrayError(
                 f"{name}: shape {tuple(reader.shape)} has {len(reader.shape)} dimension(s), expected 2: "
@@ -103,7 +108,8 @@ class LatentSet:
     @property
     def _words(self) -> str:
         chosen = "" if self.rows is None else f" (of {self.reader.shape[0]:,})"
-        return f"{self.n:,} vectors{chosen} of {self.dimension:,} components, {self.reader.dtype}"
+        shape = f" (arrays of shape {self.latent_shape})" if len(self.latent_shape) > 1 else ""
+        return f"{self.n:,} vectors{chosen} of {self.dimension:,} components{shape}, {self.reader.dtype}"
 
     @property
     def n(self) -> int:
@@ -114,6 +120,11 @@ class LatentSet:
     def dimension(self) -> int:
         """Number of components d."""
         return self.reader.shape[1]
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """Shape of one latent array; (d,) where it is a vector."""
+        return getattr(self.reader, "latent_shape", (self.dimension,))
 
     def blocks(self, size: int) -> Iterator[Num[np.ndarray, "m d"]]:
         """All vectors in order, in non-empty blocks of at most `size`."""
@@ -150,6 +161,10 @@ class LatentSet:
             return self
         numbers = drawn(self.n, count, seed)
         return type(self)(self.name, self.reader, numbers if self.rows is None else self.rows[numbers])
+
+    def of_components(self, numbers: Int[np.ndarray, " l"]) -> Self:
+        """The same vectors, with only these of their components."""
+        return type(self)(self.name, Chosen(self.reader, numbers), self.rows)
 
     def head(self, count: int) -> Num[np.ndarray, "m d"]:
         """The first `count` vectors, or all; at least one."""
