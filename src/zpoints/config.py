@@ -209,6 +209,9 @@ class AnalysisSettings(Section):
     """The vectors that decide the principal axes, and what samplers learn: all, the survivors of the FWHM cut at
     `trim_factor`, the robust core, or `pca_sample` random ones (the articles: 80,000 of the cut set)."""
     pca_sample: Annotated[int, Field(ge=2)] = 80_000
+    layout: Literal["auto", "channels-first", "channels-last"] = "auto"
+    """Where latent arrays with a shape, as (n, 4, 32, 32), have their channels; of vectors it says nothing. ``auto``
+    goes by the shape, and says what it took."""
     trim_factors: Annotated[tuple[Width, ...], Field(min_length=1)] = (1.25, 1.35, 1.45, 1.55, 1.7, 1.8)
     """Factors of the FWHM cut, rising: a vector is dropped if any component lies farther from its centre than the
     factor times its FWHM."""

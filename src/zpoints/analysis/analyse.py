@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from zpoints.analysis import cuts as trimming
-from zpoints.analysis.components import component_summary, component_table
+from zpoints.analysis.channels import channels_of
+from zpoints.analysis.components import component_summary, component_table, with_dead
 from zpoints.analysis.distribution import Distribution
 from zpoints.analysis.groundwork import Groundwork
 from zpoints.analysis.normality import Normality, least_normal, normality
@@ -29,6 +30,7 @@ from zpoints.analysis.planes import (
     plane_summary,
     planes_table,
     rank_disagreements,
+    tables_cost,
 )
 from zpoints.analysis.readings import counted, inner_planes, whitened
 from zpoints.analysis.region import region_summary
@@ -38,9 +40,11 @@ from zpoints.analysis.verdict import verdict
 from zpoints.config import AnalysisSettings
 from zpoints.statistics.correlation import largest_off_diagonal, strongest_pairs
 from zpoints.statistics.ellipses import LEVELS, normal_coverage
+from zpoints.statistics.living import Living
 from zpoints.statistics.measures import COVERAGE, FEWEST, Noise
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
+from zpoints.system.budget import require
 from zpoints.system.forecast import forecast
 from zpoints.system.kernels import compiling_told
 from zpoints.system.meter import Meter
@@ -51,6 +55,7 @@ from zpoints.vectors.views import View
 
 __all__ = ["analyse", "measure_distribution"]
 
+MANY_PLANES = 1 << 20  # whose tables take more memory than all else
 LONG = 500_000_000  # vectors times planes that take long enough to say beforehand how long
 SHARES = (0.80, 0.90, 0.95)
 
@@ -64,9 +69,14 @@ def analyse(
 ) -> Analysis:
     """Measure every component and every plane of a set of latent vectors.
 
+    Components that are constant (`statistics.living` says what counts as such) are left out, and named: in
+    ``a.summary.dead``, the verdict, and the table of components, where their rows have ``dead`` set. All other
+    components keep their numbers, and samplers put the constants back.
+
     Parameters
     ----------
-    source : whatever `LatentSet.open` takes: array of shape (n, d), tensor, table, or path of one in any format.
+    source : whatever `LatentSet.open` takes: array of shape (n, d), or of more axes, as (n, c, h, w), which is measured
+        as vectors and per channel and position as well; tensor, table, or path of one in any format.
     settings : bin widths, cuts, and what decides the principal axes.
     rows : numbers of the vectors to use, ascending; None is all.
     progress : where to report; silent by default.
@@ -74,7 +84,8 @@ def analyse(
 
     Raises
     ------
-    ArrayError : not an (n, d) array of numbers, fewer than 2 vectors, NaN or infinity, a constant component.
+    BudgetError : so many components that the tables of their planes do not fit into the memory that may be taken.
+    ArrayError : not an (n, d) array of numbers, fewer than 2 vectors, NaN or infinity, all vectors the same.
 
     Examples
     --------
@@ -96,6 +107,9 @@ def analyse(
 
 def _say_how_long(latents: LatentSet, settings: AnalysisSettings, progress: Progress) -> None:
     planes = latents.dimension * (latents.dimension - 1) // 2
+    if planes > MANY_PLANES:
+        what = f"{latents.name}: the tables of {planes:,} planes of {latents.dimension:,} components, and matrices"
+        require(tables_cost(latents), what, "reduce the components first, to the leading principal axes say")
     if planes * latents.n > LONG:
         seconds, ram = expected_cost(latents, settings.block_of(latents.dimension))
         what = f"{latents.n:,} vectors, {latents.dimension} components, {planes:,} planes along both kinds of axes"
@@ -131,7 +145,14 @@ class Measurement(Groundwork):
     @line
     async def analysis(self) -> Analysis:
         """Everything. All lines begin at once: each question is asked in the first reading that can answer."""
-        for begin in (self.planes, self.distribution, self.turned, self.normality):
+        for begin in (
+            self.planes,
+            self.distribution,
+            self.turned,
+            self.normality,
+            self.lengths,
+            self.channels,
+        ):
             begin()
         planes, distribution, turned = await self.planes(), await self.distribution(), await self.turned()
         shape, cut_moments, fits = await self.normality(), await self.cut_moments(), await self.fits()
@@ -142,15 +163,16 @@ class Measurement(Groundwork):
             await self.core(),
         )
         components, along = await self.counted(), await self.counted_along()
-        moments, pca, noise = first.moments, axes.pca, planes.noise
+        shaped, shape_of = await self.channels(), channels_of(self.latents, self.settings)
+        moments, living, pca, noise = first.moments, first.living, axes.pca, planes.noise
         spread = moments.std**2
         tables = {
-            "z": component_table("z", moments, components.fine, spread / spread.sum()),
+            "z": component_table("z", moments, components.fine, spread / spread.sum(), living.numbers),
             "pca": component_table("pca", axes.scores, along.fine, pca.explained_variance_ratio[: pca.rank]),
         }
         summary = {
             "notes": list(self.latents.notes),
-            **_overview(moments, pca, axes.scores, whole),
+            **_overview(moments, living, pca, axes.scores, whole),
             "components": {basis: component_summary(table) for basis, table in tables.items()},
             "coverage": {
                 basis: _coverage_summary(table)
@@ -167,19 +189,22 @@ class Measurement(Groundwork):
                 "core": trimming.core_summary(core, whole),
             },
             "normality": shape.summary,
-            "region": region_summary(whole, first.lengths, first.sample, shape.confirmed),
+            "region": region_summary(whole, await self.lengths(), first.sample, shape.confirmed),
+            "latent": shaped.summary(shape_of, moments.n) if shaped and shape_of else None,
             "pca": {"matrix": self.settings.pca, "of": self.settings.pca_of, "vectors": distribution.n},
         }
         typed = AnalysisSummary.from_dict(summary, "the analysis")
         return Analysis.of_tables(
             summary=replace(typed, verdict=verdict(typed)),
-            components=list(tables.values()),
+            components=[with_dead(tables["z"], living), tables["pca"]],
             planes=list(planes.tables.values()),
             trimming=turned.table,
             distribution=distribution,
-            histograms={"z": components.drawn, "pca": along.drawn},
-            directions=(shape.directions / np.sqrt(whole.variance[: whole.rank])) @ whole.axes[: whole.rank],
+            histograms={"z": components.drawn.with_dead(living), "pca": along.drawn},
+            directions=living.spread(_directions(shape, whole), 0.0),
             latents=self.latents,
+            channels=shaped and shaped.channels,
+            positions=shaped and shaped.positions,
         )
 
     @line
@@ -225,18 +250,29 @@ class Measurement(Groundwork):
         return normality(search, *await self.inquiries.ask(question, "normality", besides))
 
 
-def _overview(moments: Moments, pca: PCA, scores: Moments, whole: PCA) -> dict[str, Any]:
-    pearson = moments.pearson
+def _directions(shape: Normality, whole: PCA) -> np.ndarray:
+    """The least normal directions in the units of the living components."""
+    return (shape.directions / np.sqrt(whole.variance[: whole.rank])) @ whole.axes[: whole.rank]
+
+
+def _overview(moments: Moments, living: Living, pca: PCA, scores: Moments, whole: PCA) -> dict[str, Any]:
+    pearson, number = moments.pearson, living.numbers.tolist()
     return {
         "n": moments.n,
-        "d": moments.dimension,
+        "d": living.dimension,
+        "dead": [
+            {"component": int(c), "value": float(value)}
+            for c, value in zip(living.dead, living.values, strict=True)
+        ],
         "rank": whole.rank,
         "components_for_variance": {f"{share:.2f}": pca.components_for(share) for share in SHARES},
         "largest_off_diagonal": {
             "z": largest_off_diagonal(pearson),
             "pca": largest_off_diagonal(scores.pearson),
         },
-        "strongest_pairs": [{"i": i, "j": j, "r": r} for i, j, r in strongest_pairs(pearson, 10)],
+        "strongest_pairs": [
+            {"i": number[i], "j": number[j], "r": r} for i, j, r in strongest_pairs(pearson, 10)
+        ],
     }
 
 

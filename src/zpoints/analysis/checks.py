@@ -5,10 +5,11 @@ from typing import NoReturn
 import numpy as np
 
 from zpoints.errors import ArrayError
+from zpoints.statistics.living import Living
 from zpoints.statistics.moments import Moments
 from zpoints.vectors.latent_set import LatentSet
 
-__all__ = ["check_moments", "refuse_not_finite"]
+__all__ = ["living_of", "refuse_not_finite"]
 
 
 def refuse_not_finite(latents: LatentSet, block: np.ndarray, start: int) -> NoReturn:
@@ -30,27 +31,22 @@ def refuse_not_finite(latents: LatentSet, block: np.ndarray, start: int) -> NoRe
     )
 
 
-def check_moments(
-    latents: LatentSet, moments: Moments, remedy: str = "drop it, as in z[:, z.std(axis=0) > 0]"
-) -> None:
-    """Refuse values too large for their fourth powers, and constant components.
+def living_of(latents: LatentSet, moments: Moments, vector: np.ndarray) -> Living:
+    """Which components live; refuses values too large for their fourth powers, and vectors that are all the same.
 
     Parameters
     ----------
-    moments : of all vectors of `latents`.
-    remedy : what to do about a constant component.
+    moments : of all vectors of `latents`. vector : any of them.
     """
     if not np.isfinite(moments.fourth).all():
         _refuse_too_large(latents)
-    # Rounding of the mean leaves a constant component a scatter of this order.
-    rounding = moments.n * (4 * np.finfo(np.float64).eps * np.abs(moments.mean)) ** 2
-    constant = np.flatnonzero(np.diagonal(moments.scatter) <= rounding)
-    if len(constant):
-        more = f" and {len(constant) - 1} more" if len(constant) > 1 else ""
+    living = Living.among(moments, vector)
+    if len(living.dead) == living.dimension:
         raise ArrayError(
-            f"{latents.name}: component {constant[0]}{more} is constant ({moments.mean[constant[0]]:g} in all "
-            f"{moments.n} vectors) and has no distribution; {remedy}"
+            f"{latents.name}: all {living.dimension} component(s) are constant: all {moments.n} vectors are the "
+            "same, and have no distribution; give vectors that vary"
         )
+    return living
 
 
 def _refuse_too_large(latents: LatentSet) -> NoReturn:

@@ -4,11 +4,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from zpoints.files.documents import json_number
 from zpoints.statistics.gaussian_fits import GaussianFits, core_sigma
 from zpoints.statistics.histograms import TAIL_LEVELS, Histograms
+from zpoints.statistics.living import Living
 from zpoints.statistics.measures import FEWEST
 from zpoints.statistics.modes import count_modes, half_maximum_width
 from zpoints.statistics.moments import Moments
@@ -20,7 +21,7 @@ from zpoints.statistics.univariate import (
     skewness_error,
 )
 
-__all__ = ["BEYOND", "LIMIT", "NARROW", "component_summary", "component_table"]
+__all__ = ["BEYOND", "LIMIT", "NARROW", "component_summary", "component_table", "with_dead"]
 
 LIMIT = 7.0
 """A component counts as not normal from so many standard errors on: normal samples never came near it."""
@@ -35,7 +36,11 @@ LISTED = 10
 
 
 def component_table(
-    basis: str, moments: Moments, fine: Histograms, explained: Float[np.ndarray, " d"]
+    basis: str,
+    moments: Moments,
+    fine: Histograms,
+    explained: Float[np.ndarray, " d"],
+    numbers: Int[np.ndarray, " d"] | None = None,
 ) -> pd.DataFrame:
     """Measure every component of one set of axes.
 
@@ -44,6 +49,7 @@ def component_table(
     basis : ``"z"`` or ``"pca"``.
     moments : along these axes. fine : histograms of the fine bins of 1/64 sigma.
     explained : share of the total variance of each.
+    numbers : of the components, where dead ones were left out.
     """
     n, mean, std = moments.n, moments.mean, moments.std
     fits = gaussian_fits(fine, moments)
@@ -51,7 +57,7 @@ def component_table(
     found = pd.DataFrame(
         {
             "basis": basis,
-            "component": np.arange(moments.dimension),
+            "component": np.arange(moments.dimension) if numbers is None else numbers,
             "mean": mean,
             "std": std,
             "median": mean + fine.median * std,
@@ -75,7 +81,29 @@ def component_table(
     found["rank"] = (
         found["deviation"].rank(ascending=False, method="first", na_option="bottom").astype(np.int64)
     )
+    found["dead"] = False
     return found
+
+
+def with_dead(table: pd.DataFrame, living: Living) -> pd.DataFrame:
+    """The table with a row for each dead component: its constant, no spread, no figures, the last ranks."""
+    if living.whole:
+        return table
+    count = len(living.dead)
+    rows = table.reindex(range(len(table), len(table) + count))
+    fixed = {
+        "basis": table["basis"].iloc[0],
+        "component": living.dead,
+        "mean": living.values,
+        "std": 0.0,
+        "median": living.values,
+        "modes": 0,
+        "explained_variance": 0.0,
+        "rank": np.arange(len(table) + 1, len(table) + count + 1),
+        "dead": True,
+    }
+    rows = rows.assign(**fixed).astype(table.dtypes)
+    return pd.concat([table, rows]).sort_values("component", ignore_index=True)
 
 
 def gaussian_fits(fine: Histograms, moments: Moments) -> GaussianFits:

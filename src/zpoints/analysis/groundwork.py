@@ -1,12 +1,13 @@
 """What everything else builds on: moments, margins, cuts, core and principal axes. Samplers need no more."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 
 from zpoints.analysis import cuts as trimming
 from zpoints.analysis import readings
+from zpoints.analysis.channels import ChannelTables, channels_of, shape_in_words
 from zpoints.analysis.components import gaussian_fits
 from zpoints.analysis.distribution import Distribution
 from zpoints.analysis.readings import First
@@ -16,6 +17,7 @@ from zpoints.statistics.correlation import largest_off_diagonal
 from zpoints.statistics.cuts import CutMoments
 from zpoints.statistics.gaussian_fits import GaussianFits
 from zpoints.statistics.histograms import Histograms, fine_bins, fixed_bins
+from zpoints.statistics.location import Lengths
 from zpoints.statistics.margins import Margins, quantiles, radius_quantiles
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
@@ -63,15 +65,27 @@ class Groundwork:
     """
 
     def __init__(self, latents: LatentSet, settings: AnalysisSettings, progress: Progress) -> None:
-        self.latents, self.settings = latents, settings
+        self.latents, self.settings, self.progress = latents, settings, progress
         self.size = settings.block_of(latents.dimension)
         self.inquiries = Inquiries(latents, self.size, progress)
+        if words := shape_in_words(latents, settings):
+            progress.say(words)
 
     @line
     async def first(self) -> First:
-        """Moments, lengths and a random sample."""
+        """Moments and a random sample; from here on only the components that live are read."""
         question, of = readings.first(self.latents)
-        return of(await self.inquiries.ask(question, "moments"))
+        first = of(await self.inquiries.ask(question, "moments"))
+        if not first.living.whole:
+            self.inquiries.turn_to(self.latents.of_components(first.living.numbers))
+            self.progress.say(f"{self.latents.name}: {first.living.sentence}; left out")
+        return first
+
+    @line
+    async def lengths(self) -> Lengths:
+        """Lengths of the vectors, of their living components."""
+        await self.first()
+        return await self.inquiries.ask(Lengths.of, "lengths")
 
     @line
     async def whole(self) -> PCA:
@@ -79,9 +93,22 @@ class Groundwork:
         return _axes(Chosen.of((await self.first()).moments), "covariance")
 
     @line
+    async def channels(self) -> ChannelTables | None:
+        """Of latent arrays with a shape; all components count, the dead ones too."""
+        first, channels = await self.first(), channels_of(self.latents, self.settings)
+        if channels is None:
+            return None
+        living, mean = first.living, first.living.put_back(first.moments.mean)
+        centre = channels.of(mean[None])[0].mean(axis=1)
+        question = readings.channel_sums(living, channels, centre)
+        sums = await self.inquiries.ask(question, "channels", 3 * 8 * self.size * living.dimension)
+        return ChannelTables.of(channels, sums, first.moments, living)
+
+    @line
     async def view(self) -> View:
         """The vectors along the components."""
-        return View.of_components((await self.first()).moments)
+        first = await self.first()
+        return View.of_components(first.moments, None if first.living.whole else first.living.numbers)
 
     @line
     async def counted(self) -> Counted:
@@ -172,7 +199,7 @@ class Groundwork:
         bins = [fine_bins(view.dimension)]
         if isinstance(width, float):
             try:
-                bins.append(fixed_bins(view.mean, view.std, width))
+                bins.append(fixed_bins(view.mean, view.std, width, view.numbers))
             except ValueError as error:
                 raise ArrayError(f'{self.latents.name}: {error}; choose a larger one, or "auto"') from error
         besides = sum(8 * 2 * view.dimension * count for *_, count in bins)
@@ -183,7 +210,7 @@ class Groundwork:
     @line
     async def distribution(self) -> Distribution:
         """What samplers learn from."""
-        for begin in (self.fits, self.core, self.chosen, self.ranks_along):
+        for begin in (self.fits, self.core, self.chosen, self.lengths, self.ranks_along):
             begin()
         first, chosen, axes, core = (
             await self.first(),
@@ -202,9 +229,11 @@ class Groundwork:
             axes_rank_correlation=ranks,
             fit_centre=fits.centre,
             fit_fwhm=fits.fwhm,
-            mean_length=np.asarray(first.lengths.mean),
+            mean_length=np.asarray((await self.lengths()).mean),
         )
-        return Distribution(chosen.n, chosen.mean, chosen.covariance, pca, core.core, margins)
+        found = Distribution(chosen.n, chosen.mean, chosen.covariance, pca, core.core, margins)
+        shape = self.latents.latent_shape
+        return replace(found.with_dead(first.living), latent_shape=shape if len(shape) > 1 else None)
 
     @line
     async def chosen(self) -> "Chosen":
@@ -225,7 +254,8 @@ class Groundwork:
             return Chosen(core.kept, core.mean, core.covariance)
         if settings.pca_of == "sample" and settings.pca_sample < self.latents.n:
             question = readings.moments_of_picked(drawn(self.latents.n, settings.pca_sample, seed=0))
-            return Chosen.of(await self.inquiries.ask(question, "moments"))
+            moments = await self.inquiries.ask(question, "moments")  # in the first reading: of all components
+            return Chosen.of(moments.of_components((await self.first()).living.numbers))
         return Chosen.of((await self.first()).moments)
 
 

@@ -41,6 +41,7 @@ __all__ = [
     "plane_summary",
     "planes_table",
     "rank_disagreements",
+    "tables_cost",
 ]
 
 LIMIT = 7.0
@@ -54,6 +55,7 @@ DEGENERATE = 1e-9  # planes with 1 - r^2 below this hold one component twice; th
 LISTED = 10
 WHOLE, START_SECONDS = 5.0, 5.0  # of an analysis: for each second of counting planes, and besides
 MATRICES = 30  # of (d, d) float64 that are alive at once
+PLANE_BYTES = 200  # of a row of the table
 LEAST_GROUP_BYTES = 16 << 20  # of joint histograms; with less, most of the time would go into reading
 
 PlaneSummary = dict[str, Any]
@@ -113,6 +115,13 @@ def expected_cost(latents: LatentSet, size: int) -> tuple[float, int]:
     return START_SECONDS + WHOLE * counting, memory
 
 
+def tables_cost(latents: LatentSet) -> int:
+    """Bytes that the tables of all planes and the matrices will about take; tables twice, while they are written."""
+    d, rank = latents.dimension, min(latents.dimension, latents.n - 1)
+    planes = (d * (d - 1) + rank * (rank - 1)) // 2
+    return 2 * PLANE_BYTES * planes + 8 * MATRICES * d**2
+
+
 def limit_for(planes: int) -> float:
     """`LIMIT`, and more where there are so many planes that chance alone would pass it."""
     return LIMIT + max(0.0, float(np.log(planes / MANY_PLANES)) / TAIL)
@@ -136,7 +145,8 @@ def group_table(
     measures = PlaneMeasures(counts)
     statistics = plane_statistics() if noise is None else noise.statistics
     measured = columns_of(measures, statistics)
-    columns: dict[str, Any] = {"basis": view.basis, "i": i, "j": j, "r": r}
+    named = (i, j) if view.numbers is None else (view.numbers[i], view.numbers[j])
+    columns: dict[str, Any] = {"basis": view.basis, "i": named[0], "j": named[1], "r": r}
     if rank_correlation is not None:
         columns["rank_correlation"] = rank_correlation[i, j]
     columns |= {
@@ -218,7 +228,7 @@ def spoilers(spoilt: pd.DataFrame, planes: pd.DataFrame) -> list[dict[str, Any]]
 
     Listed while one spoils at least two planes and a tenth of its own.
     """
-    of_each = int(planes["i"].eq(0).sum())
+    of_each = int(planes["i"].eq(planes["i"].min()).sum())  # 0 may be a dead component
     found: list[dict[str, Any]] = []
     while len(found) < LISTED and len(spoilt):
         counts = pd.concat([spoilt["i"], spoilt["j"]]).value_counts()

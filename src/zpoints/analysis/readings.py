@@ -12,12 +12,13 @@ from operator import itemgetter
 import numpy as np
 from jaxtyping import Float, Float32, Int
 
-from zpoints.analysis.checks import check_moments, refuse_not_finite
+from zpoints.analysis.checks import living_of, refuse_not_finite
+from zpoints.statistics.channels import Channels, ChannelSums
 from zpoints.statistics.core import CoreStep
 from zpoints.statistics.cuts import CutMoments, fwhm_reach
 from zpoints.statistics.directions import Projections
 from zpoints.statistics.histograms import Histograms
-from zpoints.statistics.location import Lengths
+from zpoints.statistics.living import Living
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
 from zpoints.statistics.planes import PlaneCounts, PlaneGroup, bins_for, standardise
@@ -32,6 +33,7 @@ __all__ = [
     "SAMPLE",
     "First",
     "along",
+    "channel_sums",
     "core_step",
     "count_components",
     "counted",
@@ -99,13 +101,14 @@ class First:
 
     Attributes
     ----------
-    moments, lengths : of all vectors.
+    living : which components live; all further figures are theirs alone.
+    moments : of all vectors.
     sample : vectors chosen at random, in their order.
     """
 
+    living: Living
     moments: Moments
-    lengths: Lengths
-    sample: Float[np.ndarray, "s d"]
+    sample: Float[np.ndarray, "s l"]
 
     @property
     def whole(self) -> bool:
@@ -114,13 +117,13 @@ class First:
 
 
 def first(latents: LatentSet, seed: int = 0) -> tuple[Question, Callable[[tuple], First]]:
-    """Moments, lengths and a random sample; and what makes a `First` of the answer.
+    """Moments and a random sample; and what makes a `First` of the answer.
 
     Both refuse vectors that cannot be measured.
 
     Raises
     ------
-    ArrayError : NaN or infinity, values too large for their fourth powers, a constant component.
+    ArrayError : NaN or infinity, values too large for their fourth powers, nothing but constant components.
     """
     # float16 would be too coarse to whiten, float32 too small for all that float64 holds.
     kept = np.result_type(latents.reader.dtype, np.float32).newbyteorder("=")
@@ -134,16 +137,15 @@ def first(latents: LatentSet, seed: int = 0) -> tuple[Question, Callable[[tuple]
             refuse_not_finite(latents, block, start)
         return found
 
-    def lengths(block: np.ndarray) -> Lengths:
-        with np.errstate(invalid="ignore", over="ignore"):
-            return Lengths.of(block)
-
     def of(answer: tuple) -> First:
-        found, length, sample = answer
-        check_moments(latents, found)
-        return First(found, length, sample.array())
+        found, rows_of_sample = answer
+        sample = rows_of_sample.array()
+        living = living_of(latents, found, sample[0])
+        if not living.whole:
+            found = found.of_components(living.numbers)
+        return First(living, found, living.of(sample))
 
-    return (Numbered(moments), lengths, rows(picked(chosen, kept))), of
+    return (Numbered(moments), rows(picked(chosen, kept))), of
 
 
 def picked(chosen: Int[np.ndarray, " s"], kept: np.dtype | None = None) -> Numbered:
@@ -176,6 +178,13 @@ def along(pca: PCA) -> Through:
     Measured on the vectors themselves.
     """
     return Through(Scores(pca), (Moments.of, Through(Whitened(pca), Radii.of)))
+
+
+def channel_sums(
+    living: Living, channels: Channels, centre: Float[np.ndarray, " c"]
+) -> Callable[[np.ndarray], ChannelSums]:
+    """Sums per channel, around these centres, of vectors whose dead components were left out."""
+    return lambda block: ChannelSums.of(living.put_back(block), channels, centre)
 
 
 def count_components(view: View, bins: list[Bins]) -> Through:

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import pandas as pd
 
+from zpoints.analysis.channels import CHANNEL_FILES, ChannelTables, save_for_diffusers
 from zpoints.analysis.distribution import Distribution
 from zpoints.analysis.summary import AnalysisSummary
 from zpoints.errors import ArrayError
@@ -48,12 +49,13 @@ class Analysis:
         fwhm_histogram (all in the vectors' units), fit_error, skewness, excess_kurtosis and their standard errors,
         ks_distance, beyond_2, beyond_3, beyond_4 (shares), modes, core_sigma (up to how many sigma the density
         follows the fit), explained_variance (share), deviation (the largest, in standard errors of a
-        normal sample) and rank (1 is the least normal).
-    planes : one row per plane of two latent components, by its numbers (i, j), i < j: r, rank_correlation (Spearman),
-        angle (degrees), half_axis_major and half_axis_minor of the 1 sigma ellipse; coverage_1, _2, _2_5, _3 and
-        their deviations; mutual_information_excess (nats); henze_zirkler; for the highest-density regions of 39, 68,
-        86 and 95 %: shift (sigma), turn and turn_error (degrees), axis_ratio, agreement; agreement (their mean);
-        deviation and rank as above.
+        normal sample), rank (1 is the least normal) and dead (constant: mean and median are its value, std is 0, and
+        there are no other figures).
+    planes : one row per plane of two living latent components, by its numbers (i, j), i < j: r, rank_correlation
+        (Spearman), angle (degrees), half_axis_major and half_axis_minor of the 1 sigma ellipse; coverage_1, _2, _2_5,
+        _3 and their deviations; mutual_information_excess (nats); henze_zirkler; for the highest-density regions of
+        39, 68, 86 and 95 %: shift (sigma), turn and turn_error (degrees), axis_ratio, agreement; agreement (their
+        mean); deviation and rank as above.
     principal_components : the same as `components` along the principal axes, by the number of the axis.
     principal_planes : the same as `planes`, of two principal axes.
     trimming : the inner contour of each plane of the leading axes at every factor of the FWHM cut.
@@ -61,6 +63,10 @@ class Analysis:
     histograms : the counts behind the number densities, by basis: ``"z"`` and ``"pca"``.
     directions : (k, d), least normal directions that a projection pursuit found, worst first, in the latent
         components' own units: ``(z - mean) @ directions.T`` has standard deviation 1.
+    channels : of latent arrays with a shape, one row per channel: mean and std over all vectors and positions, their
+        standard errors (which take one vector's values as dependent), and dead, how many of its components are; None
+        where the latents are vectors.
+    positions : mean and std over all vectors and channels at each position, by its ``row`` and ``column``; likewise.
     latents : where the vectors are, for samplers and figures that need them; None after `load` without them.
 
     Examples
@@ -88,6 +94,8 @@ class Analysis:
     histograms: dict[str, Histograms]
     directions: np.ndarray
     latents: LatentSet | None = None
+    channels: pd.DataFrame | None = None
+    positions: pd.DataFrame | None = None
 
     @classmethod
     def of_tables(
@@ -131,6 +139,8 @@ class Analysis:
     def __repr__(self) -> str:
         first, *others = self.verdict
         lines = [f"Analysis of {self._size}", *in_lines(first, 2), *(shortened(text) for text in others[:2])]
+        if self.summary.latent:
+            lines.append(shortened(self.summary.latent.sentence))
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -138,12 +148,17 @@ class Analysis:
 
     @property
     def _size(self) -> str:
-        return f"{self.summary.n:,} vectors of {self.summary.d:,} components"
+        dead = f", {len(self.summary.dead):,} of them dead" if self.summary.dead else ""
+        latent = self.summary.latent
+        shape = f", arrays of shape {latent.shape}" if latent else ""
+        return f"{self.summary.n:,} vectors of {self.summary.d:,} components{dead}{shape}"
 
     def save(self, folder: str | Path) -> None:
         """Write analysis.json, three tables (.parquet), distribution.npz and histograms.npz into a folder.
 
         The tables hold both bases, told apart by their column ``basis``. Every file is written whole or not at all.
+        Of latent arrays with a shape also channels.parquet, positions.parquet, and channels.json: means and standard
+        deviations per channel as the config.json of an autoencoder of diffusers takes them.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -157,6 +172,11 @@ class Analysis:
         }
         write_npz(folder / "histograms.npz", counts | {"directions": self.directions})
         self.distribution.save(folder / "distribution.npz")
+        for name in CHANNEL_FILES:
+            (folder / name).unlink(missing_ok=True)  # of another analysis
+        if self.channels is not None and self.positions is not None and self.summary.latent:
+            ChannelTables(self.channels, self.positions).save(folder)
+            save_for_diffusers(folder / "channels.json", self.summary.latent)
         self.summary.write(folder / "analysis.json")
 
     def _both(self, name: str) -> pd.DataFrame:
@@ -189,8 +209,10 @@ class Analysis:
             directions = counts["directions"]
         except KeyError as error:
             raise ArrayError(f"{folder / 'histograms.npz'}: no array {error}; {ANEW}") from error
+        summary = AnalysisSummary.read(folder / "analysis.json")
+        tables = ChannelTables.load(folder) if summary.latent else None
         return cls.of_tables(
-            summary=AnalysisSummary.read(folder / "analysis.json"),
+            summary=summary,
             components=[_read(folder, "components")],
             planes=[_read(folder, "planes")],
             trimming=read_table(folder / "trimming.parquet"),
@@ -198,6 +220,8 @@ class Analysis:
             histograms=histograms,
             directions=directions,
             latents=None if latents is None else LatentSet.open(latents),
+            channels=tables and tables.channels,
+            positions=tables and tables.positions,
         )
 
 
@@ -206,6 +230,8 @@ def _read(folder: Path, name: str) -> pd.DataFrame:
     table = read_table(path)
     if "basis" not in table:
         table = table.rename(columns={"axes": "basis"})  # as the first format called it
+    if name == "components" and "dead" not in table:
+        table = table.assign(dead=False)  # once refused, so there were none
     missing = [column for column in ("basis", *INDEX[name]) if column not in table]
     if missing:
         raise ArrayError(f"{path}: no column '{missing[0]}'; {ANEW}")

@@ -23,6 +23,49 @@ __all__ = [
 
 
 @dataclass(frozen=True, eq=False)
+class DeadComponent(Record):
+    """A component that has the same value in all vectors."""
+
+    component: int
+    value: float
+
+
+@dataclass(frozen=True, eq=False)
+class LatentSummary(Record):
+    """Latent arrays with a shape, over all vectors and positions.
+
+    Attributes
+    ----------
+    shape : of one array. layout : whether its channels come first or last. channels : how many there are.
+    mean, std : of all values. latents_mean, latents_std : of each channel.
+    """
+
+    shape: tuple[int, ...]
+    layout: str
+    channels: int
+    mean: float
+    std: float
+    latents_mean: tuple[float, ...]
+    latents_std: tuple[float, ...]
+
+    @property
+    def sentence(self) -> str:
+        """The channels in words."""
+        where, few = self.layout.removeprefix("channels-"), self.channels <= 4
+        means, stds = (
+            ", ".join(f"{value:.4g}" for value in values)
+            if few
+            else f"{min(values):.4g} to {max(values):.4g}"
+            for values in (self.latents_mean, self.latents_std)
+        )
+        factor = f" (scaling_factor {1 / self.std:.4g}, shift_factor {self.mean:.4g})" if self.std > 0 else ""
+        return (
+            f"Channels ({self.channels:,}, {where}, of {self.shape}): means {means}; standard deviations {stds}; "
+            f"that of all values {self.std:.4g}{factor}."
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class Pair(Record):
     """Pearson's coefficient of two components."""
 
@@ -277,6 +320,8 @@ class AnalysisSummary(Document):
     Attributes
     ----------
     n, d, rank : vectors, components, and axes along which the vectors vary.
+    dead : components that are constant; they are left out of all else, but counted in d.
+    latent : channels of latent arrays with a shape; None of vectors.
     components_for_variance : principal axes that explain 80, 90 and 95 % of the variance.
     largest_off_diagonal : largest absolute correlation of two components, and of two principal axes.
     strongest_pairs : of components, by their correlation.
@@ -312,6 +357,8 @@ class AnalysisSummary(Document):
     normality: NormalitySummary
     region: RegionSummary
     pca: PCASummary
+    dead: tuple[DeadComponent, ...] = ()
+    latent: LatentSummary | None = None
     verdict: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float | None = None

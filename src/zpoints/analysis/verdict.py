@@ -4,26 +4,32 @@ With many vectors every test rejects, so "within the noise" and "near enough to 
 are answered.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from scipy.special import ndtr
 
 from zpoints.analysis.components import NARROW
 from zpoints.analysis.normality import SURE_LOG10_P
 from zpoints.analysis.summary import AnalysisSummary
+from zpoints.statistics.living import NAMED, Living, named
 from zpoints.statistics.measures import FEWEST
 
 __all__ = ["verdict"]
 
 SURE = 5.0  # standard errors from which on one figure of all vectors together counts as measured
 SURE_KS = 3.0  # in mean distances of a normal sample; 1.5 is the 95 % point
-NAMED = 6
 
 
 def verdict(summary: AnalysisSummary) -> tuple[str, ...]:
     """Sentences: the conclusion, then components, planes, all dimensions together, the core, the region."""
-    parts = [_components(summary), _planes(summary), _together(summary), _core(summary), _region(summary)]
+    parts = [
+        _dead(summary),
+        _components(summary),
+        _planes(summary),
+        _together(summary),
+        _core(summary),
+        _region(summary),
+        summary.latent.sentence if summary.latent else "",
+    ]
     return (_conclusion(summary), *(part for part in parts if part))
 
 
@@ -44,7 +50,7 @@ def _conclusion(summary: AnalysisSummary) -> str:
         )
     if reach < NARROW:
         return f"Not a normal distribution: the median component's density leaves its Gaussian at {reach:g} sigma."
-    but = f", but for component{'s' if len(narrow) > 1 else ''} {_named(narrow)}" if narrow else ""
+    but = f", but for component{'s' if len(narrow) > 1 else ''} {named(narrow)}" if narrow else ""
     limit = " (farther out there are too few vectors to tell)" if reach >= visible_sigma(summary.n) else ""
     return (
         f"Nearly a multivariate normal distribution{but}: the core is normal up to about {reach:g} sigma{limit}, "
@@ -82,20 +88,31 @@ def _flanks(summary: AnalysisSummary) -> str:
     return "with flanks of normal weight"
 
 
+def _dead(summary: AnalysisSummary) -> str:
+    if not summary.dead:
+        return ""
+    sentence = Living(
+        summary.d,
+        np.array([row.component for row in summary.dead]),
+        np.array([row.value for row in summary.dead]),
+    ).sentence
+    return f"Dead: {sentence}; left out here, and put back by samplers."
+
+
 def _components(summary: AnalysisSummary) -> str:
     z = summary.components.z
-    d, off, median = summary.d, z.not_normal, z.median
+    d, off, median = summary.d - len(summary.dead), z.not_normal, z.median
     if not off:
         return f"Components: none of {d} differs from a Gaussian by more than noise."
     worst = [row.component for row in z.worst[:NAMED]]
     text = (
-        f"Components: {off} of {d} differ from a Gaussian by more than noise, most of all {_named(worst)}; the "
+        f"Components: {off} of {d} differ from a Gaussian by more than noise, most of all {named(worst)}; the "
         f"median component has skewness {median.skewness:+.2f}, excess kurtosis {median.excess_kurtosis:+.2f} "
         f"(standard errors {z.standard_error.skewness:.3f} and {z.standard_error.excess_kurtosis:.3f}), "
         f"and follows its Gaussian up to {median.core_sigma:g} sigma."
     )
     if z.several_modes:
-        text += f" More than one maximum: component {_named(z.several_modes)}."
+        text += f" More than one maximum: component {named(z.several_modes)}."
     return text
 
 
@@ -121,7 +138,7 @@ def _planes(summary: AnalysisSummary) -> str:
     )
     spoilers = [row.component for row in planes.spoilers[:NAMED]]
     if spoilers:
-        text += f" Most planes are spoilt by component {_named(spoilers)}."
+        text += f" Most planes are spoilt by component {named(spoilers)}."
     return text + copies
 
 
@@ -178,8 +195,3 @@ def _region(summary: AnalysisSummary) -> str:
 
 def _percent(share: float | None) -> str:
     return "?" if share is None else f"{100 * share:.1f}"
-
-
-def _named(components: Sequence[int]) -> str:
-    shown = ", ".join(str(component) for component in components[:NAMED])
-    return shown + (f" and {len(components) - NAMED} more" if len(components) > NAMED else "")

@@ -105,7 +105,7 @@ def in_plane(
 
     Raises
     ------
-    UsageError : not two different components, fewer than 2 steps, or a sigma that is not positive.
+    UsageError : not two different components, a constant one, fewer than 2 steps, or a sigma that is not positive.
 
     Examples
     --------
@@ -118,6 +118,8 @@ def in_plane(
     d = distribution.dimension
     if not (0 <= i < d and 0 <= j < d and i != j):
         raise UsageError(f"components {i} and {j}: two different ones from 0 to {d - 1}")
+    if dead := [c for c in (i, j) if c in distribution.dead]:
+        raise UsageError(f"component {dead[0]} is constant: no path leads along it; choose another one")
     std = distribution.std
     r = distribution.covariance[i, j] / (std[i] * std[j])
     u, v = np.cos(np.radians(angle)), np.sin(np.radians(angle))

@@ -43,10 +43,11 @@ def analyse(
 ) -> None:
     """Measure every component and every plane of any set of latent vectors."""
     from zpoints.analysis.analyse import analyse as analyse_latents
+    from zpoints.analysis.channels import CHANNEL_FILES
     from zpoints.analysis.result import ANALYSIS_FILES
     from zpoints.run.ownership import check_own
 
-    check_own(out, ANALYSIS_FILES, "analysis.json")
+    check_own(out, (*ANALYSIS_FILES, *CHANNEL_FILES), "analysis.json")
     settings = settings_of(config, changes, ram=ram, vram=vram)
     with budget_of(settings):
         vectors = vectors_in(latents, index, split, columns)

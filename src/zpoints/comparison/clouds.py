@@ -9,9 +9,10 @@ from typing import Self
 import numpy as np
 from jaxtyping import Float, Int
 
-from zpoints.analysis.checks import check_moments, refuse_not_finite
+from zpoints.analysis.checks import living_of, refuse_not_finite
 from zpoints.analysis.readings import picked
 from zpoints.errors import ArrayError
+from zpoints.statistics.living import Living
 from zpoints.statistics.location import Lengths
 from zpoints.statistics.moments import Moments
 from zpoints.system.progress import Progress
@@ -38,9 +39,14 @@ def check_size(latents: LatentSet) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Cloud:
-    """What one pass keeps: moments of random parts, lengths, and a random sample with the part of each vector."""
+    """What one pass keeps: moments of random parts, lengths, and a random sample with the part of each vector.
+
+    `living` says which of all components are constant; `numbers` are those that this cloud is about.
+    """
 
     name: str
+    living: Living
+    numbers: Int[np.ndarray, " d"]
     parts: list[Moments]
     lengths: Lengths
     sample: Float[np.ndarray, "m d"]
@@ -58,7 +64,7 @@ class Cloud:
 
         Raises
         ------
-        ArrayError : NaN or infinity, values too large, a constant component; see also `check_size`.
+        ArrayError : NaN or infinity, values too large, all vectors the same; see also `check_size`.
         """
         count = min(latents.n, SAMPLE, max(SAMPLE_NUMBERS // latents.dimension, 2000))
         chosen = np.sort(random.choice(latents.n, count, replace=False))
@@ -79,9 +85,23 @@ class Cloud:
                 label="compare",
                 progress=progress,
             )
-            cloud = cls(latents.name, list(parts), lengths, sample.array(), part[chosen])
-            check_moments(latents, cloud.moments, "drop it in both clouds")
-        return cloud
+            kept = sample.array()
+            living = living_of(latents, functools.reduce(add, parts), kept[0])
+        every = np.arange(latents.dimension)
+        return cls(latents.name, living, every, list(parts), lengths, kept, part[chosen])
+
+    def of_components(
+        self, numbers: Int[np.ndarray, " c"], latents: LatentSet, size: int | None = None
+    ) -> Self:
+        """The same of these components alone; reads the vectors again where others add to their lengths."""
+        if len(numbers) == len(self.numbers):
+            return self
+        others = np.setdiff1d(self.numbers, numbers)
+        lengths = self.lengths
+        if self.moments.mean[others].any() or self.moments.std[others].any():
+            lengths = reduce(latents.of_components(numbers), _lengths, size=size)
+        parts = [moments.of_components(numbers) for moments in self.parts]
+        return type(self)(self.name, self.living, numbers, parts, lengths, self.sample[:, numbers], self.part)
 
     @cached_property
     def moments(self) -> Moments:

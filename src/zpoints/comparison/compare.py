@@ -15,6 +15,7 @@ from zpoints.comparison.clouds import Cloud, check_size
 from zpoints.comparison.components import component_summary, components_table
 from zpoints.comparison.correlations import correlations
 from zpoints.comparison.differences import moment_differences, subspaces
+from zpoints.comparison.left_out import common_components, left_out, with_left_out
 from zpoints.comparison.result import Comparison
 from zpoints.config import AnalysisSettings
 from zpoints.errors import ArrayError
@@ -43,6 +44,9 @@ def compare(
 ) -> Comparison:
     """Compare two clouds of vectors with the same components: training and test, two networks, two data sets.
 
+    Components that are constant in one of the clouds, or in both, are left out of all figures but their own: rows of
+    ``c.summary.left_out``.
+
     Parameters
     ----------
     a, b : arrays of shape (n, d), or whatever else `LatentSet.open` takes.
@@ -54,7 +58,8 @@ def compare(
 
     Raises
     ------
-    ArrayError : not arrays of as many components, fewer than 80 vectors, NaN or infinity, a constant component.
+    ArrayError : not arrays of as many components, fewer than 80 vectors, NaN or infinity, no component that
+        varies in both.
 
     Examples
     --------
@@ -70,12 +75,22 @@ def compare(
             f"A ({first.name}) has {first.dimension} components and B ({second.name}) {second.dimension}: "
             "only clouds with the same components can be compared"
         )
+    shapes = first.latent_shape, second.latent_shape
+    if shapes[0] != shapes[1] and min(map(len, shapes)) > 1:
+        raise ArrayError(
+            f"A ({first.name}) has latent arrays of shape {shapes[0]} and B ({second.name}) of {shapes[1]}: only "
+            "those of one shape can be compared; bring their axes into one order"
+        )
     check_size(first)
     check_size(second)
     block = (settings or AnalysisSettings()).block_of(first.dimension)
     with Meter() as meter, compiling_told(progress or Silent()):
         cloud_a = Cloud.read(first, np.random.default_rng([seed, 0]), block, progress)
         cloud_b = Cloud.read(second, np.random.default_rng([seed, 1]), block, progress)
+        common, dead = common_components(cloud_a, cloud_b), left_out(cloud_a, cloud_b)
+        wholes = cloud_a, cloud_b
+        cloud_a = cloud_a.of_components(common, first, block)
+        cloud_b = cloud_b.of_components(common, second, block)
         components = components_table(cloud_a, cloud_b)
         parts = {
             "a": _description(cloud_a, seed),
@@ -86,8 +101,10 @@ def compare(
             "correlations": correlations(cloud_a, cloud_b),
             "distance": distances(cloud_a, cloud_b),
             "classifiers": classifiers(cloud_a, cloud_b, seed),
+            "left_out": dead,
         }
-    return Comparison.of_parts(parts | asdict(meter.cost), components)
+        table = with_left_out(components, dead, *wholes)
+    return Comparison.of_parts(parts | asdict(meter.cost), table)
 
 
 def _description(cloud: Cloud, seed: int) -> dict[str, Any]:
@@ -99,7 +116,7 @@ def _description(cloud: Cloud, seed: int) -> dict[str, Any]:
     return {
         "name": cloud.name,
         "n": moments.n,
-        "d": moments.dimension,
+        "d": cloud.living.dimension,
         **asdict(location),
         "total_variance": float(pca.variance.sum()),
         "axes_for_80_percent": pca.components_for(0.8),

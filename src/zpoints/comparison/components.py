@@ -31,7 +31,7 @@ def components_table(a: Cloud, b: Cloud) -> pd.DataFrame:
     common, error = np.sqrt((x.std**2 + y.std**2) / 2), np.hypot(error_a, error_b)
     table = pd.DataFrame(
         {
-            "component": np.arange(x.dimension),
+            "component": a.numbers,
             "mean_a": x.mean,
             "mean_b": y.mean,
             "std_a": x.std,

@@ -30,7 +30,12 @@ def correlations(a: Cloud, b: Cloud, count: int = 10) -> dict[str, Any]:
     rows = []
     for p in leaders.tolist():
         error = np.hypot(_fisher_error(a, x, i[p], j[p], r_a[p]), _fisher_error(b, y, i[p], j[p], r_b[p]))
-        row = {"i": int(i[p]), "j": int(j[p]), "r_a": float(r_a[p]), "r_b": float(r_b[p])}
+        row = {
+            "i": int(a.numbers[i[p]]),
+            "j": int(a.numbers[j[p]]),
+            "r_a": float(r_a[p]),
+            "r_b": float(r_b[p]),
+        }
         rows.append(row | {"difference": row["r_b"] - row["r_a"], "z": float(difference[p] / error)})
     rows.sort(key=lambda row: -abs(row["z"]))
     different = sum(abs(row["z"]) > limit for row in rows)

@@ -28,7 +28,8 @@ class Comparison:
     components : one row per component, the most different first: its number, mean and std of both (in the vectors'
         units), their difference in units of the common std, ratio of std, skewness and excess kurtosis of both, with
         standard errors, and ``z_mean``, ``z_spread``, ``z_skewness``, ``z_tails``: each difference over its standard
-        error.
+        error. Components that are constant in A or B (`dead_a`, `dead_b`) have means and standard deviations only;
+        they come first where they differ by more than chance, else last.
 
     Examples
     --------

@@ -5,12 +5,15 @@ from typing import ClassVar
 
 from zpoints.files.records import Document, Record
 
-__all__ = ["ClassifierResult", "CloudSummary", "ComparisonSummary", "Difference", "Kind"]
+__all__ = ["ClassifierResult", "CloudSummary", "ComparisonSummary", "Difference", "Kind", "LeftOut"]
 
 
 @dataclass(frozen=True, eq=False)
 class CloudSummary(Record):
-    """One cloud for itself; lengths in the vectors' units, the distance of the origin Mahalanobis's."""
+    """One cloud for itself; lengths in the vectors' units, the distance of the origin Mahalanobis's.
+
+    `d` counts all components, `dimension` those that were compared.
+    """
 
     name: str
     n: int
@@ -123,6 +126,22 @@ class ClassifierResult(Record):
 
 
 @dataclass(frozen=True, eq=False)
+class LeftOut(Record):
+    """A component that is constant in A, in B, or in both.
+
+    `value_a` and `value_b` are the constants, None where it varies, by `std_a` and `std_b`; `p` is the chance that
+    all vectors with another value would be in one cloud, if both had the same law.
+    """
+
+    component: int
+    value_a: float | None
+    value_b: float | None
+    std_a: float
+    std_b: float
+    p: float
+
+
+@dataclass(frozen=True, eq=False)
 class ComparisonSummary(Document):
     """Every scalar result of a comparison, in words and in figures.
 
@@ -133,6 +152,7 @@ class ComparisonSummary(Document):
     components, correlations : how many differ, and which most clearly.
     distance : of B's vectors from A's centre.
     classifiers : that try to tell the clouds apart, the best one first.
+    left_out : components that are constant in one of the clouds; no other figure knows them.
     differ_in : the kinds of differences that are more than noise.
     verdict : sentences, the conclusion first.
     seconds, peak_ram_mib, peak_vram_mib : what the comparison took.
@@ -158,6 +178,7 @@ class ComparisonSummary(Document):
     correlations: CorrelationDifferences
     distance: DistanceDifference
     classifiers: tuple[ClassifierResult, ...]
+    left_out: tuple[LeftOut, ...] = ()
     differ_in: tuple[str, ...] = ()
     verdict: tuple[str, ...] = ()
     seconds: float | None = None

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from zpoints.comparison.components import KINDS
-from zpoints.comparison.summary import ComparisonSummary
+from zpoints.comparison.components import ALPHA_MANY, KINDS
+from zpoints.comparison.summary import ComparisonSummary, LeftOut
+from zpoints.statistics.living import named
 
 __all__ = ["differ_in", "verdict"]
 
@@ -13,6 +14,8 @@ ALPHA = 0.001  # chance of a false alarm, where a test is exact
 def differ_in(summary: ComparisonSummary) -> tuple[str, ...]:
     """The kinds of differences that are more than noise."""
     found = [kind for kind in KINDS if summary.components[kind]["different"]]
+    if _differ(summary):
+        found.append("dead components")
     if summary.correlations.different or summary.correlation_difference.stands_out:
         found.append("correlations")
     if any(row.stands_out for row in summary.subspaces):
@@ -32,7 +35,39 @@ def verdict(summary: ComparisonSummary) -> tuple[str, ...]:
     """The findings, one sentence each; `summary` has its ``differ_in``."""
     differ = summary.differ_in
     first = f"They differ in: {', '.join(differ)}." if differ else "No difference beyond noise was found."
-    return (first, _classifier_line(summary), _frechet_line(summary), *_difference_lines(summary))
+    lines = (_classifier_line(summary), _frechet_line(summary), *_difference_lines(summary))
+    return (first, *_left_out_lines(summary), *lines)
+
+
+def _differ(summary: ComparisonSummary) -> list[LeftOut]:
+    """Components left out that differ by more than chance, the clearest first."""
+    limit = ALPHA_MANY / summary.a.d
+    return sorted((row for row in summary.left_out if row.p < limit), key=lambda row: row.p)
+
+
+def _left_out_lines(summary: ComparisonSummary) -> Iterator[str]:
+    rows = summary.left_out
+    both = [row.component for row in rows if row.value_a is not None and row.value_b is not None]
+    one = [row.component for row in rows if row.value_a is None or row.value_b is None]
+    parts = [
+        f"{len(numbers):,} in {where} ({named(numbers)})"
+        for numbers, where in ((both, "both clouds"), (one, "one of them"))
+        if numbers
+    ]
+    if parts:
+        yield (
+            f"Dead: of {summary.a.d:,} components, {' and '.join(parts)} are constant; left out of all other figures."
+        )
+    if found := _differ(summary):
+        row = found[0]
+        a, b = (
+            f"varies by {std:.3g}" if value is None else f"is always {value:g}"
+            for value, std in ((row.value_a, row.std_a), (row.value_b, row.std_b))
+        )
+        yield (
+            f"Dead components: {len(found)} differ by more than chance, component {row.component} most clearly: it "
+            f"{a} in A and {b} in B."
+        )
 
 
 def _classifier_line(summary: ComparisonSummary) -> str:
@@ -55,7 +90,7 @@ def _frechet_line(summary: ComparisonSummary) -> str:
 
 
 def _difference_lines(summary: ComparisonSummary) -> Iterator[str]:
-    d, components = summary.a.d, summary.components
+    d, components = summary.a.d - len(summary.left_out), summary.components
     words = {
         "mean": "by {effect:+.3g} of its standard deviations",
         "spread": "its standard deviation in B is {effect:.3g} times that in A",

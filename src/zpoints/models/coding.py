@@ -77,6 +77,12 @@ def decode(
         raise ArrayError(
             f"{latents.name}: vectors of {latents.dimension} components; this Decoder takes {codec.dimension}"
         )
+    given, taken = latents.latent_shape, tuple(codec.latent_shape)
+    if given != taken and min(len(given), len(taken)) > 1:
+        raise ArrayError(
+            f"{latents.name}: latent arrays of shape {given}; this Decoder takes {taken}: bring their axes into "
+            "that order"
+        )
     with locked(out.parent), ArrayWriter(out, codec.shape, np.uint8, key) as writer, kept_memory():
         # Vectors are quickly read over again, pictures are not quickly made again.
         skip, size = writer.rows, batch_of(codec, "decoding")

@@ -182,7 +182,9 @@ def _left(
     latents: LatentSet, a: Analysis, plane: tuple[int, int]
 ) -> list[tuple[float, np.ndarray, np.ndarray]]:
     """What each cut leaves, along two of its own principal axes: factor, standard deviations, coordinates."""
-    centre, fwhm = (a.components[name].to_numpy() for name in ("fit_centre", "fwhm"))
+    living = a.distribution.living
+    latents = latents if living.whole else latents.of_components(living.numbers)
+    centre, fwhm = (a.components[name].to_numpy()[living.numbers] for name in ("fit_centre", "fwhm"))
     factors = tuple(row.factor for row in a.summary.trimming.survivors)
     cut_moments = reduce(latents, cut(centre, fwhm, factors))
     moments = functools.reduce(add, [ring for ring in cut_moments.rings if ring is not None])

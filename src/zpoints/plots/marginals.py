@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from zpoints.analysis.distribution import Distribution
 from zpoints.analysis.result import Analysis, Basis
 from zpoints.errors import UsageError
-from zpoints.plots.shown import axis_label, check_basis, check_components
+from zpoints.plots.shown import axis_label, check_basis, check_components, living_components
 from zpoints.plots.style import ACCENT, INK, PALE, SECOND, hide, new_figure, styled
 from zpoints.statistics.histograms import Histograms
 
@@ -172,7 +172,7 @@ def draw_overview(
     axes: Axes, a: Analysis, basis: Basis, count: int, standardised: bool
 ) -> tuple[mpl.colors.Colormap, Normalize]:
     """The panel of `overview`; returns what its colours mean."""
-    table = a.components_of(basis).sort_values("std", ascending=False).head(count)
+    table = living_components(a, basis).sort_values("std", ascending=False).head(count)
     histograms = a.histograms[basis]
     colours = mpl.colormaps["viridis"]
     rank = Normalize(1, max(2, len(table)))
@@ -216,7 +216,7 @@ def components(a: Analysis, basis: Basis = "z") -> Figure:
     <Figure size ...>
     """
     check_basis(basis)
-    table = a.components_of(basis)
+    table, d = living_components(a, basis), len(a.components_of(basis))
     figure, panels = new_figure(1, 3, 10.4, 3.1)
     titles = {
         "std": "standard deviation",
@@ -235,7 +235,7 @@ def components(a: Analysis, basis: Basis = "z") -> Figure:
             _name_farthest(panel, values, 2 * error)
         panel.plot(table.index, values, ".", ms=4 if len(table) > 40 else 7, color=ACCENT, alpha=0.8, mew=0)
         panel.set_title(title, loc="left")
-        panel.set(xlabel=axis_label(basis), xlim=(-0.03 * len(table) - 0.5, 1.03 * len(table) - 0.5))
+        panel.set(xlabel=axis_label(basis), xlim=(-0.03 * d - 0.5, 1.03 * d - 0.5))
         panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     return figure
 
@@ -308,7 +308,7 @@ def _chosen(a: Analysis, chosen: Iterable[int] | None, basis: Basis, count: int)
     """The numbers asked for, or those of the components with the largest standard deviation."""
     check_basis(basis)
     if chosen is None:
-        chosen = a.components_of(basis)["std"].nlargest(count).index
+        chosen = living_components(a, basis)["std"].nlargest(count).index
     numbers = check_components(a, chosen, basis)
     if not numbers:
         raise UsageError(f"no {axis_label(basis)} to show")

@@ -17,6 +17,7 @@ from zpoints.plots.shown import (
     check_basis,
     check_components,
     coordinates,
+    living_components,
     rows_of_planes,
     vectors_of,
 )
@@ -156,7 +157,7 @@ def against(
     <Figure size ...>
     """
     check_components(a, [first], basis)
-    others = [int(number) for number in a.components_of(basis).index if number != first]
+    others = [int(number) for number in living_components(a, basis).index if number != first]
     pairs = [(first, number) for number in others[:count]]
     if not pairs:
         raise UsageError(f"no plane holds {axis_label(basis)} {first}: there is no other one")

@@ -11,7 +11,15 @@ from zpoints.errors import ArrayError, UsageError
 from zpoints.vectors.latent_set import LatentSet
 from zpoints.vectors.reduce import collect
 
-__all__ = ["axis_label", "check_basis", "check_components", "coordinates", "rows_of_planes", "vectors_of"]
+__all__ = [
+    "axis_label",
+    "check_basis",
+    "check_components",
+    "coordinates",
+    "living_components",
+    "rows_of_planes",
+    "vectors_of",
+]
 
 
 def check_basis(basis: str) -> None:
@@ -34,7 +42,19 @@ def check_components(a: Analysis, chosen: Iterable[int], basis: Basis) -> list[i
     count = len(a.components_of(basis))
     if outside := [number for number in numbers if not 0 <= number < count]:
         raise UsageError(f"no {axis_label(basis)} {outside[0]}; there are 0 to {count - 1}")
+    _refuse_dead(a, numbers, basis)
     return numbers
+
+
+def living_components(a: Analysis, basis: Basis) -> pd.DataFrame:
+    """The rows of `Analysis.components_of` without the dead ones: what has a distribution to show."""
+    table = a.components_of(basis)
+    return table[~table["dead"]]
+
+
+def _refuse_dead(a: Analysis, numbers: list[int], basis: Basis) -> None:
+    if dead := [number for number in numbers if a.components_of(basis).at[number, "dead"]]:
+        raise UsageError(f"component {dead[0]} is constant: there is nothing to show; choose another one")
 
 
 def rows_of_planes(a: Analysis, pairs: Iterable[tuple[int, int]], basis: Basis) -> pd.DataFrame:
@@ -53,6 +73,7 @@ def rows_of_planes(a: Analysis, pairs: Iterable[tuple[int, int]], basis: Basis) 
             raise UsageError(
                 f"no plane ({i}, {j}); take two different numbers of 0 to {count - 1}, of {axis_label(basis)}s"
             )
+    _refuse_dead(a, [number for pair in asked for number in pair], basis)
     if not asked:
         return table.head(0).reset_index()
     rows = table.loc[[(min(pair), max(pair)) for pair in asked]].reset_index()

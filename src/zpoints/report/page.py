@@ -126,7 +126,7 @@ def _analysis_figures(run: "Run", latents: LatentSet, analysis: Analysis) -> dic
     found: dict[str, Any] = {
         "overview": _embed(plots.overview(analysis)),
         "pairs": _embed(plots.density_pairs(analysis, count=min(6, wanted // 2)))
-        if min(wanted, len(analysis.components)) > 1
+        if min(wanted, int((~analysis.components["dead"]).sum())) > 1
         else None,
         "normality": _embed(plots.normality(analysis)),
         "survivors": _embed(plots.survivors(analysis)),

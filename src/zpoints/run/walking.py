@@ -40,7 +40,8 @@ def walk(
     ----------
     model : a folder that `train` made, or a `Codec`.
     source : where the vectors lie: an analysis, its folder, or its ``distribution.npz``.
-    out : folder for ``z.npy`` (steps, d), ``walk.png``, and the moving ``walk.webp`` and ``walk.gif``.
+    out : folder for ``z.npy`` (steps, d; or in the shape of the latent arrays that were analysed), ``walk.png``, and
+        the moving ``walk.webp`` and ``walk.gif``.
     axis : through the centre along this principal axis; or
     plane : through the centre in the plane of these two components, at `angle` degrees from the first to the second;
         or
@@ -69,11 +70,13 @@ def walk(
     from zpoints.images.sheets import framed, save_animation, save_sheet
 
     out = Path(out)
+    source = _distribution(source)
+    shape = source.shape
     path = _way(source, axis, plane, angle, between, latents, kind, sigma, steps)
     check_own(out, ("z.npy", "walk.png", "walk.webp", "walk.gif"), "walk.json")
     pictures = codec_of(model, None).decode(path.vectors)
     write_json(out / "walk.json", {"steps": path.steps.tolist(), "distance": path.distance.tolist()})
-    write_npy(out / "z.npy", path.vectors.astype(np.float32))
+    write_npy(out / "z.npy", path.vectors.astype(np.float32).reshape(len(path.vectors), *shape))
     save_sheet(out / "walk.png", framed(pictures, np.abs(path.steps) > mark), SHEET_COLUMNS)
     for ending in ("webp", "gif"):
         save_animation(out / f"walk.{ending}", pictures)
@@ -81,7 +84,7 @@ def walk(
 
 
 def _way(
-    source: Any,
+    distribution: "Distribution",
     axis: int | None,
     plane: tuple[int, int] | None,
     angle: float,
@@ -98,7 +101,6 @@ def _way(
         raise UsageError("walk: choose one of --axis, --plane and --between")
     if between is not None and latents is None:
         raise UsageError("walk: --between needs --latents, the vectors of the pictures")
-    distribution = _distribution(source)
     if axis is not None:
         return along_axis(distribution, axis, sigma, steps)
     if plane is not None:

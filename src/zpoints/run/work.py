@@ -175,14 +175,15 @@ def draw(source: Any, out: str | Path, sampler: "Sampler", count: int, seed: int
     Parameters
     ----------
     source : what it learns from; see `Sampler.fit`.
-    out : folder for ``sampler.npz``, ``cost.json`` and ``z.npy``, (count, d) float32.
+    out : folder for ``sampler.npz``, ``cost.json`` and ``z.npy``, float32: (count, d), or (count, c, h, w) and the
+        like where the vectors were arrays of such a shape.
     sampler : with its settings, such as ``zp.samplers.Ellipse(sigma=3.0)``.
     count : number of vectors.
     seed : the same seed gives the same vectors.
 
     Returns
     -------
-    (count, d) float32 : the new vectors.
+    float32 : the new vectors, in the shape of those of the fit.
 
     Raises
     ------
@@ -196,7 +197,7 @@ def draw(source: Any, out: str | Path, sampler: "Sampler", count: int, seed: int
     sampler.fit(source)
     write_json(out / "cost.json", {"fit_seconds": time.perf_counter() - started})
     sampler.save(out / "sampler.npz")
-    vectors = sampler.sample(count, seed)
+    vectors = sampler.sample(count, seed).reshape(count, *sampler.latent_shape_)
     write_npy(out / "z.npy", vectors)
     return vectors
 

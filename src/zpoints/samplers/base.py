@@ -1,6 +1,7 @@
 """What all samplers share: settings, what they are fitted on, how they draw, and their files."""
 
 import json
+import math
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -15,6 +16,7 @@ from zpoints.errors import ArrayError, UsageError, reason
 from zpoints.files.numpy_files import load_npz, write_npz
 from zpoints.samplers.checks import check_number, generator_of
 from zpoints.samplers.points import Points, columns_of, matrix_of
+from zpoints.statistics.living import Living
 from zpoints.statistics.margins import Margins
 from zpoints.statistics.pca import PCA
 
@@ -40,6 +42,10 @@ class Sampler(DensityMixin, BaseEstimator, ABC):
     them cannot be meant, by `_learn` what it learns beyond the distribution, by `_draw` how it draws, by
     `_log_density` its density; by `_state` and `_restore` what is kept in a file of what it learnt beyond it.
 
+    Components that were constant in the vectors of the fit are no subclass's matter: all that it learns from, draws
+    and scores are vectors of the living ones, as many as ``distribution_.dimension``. `sample` puts the constants
+    back at their places, and `score_samples` is the density of the living components, whatever the others are.
+
     Parameters
     ----------
     temperature : see above.
@@ -51,8 +57,11 @@ class Sampler(DensityMixin, BaseEstimator, ABC):
     name : as settings and commands call it.
     summary : what it does, in a sentence or two for a reader of the report; settings in braces, as ``{sigma:g}``.
     needs_vectors : whether `fit` needs the vectors themselves, not only their distribution.
-    distribution_ : what was measured of the vectors, after `fit`.
-    n_features_in_ : number d of their components.
+    distribution_ : what was measured of the vectors' living components, after `fit`.
+    living_ : which components live, and the constants of the others; see `zpoints.statistics.living.Living`.
+    n_features_in_ : number d of their components, living or not.
+    latent_shape_ : shape of one latent array, where the vectors were arrays of more axes: `sample` gives vectors, and
+        ``sample(n).reshape(n, *latent_shape_)`` arrays again. Else (d,).
     feature_names_in_ : names of the components, where the vectors came as a table whose columns are named.
 
     Examples
@@ -109,8 +118,11 @@ class Sampler(DensityMixin, BaseEstimator, ABC):
                 f"{type(self).__name__}: needs the latent vectors, not only their distribution; "
                 "give them too: fit(source, vectors=z), or on the command line --latents z.npy"
             )
-        self._learn_columns(points.distribution, columns_of(X) if vectors is None else columns_of(vectors))
-        self._learn(points)
+        names = columns_of(X) if vectors is None else columns_of(vectors)
+        self.distribution_ = points.distribution.alive
+        self._learn_columns(points.distribution.living, names)
+        self.latent_shape_ = points.distribution.shape
+        self._learn(points.alive)
         return self
 
     def sample(self, n: int = 1, random_state: Any = None, *, seed: Any = None) -> Float32[np.ndarray, "n d"]:
@@ -128,24 +140,26 @@ class Sampler(DensityMixin, BaseEstimator, ABC):
         NotFittedError : before `fit`.
         UsageError : n below 1, or a random state that is none.
         """
-        dimension = self._learnt().dimension
+        self._learnt()
         if n < 1:
             raise UsageError(f"{type(self).__name__}: sample(n={n}); n must be at least 1")
         if random_state is not None and seed is not None:
             raise UsageError(f"{type(self).__name__}: sample(): random_state and seed are the same; give one")
         given = seed if random_state is None else random_state
         random = generator_of(self.random_state if given is None else given)
-        out = np.empty((n, dimension), np.float32)
+        out = np.empty((n, self.n_features_in_), np.float32)
         for start in range(0, n, BLOCK):
-            out[start : start + BLOCK] = self._draw(min(BLOCK, n - start), random)
+            drawn = self._draw(min(BLOCK, n - start), random)
+            out[start : start + BLOCK] = self.living_.put_back(drawn)
         return out
 
     def score_samples(self, X: Any) -> Float[np.ndarray, " n"]:
-        """Natural logarithm of the probability density at each vector.
+        """Natural logarithm of the probability density at each vector, of its living components.
 
         Parameters
         ----------
-        X : vectors of shape (n, d): an array, a table, the path of one, or a `LatentSet`.
+        X : vectors of shape (n, d): an array, a table, the path of one, or a `LatentSet`. Or latent arrays of the
+            shape of those of the fit.
 
         Raises
         ------
@@ -154,7 +168,7 @@ class Sampler(DensityMixin, BaseEstimator, ABC):
         ArrayError : vectors of another dimension or with NaN, or too few vectors for a density in all dimensions.
         """
         self._learnt()
-        return self._log_density(self._vectors(X))
+        return self._log_density(self.living_.of(self._vectors(X)))
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean of the log density over vectors, in nats; larger is better. `y` is there by convention.
@@ -172,9 +186,12 @@ class Sampler(DensityMixin, BaseEstimator, ABC):
         """
         self._learnt()
         head = {"format": FORMAT, "sampler": self.name, "settings": self._settings()}
+        if len(self.latent_shape_) > 1:
+            head["latent_shape"] = list(self.latent_shape_)
         if hasattr(self, "feature_names_in_"):
             head["columns"] = [str(column) for column in self.feature_names_in_]
-        write_npz(Path(path), {"head": np.array(json.dumps(head, default=_plain)), **self._state()})
+        arrays = {"head": np.array(json.dumps(head, default=_plain)), **self._state(), **self.living_.arrays}
+        write_npz(Path(path), arrays)
 
     @classmethod
     def load(cls, path: Path | str) -> "Sampler":
@@ -196,8 +213,10 @@ class Sampler(DensityMixin, BaseEstimator, ABC):
             kind = cls if head["sampler"] == getattr(cls, "name", None) else SAMPLERS[head["sampler"]]
             sampler = kind(**_today(head["settings"]))
             sampler.check_settings()
-            sampler._restore(arrays)
-            sampler._learn_columns(sampler.distribution_, head.get("columns"))
+            constants = {str(name): arrays.pop(name) for name in ("dead", "dead_values") if name in arrays}
+            sampler._restore(arrays)  # of the living components
+            sampler._learn_columns(_living_of(constants, sampler.distribution_), head.get("columns"))
+            sampler.latent_shape_ = _shape_of(head, sampler.n_features_in_)
         except UsageError as error:  # a package that is missing, say
             raise UsageError(f"{path}: {error}") from error
         except Exception as error:
@@ -242,11 +261,11 @@ class Sampler(DensityMixin, BaseEstimator, ABC):
             raise NotFittedError(f"{type(self).__name__}: not fitted yet; call fit(analysis) first")
         return self.distribution_
 
-    def _learn_columns(self, distribution: Distribution, names: Any) -> None:
-        """Take note of what was measured, and of the names of its components."""
-        self.distribution_ = distribution
-        self.n_features_in_ = distribution.dimension
-        if names is not None and len(names) == distribution.dimension:
+    def _learn_columns(self, living: Living, names: Any) -> None:
+        """Take note of the components, and of their names."""
+        self.living_ = living
+        self.n_features_in_ = living.dimension
+        if names is not None and len(names) == living.dimension:
             self.feature_names_in_ = np.asarray(names, dtype=object)
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
@@ -263,6 +282,8 @@ class Sampler(DensityMixin, BaseEstimator, ABC):
                 "give them by the same names, in the same order"
             )
         z = matrix_of(X, who, names)
+        if z.shape[1:] == self.latent_shape_:
+            z = z.reshape(len(z), -1)
         if z.ndim != 2:
             raise ArrayError(f"{who}: shape {z.shape}; score_samples takes (n, {self.n_features_in_})")
         if z.shape[1] != self.n_features_in_:
@@ -309,6 +330,17 @@ class Sampler(DensityMixin, BaseEstimator, ABC):
                 "fit on the vectors or on an analysis made by this version"
             )
         return margins
+
+
+def _living_of(constants: dict[str, np.ndarray], alive: Distribution) -> Living:
+    return Living.of_arrays(constants, alive.dimension + np.size(constants.get("dead", ())))
+
+
+def _shape_of(head: dict[str, Any], dimension: int) -> tuple[int, ...]:
+    shape = tuple(int(length) for length in head.get("latent_shape", [dimension]))
+    if math.prod(shape) != dimension:
+        raise ValueError(f"'latent_shape' is not that of {dimension} components")
+    return shape
 
 
 def restored(arrays: dict[str, np.ndarray], name: str, shape: tuple[int, ...]) -> np.ndarray:

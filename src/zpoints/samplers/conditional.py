@@ -1,5 +1,7 @@
 """New vectors with an attribute: the distribution of those that have it, shrunk towards that of all."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from zpoints.analysis.distribution import Distribution
@@ -19,7 +21,8 @@ def conditioned(points: Points, rows: np.ndarray, shrinkage: float | None = None
 
     Mean of the subset, and :math:`(1 - \lambda) \Sigma_{subset} + \lambda \Sigma_{all}`: a few hundred pictures do
     not tell a covariance of 256 components. Samplers that learn from vectors learn from those of the subset. There
-    are no margins and no robust core: samplers that need margins refuse.
+    are no margins and no robust core: samplers that need margins refuse. Components that are dead in the whole are
+    dead here, with the same constants.
 
     Parameters
     ----------
@@ -37,11 +40,13 @@ def conditioned(points: Points, rows: np.ndarray, shrinkage: float | None = None
         raise ArrayError(
             f"{points.vectors.name}: {len(rows)} vector(s) fulfil the condition; take a wider one"
         )
-    whole, subset = points.distribution, LatentSet.open(points.vectors, rows)
-    moments = moments_of(subset)
+    living, whole = points.distribution.living, points.distribution.alive
+    subset = LatentSet.open(points.vectors, rows)
+    moments = moments_of(subset).of_components(living.numbers)
     n, d = moments.n, moments.dimension
     share = d / (n + d) if shrinkage is None else shrinkage
     covariance = (1 - share) * moments.covariance + share * whole.covariance
     # Mixed with the whole, it spans what the whole spans.
     pca = PCA.of(moments.mean, covariance, whole.n if share > 0 else n)
-    return Points(Distribution(n, moments.mean, covariance, pca), subset)
+    found = Distribution(n, moments.mean, covariance, pca).with_dead(living)
+    return Points(replace(found, latent_shape=points.distribution.latent_shape), subset)

@@ -40,6 +40,15 @@ class Points:
         latents = LatentSet.open(source)
         return cls(measure_distribution(latents), latents)
 
+    @property
+    def alive(self) -> "Points":
+        """The same without the components that are constant."""
+        living = self.distribution.living
+        if living.whole:
+            return self
+        vectors = None if self.vectors is None else self.vectors.of_components(living.numbers)
+        return Points(self.distribution.alive, vectors)
+
 
 def columns_of(source: Any, known: Any = None) -> list[str] | None:
     """The names of a table's columns that are components, and of those that are `known` as such; None for everything

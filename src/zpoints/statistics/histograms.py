@@ -7,6 +7,8 @@ import numba
 import numpy as np
 from jaxtyping import Float, Int
 
+from zpoints.statistics.living import Living
+
 __all__ = ["FINE_BINS", "RANGE", "TAIL_LEVELS", "Histograms", "Vector", "fine_bins", "fixed_bins", "place_of"]
 
 RANGE = 8.0
@@ -39,11 +41,13 @@ def fine_bins(dimension: int) -> tuple[Vector, Vector, int]:
     return np.full(dimension, -RANGE), np.full(dimension, 2 * RANGE / FINE_BINS), FINE_BINS
 
 
-def fixed_bins(mean: Vector, std: Vector, width: float) -> tuple[Vector, Vector, int]:
+def fixed_bins(
+    mean: Vector, std: Vector, width: float, numbers: Int[np.ndarray, " d"] | None = None
+) -> tuple[Vector, Vector, int]:
     """Start, width and number of bins that are `width` wide in the units of the data.
 
     Their edges are whole multiples of the width, and they cover the mean +/- 8 standard deviations, or more: all
-    components get as many bins as the widest one needs.
+    components get as many bins as the widest one needs. `numbers` are those of the components, for the message.
 
     Raises
     ------
@@ -53,8 +57,9 @@ def fixed_bins(mean: Vector, std: Vector, width: float) -> tuple[Vector, Vector,
     needed = last - first
     widest = int(np.argmax(needed))
     if not needed[widest] <= MOST_BINS:
+        number = widest if numbers is None else numbers[widest]
         raise ValueError(
-            f"component {widest} (standard deviation {std[widest]:g}) would need {needed[widest]:.0f} bins of "
+            f"component {number} (standard deviation {std[widest]:g}) would need {needed[widest]:.0f} bins of "
             f"width {width:g}, more than {MOST_BINS}; take a width of {17 * std[widest] / MOST_BINS:.3g} or more"
         )
     first -= (needed[widest] - needed) // 2
@@ -110,6 +115,22 @@ class Histograms:
             self.start,
             self.width,
             self.beyond + other.beyond,
+        )
+
+    def with_dead(self, living: Living) -> Self:
+        """With a row for each dead component, all of whose values lie in the bin in the middle."""
+        if living.whole:
+            return self
+        bins, n = self.counts.shape[1], self.n
+        counts = living.spread(self.counts.T, 0).T
+        counts[living.dead, bins // 2] = n
+        return type(self)(
+            counts,
+            living.spread(self.below, 0),
+            living.spread(self.above, 0),
+            living.spread(self.start, -RANGE),
+            living.spread(self.width, 2 * RANGE / bins),
+            living.spread(self.beyond.T, 0).T,
         )
 
     @property

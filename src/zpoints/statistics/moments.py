@@ -5,7 +5,7 @@ from typing import Self
 
 import numba
 import numpy as np
-from jaxtyping import Float, Num
+from jaxtyping import Float, Int, Num
 
 __all__ = ["Moments", "power_sums"]
 
@@ -92,6 +92,16 @@ class Moments:
             scatter=self.scatter + other.scatter + np.outer(delta, delta) * (a * b / n),
             third=third,
             fourth=fourth,
+        )
+
+    def of_components(self, numbers: Int[np.ndarray, " l"]) -> Self:
+        """Moments of these components alone."""
+        return type(self)(
+            self.n,
+            self.mean[numbers],
+            self.scatter[np.ix_(numbers, numbers)],
+            self.third[numbers],
+            self.fourth[numbers],
         )
 
     @property

@@ -97,6 +97,10 @@ class Inquiries:
         self._asked.append(answer)
         return answer
 
+    def turn_to(self, source: Source) -> None:
+        """From the next reading on, the questions are about another source: some components of the same vectors."""
+        self.source = source
+
     def start(self, coroutine: Coroutine[None, None, Result]) -> Line[Result]:
         """A line of thought, which goes on in the next `run`."""
         started = Line(coroutine)

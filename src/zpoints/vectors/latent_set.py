@@ -17,6 +17,7 @@ from zpoints.errors import ArrayError, LeftOutWarning, one_line, reason
 from zpoints.files.arrays import Reader, open_rows
 from zpoints.files.arrays.columns import Wanted
 from zpoints.vectors.objects import Narrowed, reader_of
+from zpoints.vectors.readers import Chosen, Flattened
 
 __all__ = ["LatentSet", "drawn"]
 
@@ -31,6 +32,7 @@ class LatentSet:
     ----------
     name : what error messages call it, usually the file.
     n, dimension : number of vectors and of components.
+    latent_shape : shape of one latent array; (d,) where it is a vector.
 
     Examples
     --------
@@ -56,14 +58,15 @@ class LatentSet:
         ----------
         source : path of an array in a format of `zpoints.files.arrays.ARRAYS` (``vae.npz::mu`` names one of several),
             of a folder of such files, or a pattern of them (``z/*.npy``); or an array, a tensor, a table of pandas,
-            polars or Arrow, or lists of numbers; of shape (n, d).
+            polars or Arrow, or lists of numbers; of shape (n, d). Arrays of more axes, as (n, c, h, w), are taken as
+            vectors of c h w components, in C order; `latent_shape` remembers.
         rows : numbers of the vectors to use, ascending; None is all.
         columns : of a table that are components: names and patterns (``"z_*"``, ``"z1,z2"``, ``["z1", "z2"]``), taken
             in the table's order. None leaves it to the rules of `zpoints.files.arrays.columns`.
 
         Raises
         ------
-        ArrayError : not two-dimensional, not numeric, fewer than 2 vectors, or a file that cannot be read.
+        ArrayError : fewer than two dimensions, not numeric, fewer than 2 vectors, or a file that cannot be read.
         """
         if isinstance(source, LatentSet):
             if columns is not None:
@@ -78,6 +81,8 @@ class LatentSet:
                 warnings.warn(one_line(note), LeftOutWarning, stacklevel=3)
         if reader.dtype.kind == "f" and reader.dtype.itemsize > np.dtype(np.float64).itemsize:
             reader = Narrowed(name, reader)
+        if len(reader.shape) > 2:
+            reader = Flattened(reader)
         if len(reader.shape) != 2:
             raise ArrayError(
                 f"{name}: shape {tuple(reader.shape)} has {len(reader.shape)} dimension(s), expected 2: "
@@ -119,8 +124,11 @@ class LatentSet:
     @property
     def _words(self) -> str:
         chosen = "" if self.rows is None else f" (of {self.reader.shape[0]:,})"
+        shape = f" (arrays of shape {self.latent_shape})" if len(self.latent_shape) > 1 else ""
         left = f"; {len(self.reader.left_out):,} column(s) left out" if self.reader.left_out else ""
-        return f"{self.n:,} vectors{chosen} of {self.dimension:,} components, {self.reader.dtype}{left}"
+        return (
+            f"{self.n:,} vectors{chosen} of {self.dimension:,} components{shape}, {self.reader.dtype}{left}"
+        )
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -141,6 +149,11 @@ class LatentSet:
     def dimension(self) -> int:
         """Number of components d."""
         return self.reader.shape[1]
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """Shape of one latent array; (d,) where it is a vector."""
+        return getattr(self.reader, "latent_shape", (self.dimension,))
 
     def blocks(self, size: int) -> Iterator[Num[np.ndarray, "m d"]]:
         """All vectors in order, in non-empty blocks of at most `size`."""
@@ -177,6 +190,10 @@ class LatentSet:
             return self
         numbers = drawn(self.n, count, seed)
         return type(self)(self.name, self.reader, numbers if self.rows is None else self.rows[numbers])
+
+    def of_components(self, numbers: Int[np.ndarray, " l"]) -> Self:
+        """The same vectors, with only these of their components."""
+        return type(self)(self.name, Chosen(self.reader, numbers), self.rows)
 
     def head(self, count: int) -> Num[np.ndarray, "m d"]:
         """The first `count` vectors, or all; at least one."""

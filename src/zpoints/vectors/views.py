@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Int
 
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
@@ -32,6 +32,7 @@ class View:
     mean, std : of the components along these axes.
     pearson : their correlations; the identity along the principal axes of these vectors.
     pca : the principal axes, or None for the components as they are.
+    numbers : of the components among all, the dead ones counted too; None where all live, and of principal axes.
     """
 
     basis: str
@@ -40,11 +41,12 @@ class View:
     std: Float[np.ndarray, " d"]
     pearson: Float[np.ndarray, "d d"]
     pca: PCA | None = None
+    numbers: Int[np.ndarray, " d"] | None = None
 
     @classmethod
-    def of_components(cls, moments: Moments) -> Self:
+    def of_components(cls, moments: Moments, numbers: Int[np.ndarray, " d"] | None = None) -> Self:
         """Along the latent components of the vectors with these moments."""
-        return cls("z", moments.n, moments.mean, moments.std, moments.pearson)
+        return cls("z", moments.n, moments.mean, moments.std, moments.pearson, numbers=numbers)
 
     @classmethod
     def of_principal_axes(cls, pca: PCA, scores: Moments) -> Self:

@@ -27,9 +27,12 @@ def _analyse(run: Run, todo: Mapping[str, str], progress: Progress, done: Done) 
 
 
 def _measured(settings: Settings) -> Any:
-    """The settings but for the length of a block, which changes no result; and statistics of other packages."""
+    """The settings but for those that change no result here, and statistics of other packages.
+
+    The length of a block changes none, and a run's own vectors have no layout.
+    """
     more = [name for name in PLANE_STATISTICS if name not in PLANE_STATISTICS.built_in]
-    return [settings.analysis.model_dump(exclude={"block"}), more]
+    return [settings.analysis.model_dump(exclude={"block", "layout"}), more]
 
 
 def _sample(run: Run, todo: Mapping[str, str], progress: Progress, done: Done) -> dict[str, Any]:
