@@ -14,7 +14,11 @@ __all__ = ["CODECS", "open_codec", "train_codec"]
 CODECS: Registry[CodecKind] = Registry(
     "kind of model",
     "zpoints.codecs",
-    {"autoencoder": "zpoints.models.autoencoder.kind:AUTOENCODER", "pca": "zpoints.models.pca:PCA_KIND"},
+    {
+        "autoencoder": "zpoints.models.autoencoder.kind:AUTOENCODER",
+        "pca": "zpoints.models.pca:PCA_KIND",
+        "foreign": "zpoints.models.foreign.kind:FOREIGN",
+    },
 )
 """What ``autoencoder.kind`` may name."""
 BEFORE_KINDS = "autoencoder"

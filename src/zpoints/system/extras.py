@@ -70,6 +70,12 @@ EXTRAS = {
     "openvino": "photo-faces",
     "zuko": "flow",
     "zarr": "zarr",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
+    "keras": "keras",
+    "h5py": "keras",
+    "diffusers": "diffusers",
+    "pythae": "pythae",
     "torch_fidelity": "inception",
     "transformers": "dinov2",
 }
@@ -77,6 +83,9 @@ EXTRAS = {
 DISTRIBUTIONS = {
     "torch": "PyTorch",
     "lightning_fabric": "lightning-fabric",
+    "onnx": "ONNX",
+    "onnxruntime": "ONNX Runtime",
+    "keras": "Keras",
     "openvino": "OpenVINO",
     "torch_fidelity": "torch-fidelity",
 }
