@@ -14,6 +14,7 @@ from zpoints.cli.commands import app
 from zpoints.config import Settings
 from zpoints.errors import UsageError
 from zpoints.models.foreign.looking import look
+from zpoints.models.kinds import open_codec
 from zpoints.report.stage import run_all
 from zpoints.run.exporting import export_onnx
 from zpoints.run.folder import Run
@@ -100,6 +101,7 @@ def test_a_run_of_a_model_to_the_report(exported: Path, ours: Run, place: Path) 
     # The pictures were given no size: they follow the model.
     assert Run(run.folder).settings.images.size == (16, 16)
     assert Run(run.folder).settings.autoencoder.latent == 6
+    assert open_codec(exported).key == run.codec.key
     np.testing.assert_allclose(np.load(run.paths.latents), np.load(ours.paths.latents), atol=1e-5)
     drawn, z = run.pictures("normal"), run.samples("normal")
     assert np.abs(ours.codec.decode(z).astype(int) - drawn).max() <= 1
@@ -158,6 +160,9 @@ def test_the_commands(exported: Path, ours: Run, place: Path, tmp_path: Path) ->
     shutil.copytree(exported, model)
     (model / "codec.toml").unlink()
     call, pictures = CliRunner(), str(place / "blobs.npy")
+    with pytest.raises(UsageError) as caught:
+        open_codec(model)
+    assert "zpoints model check" in line(caught.value)
     done = call.invoke(app, ["model", "check", str(model), "--source", pictures], catch_exceptions=False)
     assert done.exit_code == 0
     assert "16x16, colour, channels-last, rgb, values 0..255" in done.stdout

@@ -22,7 +22,9 @@ def following(run: Run, progress: Progress) -> Settings:
     settings = run.settings
     if settings.autoencoder.kind != "foreign" or not settings.autoencoder.model:
         return settings
-    height, width, channels, dimension = _shape_of_model(run)
+    from zpoints.models.foreign.format import Place
+
+    height, width, channels, dimension = _shape_of_model(run, progress)
     colour = "grey" if channels == 1 else "rgb"
     given = settings.images
     if given.size not in ("auto", (height, width)):
@@ -37,11 +39,17 @@ def following(run: Run, progress: Progress) -> Settings:
     progress.say(
         f"model: {settings.autoencoder.model}: {height}x{width} {colour} pictures, {dimension:,} components"
     )
-    values = {"images.size": [height, width], "images.colour": colour, "autoencoder.latent": dimension}
+    values = {
+        "images.size": [height, width],
+        "images.colour": colour,
+        "autoencoder.latent": dimension,
+        # From anywhere the run is to find its model.
+        "autoencoder.model": Place.of(settings.autoencoder.model).text,
+    }
     return with_values(settings, values, settings.autoencoder.model)
 
 
-def _shape_of_model(run: Run) -> tuple[int, int, int, int]:
+def _shape_of_model(run: Run, progress: Progress) -> tuple[int, int, int, int]:
     """(height, width, channels, components): as the run knows them from before, or by a look at the model."""
     from zpoints.models.foreign.looking import look, mark_of
 
@@ -50,5 +58,7 @@ def _shape_of_model(run: Run) -> tuple[int, int, int, int]:
         content = read_json(known) if known.is_file() else {}
         if content.get("mark", "gone") == mark_of(text) != "gone":
             return content["height"], content["width"], content["colours"], content["latent"]
+        if "mark" in content:
+            progress.say(f"model: {text} has changed since, or is another one")
     found = look(text, device=run.settings.training.device).codec
     return (*found.shape, found.dimension)

@@ -37,7 +37,8 @@ def assert_own(text: str, pictures: np.ndarray, **changes: object) -> None:
 
 
 def test_a_class_of_the_user(torch_folder: Path, pictures: np.ndarray) -> None:
-    assert_own(f"{torch_folder}/net.py:Convolutions", pictures, size=[SIDE, SIDE])
+    for named in ("/net.py:Convolutions", "/net:Convolutions", ":net:Convolutions"):
+        assert_own(f"{torch_folder}{named}", pictures, size=[SIDE, SIDE])
 
 
 def test_a_variational_one_gives_its_mean(torch_folder: Path, pictures: np.ndarray) -> None:

@@ -70,13 +70,13 @@ def test_outputs_of_their_own_scale() -> None:
         latent_shape=(1,),
         range=(-1.0, 1.0),
     )
-    given = np.array([[-200.0, 0.0, 0.5]])
-    assert from_model(given, recipe).ravel().tolist() == [0, 128, 191]
+    given = np.array([[-200.0, 0.2, 0.6]])
+    assert from_model(given, recipe).ravel().tolist() == [0, 153, 204]
     logits = recipe.model_copy(update={"output": "logits"})
     expected = torch.sigmoid(torch.tensor(given[0])).mul(255).round().tolist()
     assert from_model(given, logits).ravel().tolist() == expected
     own = recipe.model_copy(update={"output": (0.0, 1.0)})
-    assert from_model(given, own).ravel().tolist() == [0, 0, 128]
+    assert from_model(given, own).ravel().tolist() == [0, 51, 153]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

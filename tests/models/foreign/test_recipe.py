@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support import line
@@ -32,6 +32,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         assert str(tmp_path) not in (tmp_path / CODEC).read_text()
 
 
+@settings(max_examples=25)
 @given(
     st.dictionaries(
         st.text(max_size=5), st.text(max_size=8) | st.integers(-9, 9) | st.floats(-1e9, 1e9) | st.booleans()

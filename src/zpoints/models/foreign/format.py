@@ -45,24 +45,43 @@ class Place:
         ------
         UsageError : there is no such file or folder.
         """
-        found = re.fullmatch(r"(.+\.py):([A-Za-z_][\w.]*)", text)
-        path = Path(found.group(1) if found else text).expanduser()
+        if named := _class_in(text):
+            return named
+        path = Path(text).expanduser()
         try:
             there = path.exists()
         except (OSError, ValueError):
             there = False
         if not there:
             raise UsageError(f"{text}: no such model; name its folder, or its file")
-        if found:
-            return cls(path.parent, f"{path.stem}:{found.group(2)}")
         if path.suffix == ".py":
             raise UsageError(f"{text}: which class? name it as in {path.name}:Autoencoder")
         return cls(path)
 
     @property
+    def text(self) -> str:
+        """The place from anywhere, as `of` takes it."""
+        path = self.path.absolute()
+        module, _, name = self.class_name.partition(":")
+        return f"{path / module}.py:{name}" if name else str(path)
+
+    @property
     def folder(self) -> Path:
         """The folder that the model's files lie in."""
         return self.path if self.path.is_dir() else self.path.parent
+
+
+def _class_in(text: str) -> Place | None:
+    """The class that ``folder/net.py:Class``, ``folder/net:Class`` or ``folder:net:Class`` names."""
+    found = re.fullmatch(r"(.+):([A-Za-z_][\w.]*)", text)
+    if not found:
+        return None
+    module = re.sub(r":(?=[A-Za-z_]\w*$)", "/", found.group(1)).removesuffix(".py")
+    path = Path(f"{module}.py").expanduser()
+    try:
+        return Place(path.parent, f"{path.stem}:{found.group(2)}") if path.is_file() else None
+    except (OSError, ValueError):
+        return None
 
 
 @dataclass(frozen=True)
@@ -151,7 +170,7 @@ class ModelFormat(ABC):
         return checked(self.settings, dict(model), f"{where}, [model]")
 
 
-def only_file(folder: Path, patterns: Iterable[str], what: str, among: Iterable[Path] | None = None) -> str:
+def only_file(folder: Path, patterns: Iterable[str], what: str) -> str:
     """The name of the one file in a folder that fits; of several, none is chosen.
 
     Raises
@@ -161,13 +180,10 @@ def only_file(folder: Path, patterns: Iterable[str], what: str, among: Iterable[
     names = sorted({path.name for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
     if len(names) == 1:
         return names[0]
+    naming = f"zpoints model check PATH --set model.{what}=FILE"
     if not names:
-        raise UsageError(
-            f"{folder}: no {what} here ({' or '.join(patterns)}); name it by --set model.{what}=FILE"
-        )
-    raise UsageError(
-        f"{folder}: which {what}? there are {', '.join(names)[:200]}; name it by --set model.{what}=FILE"
-    )
+        raise UsageError(f"{folder}: no {what} here ({' or '.join(patterns)}); name it: {naming}")
+    raise UsageError(f"{folder}: which {what}? there are {', '.join(names)[:200]}; name it: {naming}")
 
 
 def by_word(names: Iterable[str], words: Iterable[str]) -> str | None:

@@ -218,8 +218,11 @@ def _halves(keras: Any, whole: Any, bottleneck: str, path: Path) -> tuple[Any, A
     if bottleneck not in names:
         raise UsageError(f"{path}: no layer '{bottleneck:.100}'; there are {', '.join(names)[:300]}")
     layer = whole.get_layer(bottleneck)
+    if len(whole.inputs) != 1:
+        raise UsageError(f"{path}: takes {len(whole.inputs)} inputs; save a model that takes pictures alone")
+    outputs = whole.outputs if len(whole.outputs) > 1 else whole.outputs[0]
     try:
-        return keras.Model(whole.inputs, layer.output), keras.Model(layer.output, whole.outputs), said
+        return keras.Model(whole.inputs[0], layer.output), keras.Model(layer.output, outputs), said
     except Exception as error:
         raise UsageError(
             f"{path}: what follows '{bottleneck}' needs more than its output ({reason(error)}); name the layer that "

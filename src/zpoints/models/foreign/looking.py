@@ -1,5 +1,6 @@
 """A look at a model of another tool: what it says of itself, what is assumed, and whether it works so at all."""
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,9 @@ from zpoints.models.foreign.formats import format_at, format_named
 from zpoints.models.foreign.pixels import to_model
 from zpoints.models.foreign.recipe import CODEC, Recipe, checked, read_recipe
 
-__all__ = ["Looked", "look", "mark_of", "open_recipe"]
+__all__ = ["Looked", "look", "mark_of", "open_recipe", "open_written"]
 
-FREE_SIZES = (64, 32, 28, 96, 128, 224, 256)
+FREE_SIZES = (64, 32, 28, 96, 128, 224, 256, 16, 48, 112, 160, 512)
 """Tried in this order where a model takes pictures of any size, or does not say."""
 FINE = 1e-3
 """Vectors of the same picture may differ by so much of their spread: rounding, in another batch."""
@@ -86,7 +87,10 @@ def look(text: str, changes: Mapping[str, Any] | None = None, device: str = "aut
             if isinstance(error, _RandomError):
                 raise
             tried.append(str(error))
-    raise UsageError(f"{text}: {tried[0]}; say what it takes, as in --set size=[64,64] or --set channels=1")
+    why = (
+        tried[0] if tried else f"does not take arrays with {', '.join(f'{k} {v}' for k, v in plain.items())}"
+    )
+    raise UsageError(f"{text}: {why}; say what it takes: zpoints model check {text} --set size=[64,64]")
 
 
 def open_recipe(recipe: Recipe, where: str, device: str = "auto") -> ForeignCodec:
@@ -98,7 +102,7 @@ def open_recipe(recipe: Recipe, where: str, device: str = "auto") -> ForeignCode
     """
     member = format_named(recipe.format, where)
     folder = Path(recipe.folder)
-    files = member.files(folder, member.settings_of(recipe.model, where).model_dump(by_alias=True))
+    files = _files_of(recipe, where)
     gone = next((path for path in files if not path.is_file()), None)
     if gone is not None:
         raise UsageError(f"{gone}: is gone, and {where} needs it; put the model back, or name another one")
@@ -116,15 +120,32 @@ def mark_of(text: str) -> str:
         place = Place.of(text)
         written = written_recipe(place)
         if written is not None:
-            recipe = written[1]
-            member, folder, model = format_named(recipe.format, text), Path(recipe.folder), recipe.model
+            path, recipe = written
             said: Any = recipe.model_dump(exclude={"folder", "fingerprint"})
-        else:
-            member, folder = format_at(place), place.folder
-            model = said = member.model(place, {})
-        return fingerprint(said, _files_mark(folder, member.files(folder, model)))
+            return fingerprint(said, _files_mark(Path(recipe.folder), _files_of(recipe, str(path))))
+        member = format_at(place)
+        model = member.model(place, {})
+        return fingerprint(model, _files_mark(place.folder, member.files(place.folder, model)))
     except ZPointsError:
         return "gone"
+
+
+def open_written(text: str, device: str = "auto") -> ForeignCodec | None:
+    """The codec of a model with a ``codec.toml``; None where no model of another tool lies.
+
+    Raises
+    ------
+    UsageError : there is a model, and nobody has looked at it yet: nothing is assumed here.
+    """
+    try:
+        place = Place.of(text)
+        if written_recipe(place) is None:
+            format_at(place)
+    except ZPointsError:
+        return None
+    if written_recipe(place) is None:
+        raise UsageError(f"{text}: no {CODEC} yet; look at the model first: zpoints model check {text}")
+    return look(text, device=device).codec
 
 
 def written_recipe(place: Place) -> tuple[Path, Recipe] | None:
@@ -135,11 +156,9 @@ def written_recipe(place: Place) -> tuple[Path, Recipe] | None:
     if not path.is_file():
         return None
     recipe = read_recipe(path)
-    if place.path.is_file():
-        member = format_named(recipe.format, str(path))
-        files = member.files(Path(recipe.folder), recipe.model)
-        if place.path.resolve() not in {file.resolve() for file in files}:
-            return None
+    files = _files_of(recipe, str(path)) if place.path.is_file() else [place.path]
+    if place.path.resolve() not in {file.resolve() for file in files}:
+        return None
     if place.class_name and recipe.model.get("class") != place.class_name:
         return None
     return path, recipe
@@ -169,9 +188,7 @@ def _looked(
     if backend is None:
         codec = open_recipe(recipe, where, device)
     else:
-        codec = _codec(
-            recipe, backend, _files_mark(Path(recipe.folder), member.files(Path(recipe.folder), recipe.model))
-        )
+        codec = _codec(recipe, backend, _files_mark(Path(recipe.folder), _files_of(recipe, where)))
     _try_out(codec, where)
     return Looked(recipe, codec, assumed, written)
 
@@ -184,8 +201,14 @@ def _codec(recipe: Recipe, backend: Backend, mark: str) -> ForeignCodec:
     )
 
 
+def _files_of(recipe: Recipe, where: str) -> list[Path]:
+    member = format_named(recipe.format, where)
+    model = member.settings_of(recipe.model, where).model_dump(by_alias=True)
+    return member.files(Path(recipe.folder), model)
+
+
 def _files_mark(folder: Path, files: list[Path]) -> str:
-    return fingerprint(sorted((str(path.relative_to(folder)), digest(path)) for path in files))
+    return fingerprint(sorted((os.path.relpath(path, folder), digest(path)) for path in files))
 
 
 def _latent_shape(recipe: Recipe, backend: Backend) -> tuple[int, ...]:
@@ -225,12 +248,14 @@ def _guesses(found: Found, given: Mapping[str, Any]) -> Iterator[tuple[dict[str,
     if not {"range", "mean"} & {*given, *values}:
         values["range"], why = _range_for(found.last)
         assumed.append(f"values {values['range'][0]:g}..{values['range'][1]:g}{why}")
-    if "order" not in given and "order" not in values:
-        assumed.append("colours in the order RGB")
     inputs = found.inputs or ((None, None, 3), (None, None, 1))
     for shape in inputs:
         for arranged, said in _arrangements(shape, given):
-            yield {**arranged, **values}, [*said, *assumed]
+            coloured = arranged["channels"] == 3 and "order" not in {**given, **values}
+            yield (
+                {**arranged, **values},
+                [*said, *assumed, *(["colours in the order RGB"] if coloured else [])],
+            )
 
 
 def _range_for(last: str) -> tuple[tuple[float, float], str]:
