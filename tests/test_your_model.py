@@ -20,8 +20,6 @@ QUICK = ["--set", 'samples.methods=["normal"]', "--set", "samples.count=24", "--
 
 @pytest.mark.usefixtures("no_figures")
 def test_every_block_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for package in ("keras", "diffusers", "onnxruntime"):
-        pytest.importorskip(package)
     monkeypatch.chdir(tmp_path)
     space: dict[str, Any] = {"__name__": "page"}
     said: list[str] = []

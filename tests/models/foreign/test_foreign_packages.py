@@ -1,5 +1,6 @@
 """Keras, pythae and diffusers: made there in a moment, and their vectors and pictures are the model's own."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ def keras() -> Any:
     import os
 
     os.environ.setdefault("KERAS_BACKEND", "torch")
-    return pytest.importorskip("keras")
+    return import_module("keras")
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +133,7 @@ def test_damaged_keras_files_are_one_line(tmp_path: Path) -> None:
 
 
 def test_an_autoencoder_of_pythae(tmp_path: Path, pictures: np.ndarray) -> None:
-    models = pytest.importorskip("pythae.models")
+    models = import_module("pythae.models")
     torch.manual_seed(0)
     for made in (
         models.AE(models.AEConfig(input_dim=(3, SIDE, SIDE), latent_dim=4)),
@@ -158,7 +159,7 @@ def test_an_autoencoder_of_pythae(tmp_path: Path, pictures: np.ndarray) -> None:
     "scaled", [{}, {"latents_mean": [0.1, 0.2, 0.3, 0.4], "latents_std": [1.0, 2.0, 3.0, 4.0]}]
 )
 def test_an_autoencoder_of_diffusers(tmp_path: Path, pictures: np.ndarray, scaled: dict[str, Any]) -> None:
-    diffusers = pytest.importorskip("diffusers.models")
+    diffusers = import_module("diffusers.models")
     torch.manual_seed(0)
     network = diffusers.AutoencoderKL(
         block_out_channels=(4, 8),
