@@ -3,5 +3,5 @@
 import subprocess
 import sys
 
-for name in ("planes", "readings", "scaling", "mixture", "ellipse", "training", "encoding"):
+for name in ("planes", "readings", "scaling", "mixture", "ellipse", "training", "encoding", "onnx_encoding"):
     subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=True)

@@ -135,7 +135,13 @@ FLOORS = [
 """From the ground up. What stands on one floor may use its neighbours, but not in a circle."""
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.split()}
 LOOSE = {"__init__", "__main__"}  # the two doors, above everything
-TORCH = ("models/autoencoder/", "judging/features/", "system/device.py", "images/sources/faces.py")
+TORCH = (
+    "models/autoencoder/",
+    "models/foreign/",
+    "judging/features/",
+    "system/device.py",
+    "images/sources/faces.py",
+)
 NEURAL = ("flow.py", "flow_matching.py", "learning.py", "neural.py", "velocity.py")
 EVERY = sorted(PACKAGE.rglob("*.py"))
 

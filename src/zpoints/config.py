@@ -145,8 +145,11 @@ class AutoencoderSettings(Section):
 
     kind: str = "autoencoder"
     """``autoencoder``, the network; ``pca``, the leading principal axes of the pictures' pixels, found in seconds and
-    without PyTorch; or a kind of an installed package. Of the settings below ``pca`` takes `latent` alone, and of
-    ``[training]`` nothing."""
+    without PyTorch; ``foreign``, a model that another tool trained; or a kind of an installed package. Of the
+    settings below ``pca`` takes `latent` alone, and of ``[training]`` nothing."""
+    model: str = ""
+    """Of kind ``foreign``: the model's folder or file, or ``folder/net.py:Class``. Its size of pictures, colours and
+    latent vector take the place of what the settings say."""
     channels: Annotated[tuple[Positive, ...], Field(min_length=1)] = (32, 64, 128, 512)
     """Channels of each convolutional layer of the Encoder; the Decoder has them in reverse."""
     kernel: Annotated[int, Field(ge=2, le=11)] = 4
@@ -155,6 +158,12 @@ class AutoencoderSettings(Section):
     learn: 64 suit some thousand pictures, 128 some ten thousand, 256 CelebA."""
     activation: Literal["relu", "leaky_relu", "selu"] = "leaky_relu"
     batch_norm: bool = False
+
+    @model_validator(mode="after")
+    def _model_is_taken(self) -> Self:
+        if self.model and self.kind != "foreign":
+            raise ValueError(f"model = {self.model!r:.100} needs kind = 'foreign'")
+        return self
 
 
 class TrainingSettings(Section):

@@ -148,7 +148,10 @@ def test_a_package_of_one_file_adds_a_kind(store: ImageStore, tmp_path: Path) ->
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["autoencoder pca brightness the package bright", "brightness False"]
+    assert done.stdout.splitlines() == [
+        "autoencoder pca foreign brightness the package bright",
+        "brightness False",
+    ]
     pictures, rebuilt = np.asarray(store.pixels), np.load(tmp_path / "pictures.npy")
     assert rebuilt.shape == pictures.shape
     assert np.abs(rebuilt.mean(axis=(1, 2, 3)) - pictures.mean(axis=(1, 2, 3))).max() <= 0.51

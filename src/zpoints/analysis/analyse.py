@@ -75,8 +75,8 @@ def analyse(
 
     Parameters
     ----------
-    source : whatever `LatentSet.open` takes: array of shape (n, d), or of more axes, as (n, c, h, w), which is measured
-        as vectors and per channel and position as well; tensor, table, or path of one in any format.
+    source : whatever `LatentSet.open` takes: array of shape (n, d), or of more axes, as (n, c, h, w), which is
+        measured as vectors and per channel and position as well; tensor, table, or path of one in any format.
     settings : bin widths, cuts, and what decides the principal axes.
     rows : numbers of the vectors to use, ascending; None is all.
     progress : where to report; silent by default.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import typer
 
-from zpoints.cli import judging, making, vectors
+from zpoints.cli import judging, making, model, vectors
 from zpoints.cli.errors import notes_told, say, told_in_one_line
 from zpoints.cli.interruption import Commands
 from zpoints.cli.listing import Listing
@@ -25,6 +25,7 @@ EXAMPLES: dict[Callable[..., None], str] = {
     vectors.walk: "zpoints walk model/ analysis/ walks/first --axis 0",
     judging.judge: "zpoints judge runs/faces --set judge.count=2000",
     judging.report: "zpoints report runs/faces",
+    model.export: "zpoints export runs/faces --onnx",
 }
 """The commands in the order of the help text, and how each is typed."""
 
@@ -39,6 +40,11 @@ app = typer.Typer(
 )
 for command, example in EXAMPLES.items():
     app.command(cls=Listing, epilog=f"Example:  {example}")(command)
+
+
+models = typer.Typer(no_args_is_help=True, help="Models that other tools trained.", rich_markup_mode=None)
+models.command(cls=Listing, epilog="Example:  zpoints model check my_model/ --source ~/pictures")(model.check)
+app.add_typer(models, name="model")
 
 
 @app.command()

@@ -14,6 +14,7 @@ LISTS = {
     "features": "zpoints.judging.features:FEATURES",
     "formats": "zpoints.files.arrays:ARRAYS",
     "codecs": "zpoints.models.kinds:CODECS",
+    "models": "zpoints.models.foreign.formats:MODEL_FORMATS",
 }
 """What stands in braces in a help text, and the registry whose names take its place."""
 

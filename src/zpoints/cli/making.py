@@ -29,6 +29,10 @@ def run(
     source: Annotated[
         str | None, typer.Option(help="Pictures: a name or a path. Kinds of sources: {sources}.")
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="A model that another tool trained, in place of a training: its folder or file."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; without it, runs/NAME.")] = None,
     retry: Retry = False,
     changes: Changes = None,
@@ -42,7 +46,7 @@ def run(
     from zpoints.report.stage import run_all
     from zpoints.run.folder import Run
 
-    settings = settings_of(config, changes, source, named=True, retry=retry, ram=ram, vram=vram)
+    settings = settings_of(config, changes, source, named=True, retry=retry, ram=ram, vram=vram, model=model)
     this = Run(out or Path("runs") / settings.name, settings)
     run_all(this, progress_of(quiet))
     if not quiet:

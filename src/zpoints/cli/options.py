@@ -65,6 +65,7 @@ def settings_of(
     retry: bool = False,
     ram: str | None = None,
     vram: str | None = None,
+    model: str | None = None,
 ) -> "Settings":
     """The settings that a command means: its file, with its options on top."""
     from zpoints.config import Settings
@@ -74,6 +75,10 @@ def settings_of(
     if source:
         name = {"name": _name_of(source)} if named else {}
         settings = with_values(settings, {"images.source": source, **name}, f"source {source}")
+    if model:
+        settings = with_values(
+            settings, {"autoencoder.kind": "foreign", "autoencoder.model": model}, f"--model {model}"
+        )
     if retry:
         settings = with_values(settings, {"training.retries": RETRIES}, "--retry")
     return _with_budget(with_changes(settings, changes or []), ram, vram)

@@ -14,7 +14,11 @@ __all__ = ["CODECS", "open_codec", "train_codec"]
 CODECS: Registry[CodecKind] = Registry(
     "kind of model",
     "zpoints.codecs",
-    {"autoencoder": "zpoints.models.autoencoder.kind:AUTOENCODER", "pca": "zpoints.models.pca:PCA_KIND"},
+    {
+        "autoencoder": "zpoints.models.autoencoder.kind:AUTOENCODER",
+        "pca": "zpoints.models.pca:PCA_KIND",
+        "foreign": "zpoints.models.foreign.kind:FOREIGN",
+    },
 )
 """What ``autoencoder.kind`` may name."""
 BEFORE_KINDS = "autoencoder"
@@ -46,7 +50,7 @@ def open_codec(folder: Path | str, training: TrainingSettings | None = None) -> 
 
     Parameters
     ----------
-    folder : holds ``model.json``, which says the kind.
+    folder : holds ``model.json``, which says the kind; or a model of another tool, with its ``codec.toml``.
     training : says on which device the model works, and in which number format.
 
     Raises
@@ -60,6 +64,11 @@ def open_codec(folder: Path | str, training: TrainingSettings | None = None) -> 
     >>> codec.kind, codec.dimension  # doctest: +SKIP
     ('autoencoder', 256)
     """
+    if not (Path(folder) / MODEL).is_file():
+        from zpoints.models.foreign.looking import open_written
+
+        if (codec := open_written(str(folder), (training or TrainingSettings()).device)) is not None:
+            return codec
     folder = Path(folder)
     kind = read_model(folder).get("kind", BEFORE_KINDS)
     if not isinstance(kind, str) or kind not in CODECS:

@@ -17,6 +17,7 @@ MARKS: dict[str, tuple[set[str], ...]] = {
     "cost.json": ({"fit_seconds"},),
     "decode.json": ({"model"},),
     "encode.json": ({"model", "pictures"},),
+    "export.json": ({"onnx", "run"},),
     "model.json": ({"kind"}, {"architecture", "parameters"}),  # the second one before there were kinds
     "prepare.json": ({"key", "count"},),
     "walk.json": ({"steps", "distance"},),

@@ -10,6 +10,7 @@ from zpoints.errors import StageError, UsageError
 from zpoints.files.settings import save_settings
 from zpoints.run.first_edition import taken_over
 from zpoints.run.folder import Run
+from zpoints.run.foreign import following
 from zpoints.run.ownership import check_folder_of_run
 from zpoints.run.requirements import check_budget
 from zpoints.run.sampling import check_samplers
@@ -39,6 +40,7 @@ def run_stages(run: Run, stages: tuple[Stage, ...], progress: Progress | None = 
     check_settings(run.settings)
     check_folder_of_run(run.folder)
     with locked(run.folder), within(Budget.of(run.settings.budget)):
+        run.settings = following(run, progress or Silent())
         return _Road(run, stages, progress or Silent()).go()
 
 

@@ -71,6 +71,12 @@ EXTRAS = {
     "zuko": "flow",
     "h5py": "h5",
     "zarr": "zarr",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
+    "keras": "keras",
+    "h5py": "keras",
+    "diffusers": "diffusers",
+    "pythae": "pythae",
     "torch_fidelity": "inception",
     "transformers": "dinov2",
 }
@@ -78,6 +84,9 @@ EXTRAS = {
 DISTRIBUTIONS = {
     "torch": "PyTorch",
     "lightning_fabric": "lightning-fabric",
+    "onnx": "ONNX",
+    "onnxruntime": "ONNX Runtime",
+    "keras": "Keras",
     "openvino": "OpenVINO",
     "torch_fidelity": "torch-fidelity",
 }

@@ -44,7 +44,7 @@ class Architecture:
         UsageError : the pictures are too small for so many layers.
         """
         height, width, colours = picture
-        architecture = cls(height, width, colours, **settings.model_dump(exclude={"kind"}))
+        architecture = cls(height, width, colours, **settings.model_dump(exclude={"kind", "model"}))
         if min(architecture.sizes[-1]) < 1:
             layers = len(settings.channels)
             raise UsageError(

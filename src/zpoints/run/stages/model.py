@@ -33,7 +33,12 @@ def _model_files(run: Run, part: str) -> list[Path]:
 
 def _trained(settings: Settings) -> Any:
     # Where it is computed, and how often a training may go back, is no part of what is asked for.
-    return [settings.autoencoder.model_dump(), settings.training.model_dump(exclude={"device", "retries"})]
+    if settings.autoencoder.kind == "foreign":
+        from zpoints.models.foreign.looking import mark_of
+
+        return ["foreign", mark_of(settings.autoencoder.model)]
+    network = settings.autoencoder.model_dump(exclude={"model"})
+    return [network, settings.training.model_dump(exclude={"device", "retries"})]
 
 
 def _encode(run: Run, todo: Mapping[str, str], progress: Progress, done: Done) -> dict[str, Any]:

@@ -1,0 +1,70 @@
+"""Pictures as a model of another tool takes them, and its output as pictures: arithmetic, and nothing else."""
+
+import numpy as np
+from jaxtyping import Float32, Real, UInt8
+
+from zpoints.models.foreign.recipe import Recipe
+
+__all__ = ["from_model", "input_shape", "to_model"]
+
+WHITE = 255
+FARTHEST = 80.0
+"""Of a logit: beyond it, a sigmoid is 0 or 1 in float32."""
+
+
+def input_shape(recipe: Recipe) -> tuple[int, ...]:
+    """The shape of one picture as the model takes it."""
+    shape = _unflattened(recipe)
+    return (int(np.prod(shape)),) if recipe.layout.startswith("flat") else shape
+
+
+def to_model(pictures: UInt8[np.ndarray, "n h w c"], recipe: Recipe) -> Float32[np.ndarray, "n ..."]:
+    """What the Encoder takes: float32, contiguous, of shape (n, *input_shape)."""
+    scale, shift = _scale_and_shift(recipe)
+    x = pictures[..., ::-1] if recipe.order == "bgr" else pictures
+    if recipe.transposed:
+        x = x.swapaxes(1, 2)
+    x = x * scale + shift
+    if recipe.layout.endswith("channels-first"):
+        x = x.transpose(0, 3, 1, 2)
+    return np.ascontiguousarray(x, np.float32).reshape(len(pictures), *input_shape(recipe))
+
+
+def from_model(values: Real[np.ndarray, "n ..."], recipe: Recipe) -> UInt8[np.ndarray, "n h w c"]:
+    """The pictures that the Decoder's output means: cut to black..white, and rounded to 256 levels."""
+    y = np.asarray(values, np.float32).reshape(len(values), *_unflattened(recipe))
+    if recipe.layout.endswith("channels-first"):
+        y = y.transpose(0, 2, 3, 1)
+    y = _in_levels(y, recipe)
+    np.rint(np.clip(y, 0, WHITE, out=y), out=y)
+    if recipe.transposed:
+        y = y.swapaxes(1, 2)
+    if recipe.order == "bgr":
+        y = y[..., ::-1]
+    return np.ascontiguousarray(y, np.uint8)
+
+
+def _in_levels(y: np.ndarray, recipe: Recipe) -> np.ndarray:
+    """A new array of grey levels, not rounded yet."""
+    if recipe.output == "logits":
+        return WHITE / (1 + np.exp(-np.clip(y, -FARTHEST, FARTHEST)))
+    if recipe.output == "same":
+        scale, shift = _scale_and_shift(recipe)
+        return (y - shift) / scale
+    black, white = recipe.output
+    return (y - np.float32(black)) * np.float32(WHITE / (white - black))
+
+
+def _unflattened(recipe: Recipe) -> tuple[int, ...]:
+    height, width = recipe.size[::-1] if recipe.transposed else recipe.size
+    first = recipe.layout.endswith("channels-first")
+    return (recipe.channels, height, width) if first else (height, width, recipe.channels)
+
+
+def _scale_and_shift(recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
+    """Per channel in the model's own order: a grey level times the first plus the second is what goes in."""
+    if recipe.mean:
+        mean, std = np.array(recipe.mean), np.array(recipe.std)
+        return (1 / (WHITE * std)).astype(np.float32), (-mean / std).astype(np.float32)
+    black, white = recipe.range
+    return np.array([(white - black) / WHITE], np.float32), np.array([black], np.float32)
