@@ -74,7 +74,6 @@ EXTRAS = {
     "onnx": "onnx",
     "onnxruntime": "onnx",
     "keras": "keras",
-    "h5py": "keras",
     "diffusers": "diffusers",
     "pythae": "pythae",
     "torch_fidelity": "inception",
