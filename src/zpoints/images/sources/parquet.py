@@ -126,7 +126,9 @@ class ParquetSource(FileSource):
 
     def open(self, item: int) -> Image.Image:
         """Read one picture."""
-        return self.openers(item, item + 1)[0]()
+        found = self.openers(item, item + 1)[0]()
+        assert isinstance(found, Image.Image)
+        return found
 
     def openers(self, start: int, stop: int) -> Sequence[Opener]:
         """Return one opener per picture; the bytes are read here. Going back starts a file anew."""
