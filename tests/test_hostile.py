@@ -117,7 +117,7 @@ def test_paths_that_climb_out_of_a_zip_lead_nowhere(tmp_path: Path) -> None:
     assert new
     assert all(path.is_relative_to(outer / "out") for path in new)
     assert not Path("/absolute.png").exists()
-    assert set(store.index["source"]) <= set(names) - set(names[:2])
+    assert set(store.index["source"]) <= {"/absolute.png", "C:/windows.png", "good.png"}
     assert "good.png" in set(store.index["source"])
 
 

@@ -91,8 +91,8 @@ class ImageSettings(Section):
     """Which pictures, and how they are cut and scaled."""
 
     source: str = "photo-faces"
-    """``photo-faces``, ``faces``, ``orl``, ``olivetti``, ``lfw``, or a path: folder, zip, CelebA's download, .npy,
-    .npz."""
+    """``photo-faces``, ``faces``, ``orl``, ``olivetti``, ``lfw``, or a path: folder, zip, tar, CelebA's download,
+    Parquet files, MNIST's files, .npy, .npz; or a pattern as ``shards/*.tar``."""
     count: Literal["auto"] | Positive = "auto"
     """At most so many pictures, the first ones; ``auto`` is all (``photo-faces`` and ``faces`` have no end: 5,000 and
     10,000)."""

@@ -4,6 +4,7 @@ A harness writes the bytes where a user's file would lie and reads them through 
 raise is `ZPointsError` alone; `run` checks that, and that the message is one line.
 """
 
+import gzip
 import io
 import json
 import zipfile
@@ -38,6 +39,8 @@ __all__ = ["HARNESSES", "run", "sampler_arrays", "saved_network", "tiny_network"
 
 LONGEST = 600
 """Characters of a message: a line that nobody reads to its end says nothing."""
+COMMAND = 500
+"""So many more where it ends in a command to be copied."""
 Harness = Callable[[bytes, Path], None]
 
 
@@ -54,7 +57,9 @@ def tried(action: Callable[[], Any]) -> None:
         text = str(error)
         assert text, "an error without a message"
         assert text.isprintable(), f"not one plain line: {text!r}"
-        assert len(text) <= LONGEST, f"a message of {len(text)} characters: {text!r}"
+        assert len(text) <= LONGEST + COMMAND * ("python -c" in text), (
+            f"a message of {len(text)} characters: {text!r}"
+        )
 
 
 def vectors(path: Path) -> None:
@@ -184,6 +189,54 @@ def zip_file(data: bytes, folder: Path) -> None:
     pictures(written(folder, "x.zip", data))
 
 
+def tar(data: bytes, folder: Path) -> None:
+    """A tar of pictures, packed or not; then the same inside a packed one."""
+    pictures(written(folder, "x.tar", data))
+    pictures(written(folder, "x.tgz", gzip.compress(data, 1)))
+
+
+def image_parquet(data: bytes, folder: Path) -> None:
+    """A Parquet file of pictures, alone and in a folder."""
+    pictures(written(folder, "d/train.parquet", data))
+    pictures(folder / "d")
+
+
+def idx(data: bytes, folder: Path) -> None:
+    """Two files of MNIST: four bytes say how long the pictures' is, the rest is that of the labels."""
+    length = int.from_bytes(data[:4], "little")
+    written(folder, "d/train-labels-idx1-ubyte", data[4 + length :])
+    path = written(folder, "d/train-images-idx3-ubyte", data[4 : 4 + length])
+    pictures(path)
+    pictures(folder / "d")
+    pictures(written(folder, "p/train-images-idx3-ubyte.gz", gzip.compress(path.read_bytes(), 1)))
+
+
+def nested_zip(data: bytes, folder: Path) -> None:
+    """A zip in a zip, once stored and once packed; then CelebA's lists in one."""
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        with zipfile.ZipFile(folder / "o.zip", "w", method) as archive:
+            archive.writestr("i.zip", data)
+        pictures(folder / "o.zip")
+
+
+def celeba_csv(data: bytes, folder: Path) -> None:
+    """The two lists of CelebA as .csv in a zip, parted by a byte 0."""
+    partition, _, attributes = data.partition(b"\0")
+    with zipfile.ZipFile(folder / "archive.zip", "w") as archive:
+        archive.writestr("img_align_celeba/1.jpg", b"")
+        archive.writestr("list_eval_partition.csv", partition)
+        archive.writestr("list_attr_celeba.csv", attributes)
+    pictures(folder / "archive.zip")
+
+
+def foreign(data: bytes, folder: Path) -> None:
+    """Whatever else may be named as a source."""
+    for name in ("x.csv", "x.bin", "d/data_batch_1"):
+        written(folder, name, data)
+    for name in ("x.csv", "x.bin", "d"):
+        pictures(folder / name)
+
+
 def celeba(data: bytes, folder: Path) -> None:
     """The two lists of CelebA, parted by a byte 0."""
     partition, _, attributes = data.partition(b"\0")
@@ -280,6 +333,12 @@ HARNESSES: dict[str, Harness] = {
     "picture": picture,
     "zip": zip_file,
     "celeba": celeba,
+    "celeba_csv": celeba_csv,
+    "tar": tar,
+    "image_parquet": image_parquet,
+    "idx": idx,
+    "nested_zip": nested_zip,
+    "foreign": foreign,
     "checkpoint": checkpoint,
     "zarr": zarr,
 }

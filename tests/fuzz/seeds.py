@@ -3,6 +3,8 @@
 import gzip
 import io
 import json
+import struct
+import tarfile
 import zipfile
 
 import numpy as np
@@ -162,6 +164,70 @@ def _zips() -> list[bytes]:
     return found
 
 
+def _tars() -> list[bytes]:
+    found = []
+    files = {
+        "a/0.png": _pictures()[1],
+        "a/0.cls": b"3",
+        "a/0.json": b'{"x": 1.5, "split": "train"}',
+        "../b.gif": b"x",
+    }
+    for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w", format=form) as archive:
+            for name, content in (files | {"c/" * 60 + "d.png": _pictures()[1]}).items():
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                archive.addfile(info, io.BytesIO(content))
+            link = tarfile.TarInfo("l")
+            link.type, link.linkname = tarfile.SYMTYPE, "/etc"
+            archive.addfile(link)
+        found.append(buffer.getvalue())
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        info = tarfile.TarInfo("i.tar")
+        info.size = len(found[0])
+        archive.addfile(info, io.BytesIO(found[0]))
+    return [*found, buffer.getvalue(), found[0] + found[0], gzip.compress(found[0])]
+
+
+def _image_parquets() -> list[bytes]:
+    found = []
+    cells = [{"bytes": _pictures()[1], "path": "0.png"}, {"bytes": None, "path": "1.png"}, None]
+    features = json.dumps({"info": {"features": {"label": {"names": ["a", "b"], "_type": "ClassLabel"}}}})
+    for compression in ("none", "snappy", "zstd"):
+        table = pa.table({"image": cells, "label": [0, 1, 2], "split": ["train", "test", "train"]})
+        buffer = io.BytesIO()
+        pq.write_table(
+            table.replace_schema_metadata({"huggingface": features}), buffer, compression=compression
+        )
+        found.append(buffer.getvalue())
+    return found
+
+
+def _idxs() -> list[bytes]:
+    images = b"\0\0\x08\3" + struct.pack(">3I", 4, 3, 3) + bytes(range(36))
+    labels = b"\0\0\x08\1" + struct.pack(">I", 4) + bytes(4)
+    floats = b"\0\0\x0d\3" + struct.pack(">3I", 2, 2, 2) + bytes(32)
+    return [struct.pack("<I", len(first)) + first + labels for first in (images, floats)]
+
+
+def _csv_lists() -> list[bytes]:
+    return [b"image_id,partition\n1.jpg,0\n\0image_id,Smiling,Young\n1.jpg,-1,1\n"]
+
+
+def _foreigners() -> list[bytes]:
+    table = b"label," + b",".join(b"pixel%d" % k for k in range(16)) + b"\n1" + b",5" * 16
+    return [
+        table,
+        b"emotion,pixels\n1,0 1 2 3",
+        b"\x80\x04N.",
+        b"MATLAB 5.0 MAT",
+        b"7z\xbc\xaf\x27\x1c",
+        b"SQLite format 3\0",
+    ]
+
+
 def _lists() -> list[bytes]:
     partition, attributes = b"1.jpg 0\n2.jpg 2\n", b"2\nSmiling Young\n1.jpg -1  1\n2.jpg  1 0\n"
     return [partition + b"\0" + attributes, partition, b"\0" + attributes]
@@ -197,6 +263,12 @@ SEEDS = {
     "picture": _pictures,
     "zip": _zips,
     "celeba": _lists,
+    "celeba_csv": _csv_lists,
+    "tar": _tars,
+    "image_parquet": _image_parquets,
+    "idx": _idxs,
+    "nested_zip": _zips,
+    "foreign": _foreigners,
     "checkpoint": _checkpoints,
     "zarr": _zarrs,
 }

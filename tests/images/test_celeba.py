@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from support import line
 from zpoints.config import ImageSettings
 from zpoints.errors import SourceError
 from zpoints.images.decoding import Cut
@@ -136,3 +137,134 @@ def test_malformed_list_is_one_line_with_its_place(
     assert file in str(caught.value)
     assert where in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def as_csv(download: Path) -> None:
+    """Turn the lists into those that Kaggle has, beside others of the same form."""
+    rows = [line_.split() for line_ in PARTITION.splitlines()]
+    text = "image_id,partition\n" + "".join(f"{name},{code}\n" for name, code in rows)
+    (download / "list_eval_partition.csv").write_text(text)
+    rows = [line_.split() for line_ in ATTRIBUTES.splitlines()[2:]]
+    text = "image_id,Bald,Young\n" + "".join(",".join(row) + "\n" for row in rows)
+    (download / "list_attr_celeba.csv").write_text(text)
+    (download / "list_bbox_celeba.csv").write_text("image_id,x_1\n")
+    for name in ("list_eval_partition.txt", "list_attr_celeba.txt"):
+        (download / name).unlink()
+
+
+def deepen(download: Path) -> Path:
+    """Put the pictures into a folder of the same name, as Kaggle has them."""
+    outer = download / "img_align_celeba"
+    outer.rename(download / "inner")
+    outer.mkdir()
+    (download / "inner").rename(outer / "img_align_celeba")
+    return outer
+
+
+def test_kaggles_lists_beside_a_folder_in_a_folder(download: Path) -> None:
+    as_csv(download)
+    outer = deepen(download)
+    for path in (download, outer, outer / "img_align_celeba"):
+        check(opened(path))
+
+
+def test_kaggles_zip_holds_lists_and_pictures(download: Path, tmp_path: Path) -> None:
+    as_csv(download)
+    deepen(download)
+    (tmp_path / "elsewhere").mkdir()
+    path = Path(shutil.make_archive(str(tmp_path / "elsewhere" / "archive"), "zip", download))
+    shutil.rmtree(download)
+    check(opened(path))
+    with opened(path) as source:
+        assert len(source) == 9
+        assert source.remarks[0] == "CelebA, 9 pictures; the official split; 2 attributes"
+        before = source.fingerprint()
+    assert opened(Path(shutil.copyfile(path, tmp_path / "copy.zip"))).fingerprint() == before
+
+
+def drive(download: Path, zipped: Callable[..., Path]) -> Path:
+    """Lay the download out as the authors' Drive has it."""
+    for folder, file in (("Eval", "list_eval_partition.txt"), ("Anno", "list_attr_celeba.txt")):
+        (download / folder).mkdir()
+        (download / file).rename(download / folder / file)
+    (download / "Img").mkdir()
+    zipped(download / "img_align_celeba", download / "Img" / "img_align_celeba.zip")
+    shutil.rmtree(download / "img_align_celeba")
+    return download
+
+
+def test_the_authors_drive(download: Path, zipped: Callable[..., Path], tmp_path: Path) -> None:
+    root = drive(download, zipped)
+    for path in (root, root / "Img", root / "Img" / "img_align_celeba.zip"):
+        check(opened(path))
+    whole = Path(
+        shutil.make_archive(str(tmp_path / "all"), "zip", root)
+    )  # the zip of pictures inside is packed
+    shutil.rmtree(root)
+    check(opened(whole))
+
+
+def test_torchvisions_root(download: Path, tmp_path: Path) -> None:
+    (download / "identity_CelebA.txt").write_text("000.jpg 1\n")
+    (tmp_path / "root").mkdir()
+    download.rename(tmp_path / "root" / "celeba")
+    check(opened(tmp_path / "root"))
+
+
+def test_a_linked_folder_of_pictures_has_its_lists_beside_the_link(download: Path, tmp_path: Path) -> None:
+    (download / "img_align_celeba").rename(tmp_path / "big disk")
+    (download / "img_align_celeba").symlink_to(tmp_path / "big disk")
+    check(opened(download))
+    check(opened(download / "img_align_celeba"))
+
+
+def test_pictures_under_another_name_and_as_png_are_matched(download: Path) -> None:
+    (download / "img_align_celeba").rename(download / "faces")
+    for path in sorted((download / "faces").iterdir()):
+        path.rename(path.with_suffix(".png"))
+    check(opened(download))
+
+
+def test_only_packed_pictures_say_what_to_do(download: Path) -> None:
+    shutil.rmtree(download / "img_align_celeba")
+    (download / "Img").mkdir()
+    (download / "Img" / "img_celeba.7z.001").write_bytes(b"7z")
+    with pytest.raises(SourceError, match="7z x ") as caught:
+        open_source(ImageSettings(source=str(download)))
+    assert "img_align_celeba.zip, which is read as it is" in line(caught.value)
+
+
+def test_lists_without_pictures_say_what_is_missing(download: Path) -> None:
+    shutil.rmtree(download / "img_align_celeba")
+    with pytest.raises(SourceError, match="holds lists and no pictures"):
+        open_source(ImageSettings(source=str(download)))
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "where"),
+    [
+        ("list_eval_partition.csv", "000.jpg,0\n", "line 1: expected the names of the columns"),
+        (
+            "list_eval_partition.csv",
+            "image_id,a,b\n000.jpg,0,0\n",
+            "expected the columns image_id and partition",
+        ),
+        ("list_eval_partition.csv", "image_id,partition\n000.jpg,7\n", "line 2: '7' is not 0, 1 or 2"),
+        (
+            "list_attr_celeba.csv",
+            "image_id,Bald,Bald\n",
+            "line 1: expected the names of the attributes, each once",
+        ),
+        ("list_attr_celeba.csv", "image_id,Bald\n000.jpg\n", "line 2: expected a file name and 1 numbers"),
+        ("list_attr_celeba.csv", "", "line 1: expected the names of the columns"),
+    ],
+)
+def test_a_malformed_csv_is_one_line_with_its_place(
+    download: Path, file: str, content: str, where: str
+) -> None:
+    as_csv(download)
+    (download / file).write_text(content)
+    with pytest.raises(SourceError) as caught:
+        opened(download)
+    assert file in line(caught.value)
+    assert where in str(caught.value)

@@ -186,9 +186,9 @@ def test_impossible_paths_are_source_errors(
 
 
 def test_other_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("1,2")
+    (tmp_path / "a.xyz").write_text("1,2")
     with pytest.raises(SourceError, match="neither a folder nor a zip"):
-        open_source(ImageSettings(source=str(tmp_path / "a.csv")))
+        open_source(ImageSettings(source=str(tmp_path / "a.xyz")))
 
 
 def test_tilde_is_expanded(picture_folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:

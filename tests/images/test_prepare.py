@@ -104,7 +104,10 @@ def test_celeba_keeps_split_and_attributes(picture_folder: Folder, tmp_path: Pat
     recorder = Recorder()
     few = prepare(ImageSettings(source=str(root), count=1), tmp_path / "few", progress=recorder)
     assert few.details["splits"] == "random"
-    assert recorder.said == ["prepare: too few pictures for the official split; splitting at random"]
+    assert recorder.said == [
+        f"{root}: CelebA, 1 picture; the official split; 1 attribute",
+        "prepare: too few pictures for the official split; splitting at random",
+    ]
 
 
 @pytest.mark.parametrize("kind", ["npy", "npz"])

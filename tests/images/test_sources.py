@@ -126,11 +126,14 @@ def test_a_folder_called_like_a_source(
 
 
 def test_every_built_in_source_has_a_file_of_its_own_and_one_way_to_be_meant() -> None:
-    names = ["faces", "photo-faces", "orl", "olivetti", "lfw", "celeba", "folder", "npy", "npz", "zip"]
-    assert SOURCES.names() == names
+    words = ["faces", "photo-faces", "orl", "olivetti", "lfw"]
+    folders = ["celeba", "parquet", "idx", "archives", "folder"]
+    files = ["npy", "npz", "tar", "zip", "pattern"]
+    assert SOURCES.names() == words + folders + files
     assert len({kind.__module__ for _, kind in SOURCES.members()}) == len(SOURCES)
     for name, kind in SOURCES.members():
-        assert (kind.word == name) or (kind.word is None and "holds" in vars(kind))
+        by_path = kind.form and ("holds" in vars(kind) or "recognises" in vars(kind))
+        assert kind.word == name or (kind.word is None and by_path)
 
 
 def test_contains_tells_what_lies_among_the_pictures(

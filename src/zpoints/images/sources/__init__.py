@@ -87,6 +87,8 @@ def _splits(source: Source) -> list[str]:
     if source.splits is None:
         return []
     numbers = {name: int((source.splits == code).sum()) for code, name in enumerate(SPLITS)}
+    if max(numbers.values()) == len(source):
+        return []  # it is not kept, and the preparation says so
     told = ", ".join(f"{number:,} {name}" for name, number in numbers.items() if number)
     missing = [name for name, number in numbers.items() if not number and name != SPLITS[0]]
     more = (

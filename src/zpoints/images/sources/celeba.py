@@ -21,7 +21,7 @@ from zpoints.images.celeba_lists import (
     read_partition,
 )
 from zpoints.images.files import FileSource
-from zpoints.images.naming import is_picture
+from zpoints.images.naming import in_words, is_picture
 from zpoints.images.pieces import Spool
 from zpoints.images.source import Opener, Options, Source, UnusableError, path_of
 from zpoints.images.sources.archives import inner_zip
@@ -185,11 +185,11 @@ class CelebASource(Source):
             else f"no {PARTITION}.txt or .csv, so no official split"
         )
         attributes = (
-            f"{self.attributes.shape[1]} attributes"
+            in_words(self.attributes.shape[1], "attribute")
             if self.attributes is not None
             else f"no {ATTRIBUTES}.txt or .csv, so no attributes"
         )
-        return f"CelebA, {len(self):,} pictures; {split}; {attributes}"
+        return f"CelebA, {in_words(len(self), 'picture')}; {split}; {attributes}"
 
 
 def _around(pictures: Path) -> Iterator[Path]:
