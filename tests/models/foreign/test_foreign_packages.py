@@ -69,6 +69,14 @@ def test_one_keras_model_and_its_bottleneck(
     assert "code" in line(caught.value)
 
 
+def test_a_sequential_one_is_cut_as_well(
+    keras: Any, trained: Any, tmp_path: Path, pictures: np.ndarray
+) -> None:
+    chain = keras.Sequential(list(trained.layers))
+    chain.save(tmp_path / "model.keras")
+    assert_keras(keras, trained, str(tmp_path / "model.keras"), pictures)
+
+
 def test_encoder_and_decoder_of_keras(keras: Any, trained: Any, tmp_path: Path, pictures: np.ndarray) -> None:
     code = trained.get_layer("code").output
     keras.Model(trained.inputs, code).save(tmp_path / "encoder.keras")

@@ -218,6 +218,12 @@ def _halves(keras: Any, whole: Any, bottleneck: str, path: Path) -> tuple[Any, A
     if bottleneck not in names:
         raise UsageError(f"{path}: no layer '{bottleneck:.100}'; there are {', '.join(names)[:300]}")
     layer = whole.get_layer(bottleneck)
+    if isinstance(whole, keras.Sequential):
+        # Its layers remember earlier graphs, too: they are put together anew, with their weights.
+        place = names.index(bottleneck) + 1
+        encoder = keras.Sequential([keras.Input(_shape(whole.inputs[0])), *layers[:place]])
+        decoder = keras.Sequential([keras.Input(_shape(layer.output)), *layers[place:]])
+        return encoder, decoder, said
     if len(whole.inputs) != 1:
         raise UsageError(f"{path}: takes {len(whole.inputs)} inputs; save a model that takes pictures alone")
     outputs = whole.outputs if len(whole.outputs) > 1 else whole.outputs[0]
