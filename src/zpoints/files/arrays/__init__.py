@@ -69,13 +69,15 @@ def open_rows(path: Path | str, columns: Wanted = None) -> Reader:
     ((3, 2), [[2.0, 3.0]])
     """
     path, inner = _parted(Path(path).expanduser())
-    if not path.exists() and not is_pattern(path):
+    if is_pattern(path):
+        return _shards(path, columns, inner)
+    if not path.exists():
         if ADDRESS.match(str(path)):
             raise ArrayError(f"{path}: is an address, and nothing is fetched; download it, and name the file")
         raise ArrayError(f"{path}: no such file; name a {known_suffixes()} array")
     if (found := _format_of(path)) is not None:
         return _opened(path, found, columns, inner)
-    if path.is_dir() or not path.exists():
+    if path.is_dir():
         return _shards(path, columns, inner)
     raise ArrayError(
         advice(path)

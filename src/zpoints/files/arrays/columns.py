@@ -102,7 +102,7 @@ def choose(where: str, columns: Sequence[Column], wanted: Wanted = None) -> Choi
     if len(lists) > 1:
         raise ArrayError(
             f"{where}: which column? {listed([c.name for c in lists])} hold lists of numbers; name one by "
-            f"--columns {lists[0].name:.40}, in Python by columns={lists[0].name:.40!r}"
+            f"--columns {lists[0].name:.40}, in Python by columns='{lists[0].name:.40}'"
         )
     if lists:
         found, why = lists, {c.name: c.kind for c in columns if c is not lists[0]}

@@ -22,7 +22,9 @@ from zpoints.files.readable import readable
 __all__ = ["CsvReader"]
 
 PARTED_BY = {".csv": ",;\t |", ".tsv": "\t,; |"}
-"""What parts columns, by the end of the name: the first of these that stands in the first line of numbers."""
+"""What may part columns, by the end of the name, the most usual sign first."""
+LOOKED_AT = 1000
+"""Values that tell whether a column of texts is one of numbers with a few words in it."""
 LONGEST_LINE = 2**24
 READ_BYTES = 2**23
 """Bytes that are taken apart at a time; no line is longer than a line may be."""
@@ -60,7 +62,11 @@ class CsvReader(Streamed):
         self.path, self.dtype = path, np.dtype(np.float64)
         with readable(path, "CSV"):
             self.dialect = _dialect(path)
-            kinds, rows = self._kinds()
+            kinds = self._first_kinds()
+            asked: tuple[str, ...] = tuple(kinds)
+            if columns is not None:  # others may hold what they like
+                asked = choose(str(path), [Column(*pair) for pair in kinds.items()], columns).names
+            kinds, rows = self._kinds(kinds, asked)
         choice = choose(str(path), [Column(*pair) for pair in kinds.items()], columns)
         self.names, self.notes = choice.names, (*self.dialect.notes, *choice.notes)
         self.left_out = choice.left_out
@@ -74,11 +80,10 @@ class CsvReader(Streamed):
             )
             yield from (values[start : start + size] for start in range(0, len(values), size))
 
-    def _kinds(self) -> tuple[dict[str, str], int]:
-        """What each column holds, and the number of rows, after one reading of the whole file."""
-        kinds = self._first_kinds()
+    def _kinds(self, kinds: dict[str, str], asked: tuple[str, ...]) -> tuple[dict[str, str], int]:
+        """What each column holds, and the number of rows, after one reading of those that are asked for."""
         while True:
-            numbers = tuple(name for name, kind in kinds.items() if kind in (NUMBER, INTEGER, "nothing"))
+            numbers = tuple(name for name in asked if kinds[name] in (NUMBER, INTEGER, "nothing"))
             try:
                 return self._measured(kinds, numbers)
             except ValueError as error:  # pyarrow's ArrowInvalid is one
@@ -112,7 +117,12 @@ class CsvReader(Streamed):
         from zpoints.files.arrays.tables import kind_of
 
         with self._stream(None) as stream:
-            return {field.name: kind_of(field.type) for field in stream.schema}
+            kinds = {field.name: kind_of(field.type) for field in stream.schema}
+            batch = next(iter(stream), None)
+        for name, kind in kinds.items():
+            if kind == "text" and batch is not None and _mostly_numbers(batch.column(name)):
+                kinds[name] = NUMBER
+        return kinds
 
     def _wrong(self, error: ValueError) -> tuple[str, str]:
         found = WRONG.search(str(error))
@@ -122,7 +132,7 @@ class CsvReader(Streamed):
 
     def _line(self, error: ValueError) -> int:
         row = ROW.search(str(error))
-        return self.dialect.skipped + (int(row[1]) if row else 0)
+        return int(row[1]) if row else 0  # lines that were skipped are counted
 
     def _batches(self, names: tuple[str, ...]) -> Iterator[Any]:
         with self._stream(names) as stream:
@@ -154,6 +164,12 @@ class CsvReader(Streamed):
         )
 
 
+def _mostly_numbers(column: Any) -> bool:
+    """Whether numbers with fractions fill more than half of a column of texts: then a word among them is a fault."""
+    values = column.slice(0, LOOKED_AT).to_pylist()
+    return 2 * sum(_is_number(v, ".") and not _is_whole(v) and bool(v) for v in values if v) > len(values)
+
+
 def _in(batch: Any, names: tuple[str, ...]) -> list[Any]:
     return [batch.column(name) for name in names]
 
@@ -164,8 +180,7 @@ def _dialect(path: Path) -> Dialect:
     if not lines:
         raise ArrayError(f"{path}: holds no line of values; write it anew")
     by_suffix = ".tsv" if path.name.lower().removesuffix(".gz").endswith(".tsv") else ".csv"
-    line = lines[-1]
-    delimiter = next((sign for sign in PARTED_BY[by_suffix] if sign in line.strip()), PARTED_BY[by_suffix][0])
+    delimiter = _delimiter(lines, PARTED_BY[by_suffix])
     rows = list(csv.reader(lines, delimiter=delimiter))
     decimal = "," if delimiter != "," and any(DECIMAL_COMMA.fullmatch(f.strip()) for f in rows[-1]) else "."
     notes = []
@@ -187,6 +202,15 @@ def _dialect(path: Path) -> Dialect:
     if twice:
         raise ArrayError(f"{path}: several columns are called {listed(twice)}; give each a name of its own")
     return Dialect(delimiter, decimal, tuple(names), comments + named, tuple(notes))
+
+
+def _delimiter(lines: list[str], signs: str) -> str:
+    """The first sign that cuts all of the lines into as many parts, more than one; else the usual one."""
+    for sign in signs:
+        widths = {len(row) for row in csv.reader([line.strip(" ") for line in lines], delimiter=sign)}
+        if len(widths) == 1 and widths != {1}:
+            return sign
+    return signs[0]
 
 
 def _first_lines(path: Path) -> tuple[list[str], int]:

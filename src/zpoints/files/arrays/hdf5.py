@@ -14,7 +14,7 @@ from zpoints.system.extras import have
 __all__ = ["Hdf5Reader"]
 
 DEPTH, MOST = 16, 10_000
-"""Groups in groups, and objects in all, that are looked at."""
+"""Groups in groups, and groups in all, that are looked into."""
 
 
 class Hdf5Reader(Reader):
@@ -32,7 +32,7 @@ class Hdf5Reader(Reader):
 
         with readable(path, "HDF5"):
             self.file = h5py.File(path, "r")
-            found: dict[str, Any] = {}
+            found: dict[str, Any] = {}  # by all names, of which a dataset may have several
             links: list[str] = []
             for name, item in _walked(self.file):
                 if item is None:
@@ -42,7 +42,8 @@ class Hdf5Reader(Reader):
             wanted = None if array is None else array.strip("/")
             if wanted in links or not found:
                 raise ArrayError(_nothing(path, links))
-            chosen, self.notes = chosen_array(path, {key: each.shape for key, each in found.items()}, wanted)
+            once = found if wanted is not None else _by_one_name(found)
+            chosen, self.notes = chosen_array(path, {key: each.shape for key, each in once.items()}, wanted)
             self.dataset = found[chosen]
             _check_inside(f"{path}: '{chosen:.60}'", self.dataset)
         self.shape, self.dtype = tuple(self.dataset.shape), self.dataset.dtype
@@ -61,21 +62,33 @@ def _walked(
     """All datasets with their names; None for links, which may lead anywhere."""
     import h5py
 
-    seen = set() if seen is None else seen
+    seen = {_place(group)} if seen is None else seen
     for key in group:
         name = f"{prefix}{key}"
         if not isinstance(group.get(key, getlink=True), h5py.HardLink):
             yield name, None
             continue
         item = group[key]
-        place = h5py.h5o.get_info(item.id).addr
-        if place in seen or len(seen) > MOST:
-            continue
-        seen.add(place)
         if isinstance(item, h5py.Dataset):
             yield name, item
-        elif isinstance(item, h5py.Group) and depth < DEPTH:
+        elif isinstance(item, h5py.Group) and depth < DEPTH and len(seen) < MOST and _place(item) not in seen:
+            seen.add(_place(item))
             yield from _walked(item, f"{name}/", depth + 1, seen)
+
+
+def _place(item: Any) -> int:
+    """Where in the file it lies, whatever it is called."""
+    import h5py
+
+    return h5py.h5o.get_info(item.id).addr
+
+
+def _by_one_name(found: dict[str, Any]) -> dict[str, Any]:
+    """The same datasets, each by the first of its names."""
+    names: dict[int, str] = {}
+    for name, item in found.items():
+        names.setdefault(_place(item), name)
+    return {name: found[name] for name in names.values()}
 
 
 def _nothing(path: Path, links: list[str]) -> str:

@@ -155,7 +155,9 @@ class Shards(Reader):
     def _pieces(self, size: int) -> Iterator[np.ndarray]:
         for number in range(len(self.files)):
             reader = self._opened(number)
-            yield from reader.blocks(size)
+            for block in reader.blocks(size):
+                # A view of a small file would keep it open for as long as its rows wait for those of others.
+                yield block if len(block) == size else np.array(block)
             if number not in self._kept:
                 reader.close()
 

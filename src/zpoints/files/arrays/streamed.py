@@ -92,6 +92,7 @@ def rows_from(
             rows = min(size, shape[0] - start)
             content = stream.read(rows * row_bytes)
             if len(content) < rows * row_bytes:
+                start += len(content) // row_bytes
                 raise EOFError("the file ends early")
             yield np.frombuffer(content, dtype).reshape(rows, *shape[1:])
             start += rows
