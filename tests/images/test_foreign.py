@@ -33,7 +33,10 @@ def box(brand: bytes) -> bytes:
         (b"\xef\xbb\xbf<!DOCTYPE html><title>404</title>", "not a picture but HTML"),
         (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         (b"%PDF-1.7\n", "PDF"),
-        (gzip.compress(b"\xff\xd8\xff\xe0" + bytes(200), mtime=0), "a picture compressed with gzip: unpack it"),
+        (
+            gzip.compress(b"\xff\xd8\xff\xe0" + bytes(200), mtime=0),
+            "a picture compressed with gzip: unpack it",
+        ),
         (gzip.compress(b"hello", mtime=0), "a file compressed with gzip"),
         (b"PK\x03\x04" + bytes(30), "a zip"),
         (b"\x93NUMPY\1\0" + bytes(30), "an array"),
