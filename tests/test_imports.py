@@ -136,6 +136,8 @@ FLOORS = [
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.split()}
 LOOSE = {"__init__", "__main__"}  # the two doors, above everything
 TORCH = (
+    "files/arrays/pt.py",
+    "files/arrays/tensors.py",
     "models/autoencoder/",
     "models/foreign/",
     "judging/features/",

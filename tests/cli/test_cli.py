@@ -230,7 +230,7 @@ ERRORS = {
     "compare another's index": (
         ("compare", "both.npy", "b.npy", "--index-b", "both.parquet", "--split-b", "test"),
         1,
-        "b.npy: rows must be",
+        "both.parquet: 500 rows, but b.npy holds 200 vectors",
     ),
 }
 

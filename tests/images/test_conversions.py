@@ -129,7 +129,8 @@ def test_the_command_for_a_table_of_pixels(tmp_path: Path, convert: Callable[[st
     convert(said(tmp_path / "train.csv"))
     with open_source(ImageSettings(source=str(tmp_path / "train.npz"))) as source:
         assert source.attributes["label"].tolist() == [7] * 5
-        np.testing.assert_array_equal(np.asarray(source.openers(2, 3)[0]()), pixels[2].reshape(28, 28))
+        found = np.asarray(source.openers(2, 3)[0]())
+        np.testing.assert_array_equal(found.reshape(28, 28), pixels[2].reshape(28, 28))
 
 
 def test_the_commands_for_a_mat_file_and_a_pickle(tmp_path: Path, convert: Callable[[str], None]) -> None:

@@ -125,7 +125,7 @@ def test_the_cache_of_the_hub_with_its_links(tmp_path: Path) -> None:
 
 def test_bytes_in_a_plain_column_and_cells_without_bytes(tmp_path: Path) -> None:
     pq.write_table(pa.table({"img": [png(3), None, b"", b"no picture"]}), tmp_path / "p.parquet")
-    reasons = ["no bytes in the file, at most the name of another", "empty file", "not a picture"]
+    reasons = ["no bytes in the file, at most the name of another", "empty file", "not a picture but text"]
     assert values(opened(tmp_path / "p.parquet")) == [3, *reasons]
     cells = [{"bytes": png(3), "path": "a"}, {"bytes": None, "path": "b"}, None]
     pq.write_table(pa.table({"image": cells}), tmp_path / "q.parquet")

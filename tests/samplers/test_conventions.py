@@ -221,7 +221,7 @@ def test_names_of_columns_are_kept_in_the_file_and_asked_for(name, cloud, tmp_pa
         ([["a"] * 5], "not numeric"),
         ([[1j] * 5], "not numeric"),
         (np.zeros((2, 4)), "4 features"),
-        ([[1.0], [2.0, 3.0]], "no vectors"),
+        ([[1.0], [2.0, 3.0]], "row 1 has shape (2,)"),
     ],
 )
 def test_what_cannot_be_scored(z, why, cloud):

@@ -216,7 +216,7 @@ def test_rows_come_in_the_order_of_the_vectors(executor):
 
 
 LOOPS = {"blocks", "numbered_blocks", "map_ordered"}
-ALLOWED = {"vectors", "images", "models", "system"}
+ALLOWED = {"files", "vectors", "images", "models", "system"}
 PACKAGE = Path(zpoints.__file__).parent
 
 
