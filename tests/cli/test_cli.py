@@ -203,6 +203,22 @@ ERRORS = {
         1,
         "'x'",
     ),
+    "an index of other vectors": (
+        ("analyse", "a.npy", "out", "--index", "images/index.parquet"),
+        1,
+        "150 rows, but a.npy holds",
+    ),
+    "compare with an index of other vectors": (
+        ("compare", "latents/z.npy", "a.npy", "--index-b", "images/index.parquet"),
+        1,
+        "150 rows, but a.npy holds",
+    ),
+    "sample with an index of other vectors": (
+        ("sample", "analysis", "out", "--latents", "a.npy", "--index", "images/index.parquet"),
+        1,
+        "150 rows, but a.npy holds",
+    ),
+    "columns of an array": (("analyse", "a.npy", "out", "--columns", "z*"), 1, "no columns"),
     "compare nothing": (("compare", "a.npy", "nowhere.npy", "--out", "out"), 1, "nowhere.npy"),
     "compare one": (("compare", "a.npy"), 2, "argument"),
     "compare other components": (

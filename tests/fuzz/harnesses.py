@@ -10,6 +10,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from functools import cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ LONGEST = 600
 """Characters of a message: a line that nobody reads to its end says nothing."""
 COMMAND = 500
 """So many more where it ends in a command to be copied."""
+MOST_BLOCKS = 1000
 Harness = Callable[[bytes, Path], None]
 
 
@@ -63,8 +65,8 @@ def tried(action: Callable[[], Any]) -> None:
 
 
 def vectors(path: Path) -> None:
-    """Read all vectors."""
-    tried(lambda: [block.shape for block in LatentSet.open(path).blocks(64)])
+    """Read the vectors, and of a file that claims to hold billions the first ones."""
+    tried(lambda: [block.shape for block in islice(LatentSet.open(path).blocks(64), MOST_BLOCKS)])
 
 
 def pictures(path: Path) -> None:
@@ -155,6 +157,32 @@ def safetensors_file(data: bytes, folder: Path) -> None:
     written(folder, "model/model.json", saved_network()["model.json"])
     written(folder, "model/weights.safetensors", data)
     tried(lambda: load_autoencoder(folder / "model"))
+
+
+def hdf5(data: bytes, folder: Path) -> None:
+    """An HDF5 file."""
+    vectors(written(folder, "x.h5", data))
+
+
+def text(data: bytes, folder: Path) -> None:
+    """Comma-separated values."""
+    vectors(written(folder, "x.csv", data))
+
+
+def arrow(data: bytes, folder: Path) -> None:
+    """Arrow's file or stream format."""
+    vectors(written(folder, "x.arrow", data))
+
+
+def packed(data: bytes, folder: Path) -> None:
+    """A .npy file in gzip; a byte chooses whether the rest is the packed file, or what is packed."""
+    vectors(written(folder, "x.npy.gz", data[1:] if data[:1] == b"\0" else gzip.compress(data[1:], 1)))
+
+
+def tensors(data: bytes, folder: Path) -> None:
+    """PyTorch's tensors: the file, and the pickle inside the file."""
+    vectors(written(folder, "whole.pt", data))
+    vectors(written(folder, "inside.pt", torch_zip(data)))
 
 
 def toml(data: bytes, folder: Path) -> None:
@@ -341,5 +369,10 @@ HARNESSES: dict[str, Harness] = {
     "foreign": foreign,
     "checkpoint": checkpoint,
     "zarr": zarr,
+    "hdf5": hdf5,
+    "text": text,
+    "arrow": arrow,
+    "packed": packed,
+    "tensors": tensors,
 }
 torch.set_num_threads(1)

@@ -7,6 +7,7 @@ import struct
 import tarfile
 import zipfile
 
+import h5py
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -252,6 +253,50 @@ def _zarrs() -> list[bytes]:
     return [b"\0" + ZARR.encode(), b"\1" + json.dumps(old).encode(), b"\2" + bytes(96)]
 
 
+def _hdf5s() -> list[bytes]:
+    found = []
+    for options in ({}, {"chunks": (2, 3), "compression": "gzip"}):
+        buffer = io.BytesIO()
+        with h5py.File(buffer, "w") as file:
+            file.create_dataset("a/z", data=_arrays()[0], **options)
+            file["a/labels"] = [1, 2, 3, 4]
+            file["b"] = h5py.SoftLink("/a/z")
+        found.append(buffer.getvalue())
+    return found
+
+
+def _texts() -> list[bytes]:
+    return [b"a,b,id\n1.5,2,1\n2.5,nan,2\n", b"1.5;2,5\n1e3;-4,0\n", b"# x\n1.5 2\n3 4\n", b"0,1\n5,6\n"]
+
+
+def _arrows() -> list[bytes]:
+    table = pa.table({"z": [[1.0, 2.0], [3.0, 4.0]], "id": [1, 2]})
+    flat = pa.table({"a": [1.0, None], "b": [0.5, 2.0]})
+    found = []
+    for open_ in (pa.ipc.new_file, pa.ipc.new_stream):
+        for each in (table, flat):
+            buffer = io.BytesIO()
+            with open_(buffer, each.schema) as writer:
+                writer.write_table(each)
+            found.append(buffer.getvalue())
+    return found
+
+
+def _packed() -> list[bytes]:
+    return [b"\0" + gzip.compress(_npys()[0]), *(b"\1" + content for content in _npys())]
+
+
+def _tensors() -> list[bytes]:
+    z = torch.tensor(_arrays()[0])
+    whole, older, inside = io.BytesIO(), io.BytesIO(), io.BytesIO()
+    torch.save({"z": z.bfloat16(), "more": {"n": torch.arange(4)}}, whole)
+    torch.save(z, older, _use_new_zipfile_serialization=False)
+    torch.save(torch.zeros(2, 2), inside)
+    with zipfile.ZipFile(inside) as archive:
+        name = next(name for name in archive.namelist() if name.endswith("data.pkl"))
+        return [whole.getvalue(), older.getvalue(), archive.read(name)]
+
+
 SEEDS = {
     "npy": _npys,
     "npz": _npzs,
@@ -271,4 +316,9 @@ SEEDS = {
     "foreign": _foreigners,
     "checkpoint": _checkpoints,
     "zarr": _zarrs,
+    "hdf5": _hdf5s,
+    "text": _texts,
+    "arrow": _arrows,
+    "packed": _packed,
+    "tensors": _tensors,
 }

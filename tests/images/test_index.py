@@ -6,7 +6,8 @@ import pytest
 
 from support import line
 from zpoints.errors import ArrayError
-from zpoints.images.index import rows_where, write_index
+from zpoints.images.index import rows_of_split, rows_where, write_index
+from zpoints.vectors.latent_set import LatentSet
 
 
 @pytest.fixture
@@ -35,3 +36,14 @@ def test_other_conditions_are_refused(path, condition):
     with pytest.raises(ArrayError) as refused:
         rows_where(path, "train", [condition])
     assert "there are id, split, Smiling, hair" in line(refused.value)
+
+
+@pytest.mark.parametrize("n", [5, 7])
+def test_an_index_of_another_length_is_refused_with_both_numbers(path, n):
+    vectors = LatentSet.open(np.zeros((n, 2)))
+    for rows in (lambda v: rows_of_split(path, "val", v), lambda v: rows_where(path, "val", [], v)):
+        with pytest.raises(ArrayError) as refused:
+            rows(vectors)
+        assert f"6 rows, but the array holds {n} vectors" in line(refused.value)
+        six = LatentSet.open(np.zeros((6, 2)), np.array([0, 2, 4]))  # some of six are six
+        np.testing.assert_array_equal(rows(six), [2])
