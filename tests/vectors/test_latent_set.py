@@ -236,7 +236,6 @@ def test_parquet_takes_its_numeric_columns_beside_others(tmp_path):
     ("array", "part"),
     [
         (Z[:, 0], "1 dimension"),
-        (Z.reshape(-1, 2, 2), "3 dimension"),
         (np.float32(3), "0 dimension"),
         (Z[:1], "1 vector"),
         (Z[:0], "0 vector"),
