@@ -305,6 +305,7 @@ def refusal(source, **options) -> str:  # type: ignore[no-untyped-def]
 def test_shapes_and_numbers_of_vectors_that_are_refused(cloud, tmp_path):
     assert "1 dimension" in refusal(cloud[:, 0])
     assert "0 dimension" in refusal(cloud[0, 0])
+    assert "0 component(s)" in refusal(np.zeros((20, 3, 0)))
     assert "at least 2 vectors" in refusal(cloud[:1])
     assert "at least 2 vectors" in refusal(cloud[:0])
     assert "at least 2 vectors" in refusal(cloud, rows=np.array([7]))

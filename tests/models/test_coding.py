@@ -1,6 +1,7 @@
 """Encoding and decoding, file to file: the plain model's results by any codec, whatever interrupts them."""
 
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -123,6 +124,21 @@ def test_encode_gives_the_codec_s_vectors_in_the_order_of_the_pictures(
         x = store.pixels.reshape(len(store), -1) / 255 - codec.mean.astype(np.float64)
         expected = x @ codec.axes.T.astype(np.float64)
     np.testing.assert_allclose(z, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_latent_arrays_of_another_order_are_not_decoded(tmp_path: Path) -> None:
+    codec = mock.Mock(dimension=12, latent_shape=(3, 2, 2), shape=(8, 8, 3))
+    with pytest.raises(ArrayError, match=r"shape \(2, 2, 3\); this Decoder takes \(3, 2, 2\)") as error:
+        decode(codec, LatentSet.open(np.zeros((5, 2, 2, 3))), tmp_path / "pictures.npy")
+    line(error.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_latent_arrays_are_decoded_as_their_vectors(codec: Codec, tmp_path: Path) -> None:
+    z = np.random.default_rng(0).normal(size=(5, D)).astype(np.float32)
+    for name, latents in (("flat", z), ("shaped", z.reshape(5, 3, 3))):
+        decode(codec, LatentSet.open(latents), tmp_path / f"{name}.npy")
+    np.testing.assert_array_equal(np.load(tmp_path / "flat.npy"), np.load(tmp_path / "shaped.npy"))
 
 
 def test_decode_gives_the_codec_s_pictures(codec: Codec, tmp_path: Path) -> None:

@@ -49,6 +49,14 @@ def test_one_region_however_unlike_a_normal(name):
             assert found.gain > 3 * found.gain_error > 0
 
 
+@pytest.mark.parametrize("d", [1, 2])
+def test_codes_of_few_values_are_regions_without_width(d):
+    x = np.random.default_rng(0).integers(0, 2, (1000, d)).astype(float)
+    found = find_clusters((x - x.mean(axis=0)) / x.std(axis=0))
+    assert found.regions == 2**d
+    assert all(np.isfinite([row.dip, row.z]).all() for row in found.evidence)
+
+
 @pytest.mark.parametrize(
     ("name", "shares"),
     [("two", [0.5, 0.5]), ("unequal", [0.9, 0.1]), ("three", [1 / 3] * 3), ("two with tails", [0.5, 0.5])],

@@ -389,7 +389,9 @@ def _peaks_and_valley(a: Float[np.ndarray, " m"], b: Float[np.ndarray, " h"]) ->
     edges = np.linspace(lowest, highest, 401)
     step, place = edges[1] - edges[0], (edges[:-1] + edges[1:]) / 2
     bandwidth = 1.06 * within * len(line) ** -0.2  # Silverman's for each of the two, not for their union
-    density = gaussian_filter1d(np.histogram(line, edges)[0].astype(float), bandwidth / step, mode="constant")
+    density = np.histogram(line, edges)[0].astype(float)
+    if bandwidth > 0:  # 0 where both sides are single points, as of binary codes
+        density = gaussian_filter1d(density, bandwidth / step, mode="constant")
     left, right = np.maximum.accumulate(density), np.maximum.accumulate(density[::-1])[::-1]
     depth = density / np.maximum(np.minimum(left, right), 1e-300)
     inside = (place >= min(np.median(a), np.median(b))) & (place <= max(np.median(a), np.median(b)))
