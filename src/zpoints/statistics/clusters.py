@@ -388,15 +388,13 @@ def _peaks_and_valley(a: Float[np.ndarray, " m"], b: Float[np.ndarray, " h"]) ->
     lowest, highest = np.quantile(line, (0.0005, 0.9995))
     edges = np.linspace(lowest, highest, 401)
     step, place = edges[1] - edges[0], (edges[:-1] + edges[1:]) / 2
-    bandwidth = 1.06 * within * len(line) ** -0.2  # Silverman's for each of the two, not for their union
-    density = np.histogram(line, edges)[0].astype(float)
-    if bandwidth > 0:  # 0 where both sides are single points, as of binary codes
-        density = gaussian_filter1d(density, bandwidth / step, mode="constant")
+    # Silverman's bandwidth for each of the two, not for their union; 0 where both are points, as of binary codes.
+    width = max(1.06 * within * len(line) ** -0.2 / step, 1e-9)
+    density = gaussian_filter1d(np.histogram(line, edges)[0].astype(float), width, mode="constant")
     left, right = np.maximum.accumulate(density), np.maximum.accumulate(density[::-1])[::-1]
     depth = density / np.maximum(np.minimum(left, right), 1e-300)
     inside = (place >= min(np.median(a), np.median(b))) & (place <= max(np.median(a), np.median(b)))
-    depth = np.where(inside, depth, np.inf)
-    lowest_places = np.flatnonzero(depth == depth.min())
+    lowest_places = np.flatnonzero((depth := np.where(inside, depth, np.inf)) == depth.min())
     valley = int(lowest_places[len(lowest_places) // 2])  # the middle of what is empty
     first, second = int(np.argmax(density[: valley + 1])), valley + int(np.argmax(density[valley:]))
     return float(place[first]), float(place[second]), float(place[valley])
