@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from zpoints.images.naming import by_folder, sorted_by_split, split_in
-from zpoints.images.source import Crop, Opener, Source
+from zpoints.images.source import Opener, Source
 
 __all__ = ["JoinedSource"]
 
@@ -26,8 +26,6 @@ class JoinedSource(Source):
     parts : the sources with their names; closed by this one.
     """
 
-    default_crop: Crop = "square"
-
     def __init__(self, name: str, parts: Sequence[tuple[str, Source]], count: int | None) -> None:
         self.name = name
         self.names = [name for name, _ in parts]
@@ -35,6 +33,8 @@ class JoinedSource(Source):
         self.ends = list(accumulate(len(part) for part in self.parts))
         self.count = min(total := self.ends[-1], count or total)
         self.held_bytes = max(part.held_bytes for part in self.parts)
+        self.in_order = any(part.in_order for part in self.parts)
+        self.default_crop = self.parts[0].default_crop
         self.remarks = tuple(
             f"{name}: {remark}" for name, part in parts for remark in part.remarks if "class" not in remark
         )

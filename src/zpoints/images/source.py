@@ -61,6 +61,7 @@ class Source(ABC):
     default_crop : what is cut off before scaling if the user does not choose.
     channels : 1 or 3 if known beforehand; None has the first pictures looked at.
     held_bytes : memory that one opener holds before it is called.
+    in_order : reading goes forward only, so that a look at the last picture reads all before it.
     splits : int8 per item, 0 train, 1 validation, 2 test; None if the source has no official split.
     attributes : one row per item; None if the source has none.
     remarks : what was found, guessed or left out, a line each; said when the source is opened.
@@ -75,6 +76,7 @@ class Source(ABC):
     default_crop: Crop = "none"
     channels: Literal[1, 3] | None = None
     held_bytes: int = 0
+    in_order: bool = False
     splits: np.ndarray | None = None
     attributes: pd.DataFrame | None = None
     remarks: tuple[str, ...] = ()

@@ -23,7 +23,7 @@ from zpoints.images.celeba_lists import (
 from zpoints.images.files import FileSource
 from zpoints.images.naming import in_words, is_picture
 from zpoints.images.pieces import Spool
-from zpoints.images.source import Crop, Opener, Options, Source, UnusableError, path_of
+from zpoints.images.source import Opener, Options, Source, UnusableError, path_of
 from zpoints.images.sources.archives import inner_zip
 from zpoints.images.sources.folder import FolderSource
 from zpoints.images.sources.zipped import ZipSource, is_zip, name_of
@@ -64,7 +64,6 @@ class CelebASource(Source):
     """
 
     form = "CelebA's download"
-    default_crop: Crop = "square"
 
     def __init__(self, pictures: Path, name: str, count: int | None, max_megapixels: float) -> None:
         self.name = name
@@ -72,6 +71,7 @@ class CelebASource(Source):
         self.unlisted: dict[int, str] = {}
         self.lists: dict[str, ListFile] = {}
         self.pictures = self._opened(pictures, count, max_megapixels)
+        self.default_crop = self.pictures.default_crop
         try:
             self._read_lists([PurePosixPath(self.label(item)).stem for item in range(len(self))])
         except BaseException:

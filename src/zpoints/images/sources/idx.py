@@ -122,6 +122,7 @@ class IdxSource(ArraySource):
             for array in arrays:
                 array.close()
             raise
+        source.in_order = any(array.packed for array in arrays)
         source.tell([file for _, file in sorted(files.items())], sorted(files), stacked.counts)
         return source
 

@@ -52,6 +52,7 @@ class TarSource(FileSource):
         self._lock = threading.Lock()
         if not self.members:
             raise SourceError(f"{name}: the tar holds no files; name a tar of pictures")
+        self.in_order = self.index.packed
         if self.index.packed:
             self.held_bytes = _bytes_each(self.members, self.max_bytes)
         self._label()
