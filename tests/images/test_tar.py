@@ -42,7 +42,12 @@ def tar(path: Path, files: dict[str, bytes], mode: str = "w") -> Path:
 
 def values(source: Source, start: int = 0, stop: int | None = None) -> list[int | str]:
     results = [Cut((8, 8)).picture(opener) for opener in source.openers(start, stop or len(source))]
-    return [result if isinstance(result, str) else int(result[0, 0, 0]) for result in results]
+    return [_said(result) if isinstance(result, str) else int(result[0, 0, 0]) for result in results]
+
+
+def _said(reason: str) -> str:
+    """A reason, without what the file may be instead of a picture."""
+    return "not a picture" if reason.startswith("not a picture") else reason
 
 
 def opened(path: Path, **settings: object) -> Source:

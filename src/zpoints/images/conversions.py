@@ -191,16 +191,6 @@ FORMS = (
         names=r".*\.pdf",
         magic=(b"%PDF-",),
     ),
-    Form(
-        "HEIC pictures, as phones take them",
-        "pip install pillow-heif, then write them as PNG: "
-        + _python(
-            "import glob, pillow_heif; from PIL import Image; pillow_heif.register_heif_opener(); "
-            "[Image.open(f).save(f + '.png') for f in glob.glob('*.[hH][eE][iI][cCfF]')]"
-        )
-        + " (in their folder)",
-        names=r".*\.(heic|heif)",
-    ),
 )
 """All forms that are known, the more special ones first."""
 TABLES = ("csv", "tsv")
@@ -239,7 +229,7 @@ def _found(path: Path, files: Sequence[str]) -> tuple[Form | None, str]:
 def advice_on(path: Path) -> str:
     """What a file is that is no source, and how to make one of it; empty if that is not known."""
     head = _head(path)
-    if is_picture(path.name) and suffix(path.name) not in ("heic", "heif"):
+    if is_picture(path.name):
         return "one picture; name the folder that it lies in"
     if suffix(path.name) in TABLES:
         return _table(path, _head(path, LINE).partition(b"\n")[0])

@@ -35,6 +35,7 @@ class JoinedSource(Source):
         self.held_bytes = max(part.held_bytes for part in self.parts)
         self.in_order = any(part.in_order for part in self.parts)
         self.has_names = all(part.has_names for part in self.parts)
+        self.default_crop = self.parts[0].default_crop
         self.remarks = tuple(
             f"{name}: {remark}" for name, part in parts for remark in part.remarks if "class" not in remark
         )

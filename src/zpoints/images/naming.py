@@ -28,9 +28,9 @@ __all__ = [
 
 PICTURES = frozenset(
     [
-        "jpg", "jpeg", "jpe", "jfif", "png", "apng", "gif", "bmp", "dib", "tif", "tiff", "webp", "avif", "heic",
+        "jpg", "jpeg", "jpe", "jfif", "png", "apng", "gif", "bmp", "dib", "tif", "tiff", "webp", "avif", "jxl",
         "ppm", "pgm", "pbm", "pnm", "pfm", "tga", "ico", "icns", "jp2", "j2k", "jpx", "jpf", "pcx", "sgi", "rgb",
-        "heif", "rgba", "bw", "dds", "xbm", "xpm", "qoi", "mpo", "psd", "cur", "fits",
+        "heic", "heif", "rgba", "bw", "dds", "xbm", "xpm", "qoi", "mpo", "psd", "cur", "fits",
     ]
 )  # fmt: skip
 """Ends of names by which a folder or an archive is known to hold pictures; what is read does not depend on it."""

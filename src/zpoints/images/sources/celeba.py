@@ -71,6 +71,7 @@ class CelebASource(Source):
         self.unlisted: dict[int, str] = {}
         self.lists: dict[str, ListFile] = {}
         self.pictures = self._opened(pictures, count, max_megapixels)
+        self.default_crop = self.pictures.default_crop
         try:
             self._read_lists([PurePosixPath(self.label(item)).stem for item in range(len(self))])
         except BaseException:

@@ -94,7 +94,6 @@ class IdxSource(ArraySource):
     """The pictures of one IDX file, or of the train and test files in a folder, with their labels."""
 
     form = "an IDX file"
-    in_order = True  # they are packed by gzip, as a rule
 
     @classmethod
     def holds(cls, path: Path) -> bool:
@@ -123,6 +122,7 @@ class IdxSource(ArraySource):
             for array in arrays:
                 array.close()
             raise
+        source.in_order = any(array.packed for array in arrays)
         source.tell([file for _, file in sorted(files.items())], sorted(files), stacked.counts)
         return source
 

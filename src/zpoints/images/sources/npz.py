@@ -37,6 +37,7 @@ class NpzSource(ArraySource):
     """
 
     form = "a .npz"
+    in_order = True
 
     in_order = True
 

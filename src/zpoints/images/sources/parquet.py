@@ -62,6 +62,7 @@ class ParquetSource(FileSource):
         self.root, self.names = root, list(names)
         self.paths = [root / file for file in names] if root.is_dir() else [root]
         self._reading: tuple[int, Iterator[Any]] | None = None  # the next item, and what gives it
+        self._group_end = 0  # the first item after the group of rows that is being read
         self._file: pq.ParquetFile | None = None
         with readable(name, "parquet", DAMAGED, SourceError):
             heads = [self._head(path) for path in self.paths]
@@ -132,10 +133,8 @@ class ParquetSource(FileSource):
 
     def openers(self, start: int, stop: int) -> Sequence[Opener]:
         """Return one opener per picture; the bytes are read here. Going back starts a file anew."""
-        if self._reading is None or self._reading[0] != start:
-            self._reading = (start, self._rows(start))
-        cells = self._reading[1]
         with readable(self.name, "parquet", DAMAGED, SourceError):
+            cells = self._from(start)
             found = [partial(self._picture, next(cells)) for _ in range(start, stop)]
         self._reading = (stop, cells)
         return found
@@ -164,17 +163,29 @@ class ParquetSource(FileSource):
         number = bisect_right(self.ends, item)
         return number, item - (self.ends[number - 1] if number else 0)
 
+    def _from(self, start: int) -> Iterator[bytes | None]:
+        """The cells from one item on: further on in the same group of rows, or from the front of its group."""
+        place, cells = self._reading or (-1, iter(()))
+        self._reading = None  # whatever goes wrong, nobody goes on from there
+        if place != start and not 0 <= place < start < self._group_end:
+            return self._rows(start)
+        for _ in range(place, start):
+            next(cells)
+        return cells
+
     def _rows(self, start: int) -> Iterator[bytes | None]:
         """The cells from one item on; a batch of them is in memory, never a whole group of rows."""
-        number, skipped = self._place(start)
-        for path in self.paths[number:]:
+        begin, skipped = self._place(start)
+        for number, path in enumerate(self.paths[begin:], begin):
             if self._file is not None:
                 self._file.close()
             self._file = file = pq.ParquetFile(path, buffer_size=BUFFER, pre_buffer=False)
             struct = pa.types.is_struct(self.schema.field(self.column).type)
             column = f"{self.column}.bytes" if struct else self.column
+            first = self.ends[number] - file.metadata.num_rows
             for group in range(file.metadata.num_row_groups):
                 rows = file.metadata.row_group(group).num_rows
+                self._group_end = first = first + rows
                 if skipped >= rows:
                     skipped -= rows
                     continue
