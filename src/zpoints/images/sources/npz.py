@@ -39,8 +39,6 @@ class NpzSource(ArraySource):
     form = "a .npz"
     in_order = True
 
-    in_order = True
-
     @classmethod
     def holds(cls, path: Path) -> bool:
         """Whether it is called .npz."""
