@@ -58,6 +58,7 @@ TYPES = [
 ERRORS = ['no attribute "mean_lenght"', 'Argument 1 to "save"', 'no attribute "analyze"']
 
 
+@pytest.mark.slow
 def test_a_strict_type_checker_sees_every_export(tmp_path: Path) -> None:
     script = tmp_path / "user.py"
     script.write_text(SCRIPT)

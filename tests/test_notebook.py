@@ -124,6 +124,7 @@ def test_nothing_is_stored_in_the_notebook() -> None:
     assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
 
 
+@pytest.mark.slow
 def test_the_stop_button_keeps_what_was_learnt(place: Path, first: tuple[pd.DataFrame, str]) -> None:
     history, text = first
     assert 1 <= len(history) < EPOCHS
@@ -132,6 +133,7 @@ def test_the_stop_button_keeps_what_was_learnt(place: Path, first: tuple[pd.Data
     assert (place / "drive/runs/faces/model/checkpoints/last.pt").is_file()
 
 
+@pytest.mark.slow
 def test_the_next_session_goes_on(place: Path, first: tuple[pd.DataFrame, str], second: NotebookNode) -> None:
     history = pd.read_csv(place / "drive/runs/faces/model/history.csv")
     assert "was finished before; going on from there" in printed(second)
@@ -140,12 +142,14 @@ def test_the_next_session_goes_on(place: Path, first: tuple[pd.DataFrame, str], 
     pd.testing.assert_frame_equal(history.head(len(first[0])), first[0])
 
 
+@pytest.mark.slow
 def test_the_budget_reaches_the_commands(second: NotebookNode) -> None:
     commands = [line for line in printed(second).splitlines() if line.startswith("$ zpoints")]
     assert len(commands) == 4 + 2 * len(SMALL["METHODS"])
     assert all("--ram 4GiB" in line for line in commands)
 
 
+@pytest.mark.slow
 def test_pictures_come_out(place: Path, second: NotebookNode) -> None:
     run = place / "drive/runs/faces"
     for sheet in ("model/reconstructions.png", "samples/uniform/grid.png", "samples/normal/grid.png"):
@@ -157,6 +161,7 @@ def test_pictures_come_out(place: Path, second: NotebookNode) -> None:
     assert pictures_shown(second) == 5 + len(SMALL["METHODS"])
 
 
+@pytest.mark.slow
 def test_it_says_what_its_text_promises(second: NotebookNode) -> None:
     (cell,) = [cell for cell in second.cells if "distances" in tags(cell)]
     rows = re.findall(r"^(.+?) +([\d.]+)$", cell.outputs[0].data["text/plain"], re.MULTILINE)
@@ -165,6 +170,7 @@ def test_it_says_what_its_text_promises(second: NotebookNode) -> None:
     assert distance["normal"] < 1.5 * distance["z-points of the training"]
 
 
+@pytest.mark.slow
 def test_own_pictures_keep_their_identity_and_are_not_mixed_up(tmp_path: Path) -> None:
     archive = tmp_path / "drive" / "pictures.zip"
     archive.parent.mkdir()

@@ -210,6 +210,7 @@ def test_a_foreign_array_format_is_analysed(installed: Path, tmp_path: Path) -> 
     assert "or .floats" in said
 
 
+@pytest.mark.slow
 def test_a_foreign_sampler_draws_and_is_proposed(installed: Path, tmp_path: Path) -> None:
     z = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32)
     np.save(tmp_path / "z.npy", z)

@@ -74,6 +74,7 @@ def test_what_was_drawn_is_kept(cache: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert kept == ["000000.npy", "000001.npy"]
 
 
+@pytest.mark.slow
 def test_a_damaged_shard_is_drawn_again(cache: Path) -> None:
     before = faces(0, 4)
     (path,) = cache.rglob("*.npy")

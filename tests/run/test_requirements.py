@@ -57,6 +57,7 @@ def test_the_stage_that_needs_most_is_named() -> None:
     assert "autoencoder.latent" in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no RssAnon")
 def test_what_is_offered_works(tmp_path: Path) -> None:
     refused = run(tmp_path / "run", "--ram", "300MiB")

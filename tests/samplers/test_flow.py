@@ -51,6 +51,7 @@ def test_both_ways_are_one_map(fitted):
     np.testing.assert_allclose(again.numpy(), noise.numpy(), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_held_out_vectors_decide_where_it_stops():
     x = np.random.default_rng(1).normal(size=(60, 4))
     short = Flow(steps=600, width=64, transforms=4, batch=64, rate=1e-3, dropout=0.0, random_state=0).fit(x)

@@ -41,6 +41,7 @@ def test_mean_and_covariance_of_a_normal_cloud():
     np.testing.assert_allclose(np.corrcoef(z.T), np.corrcoef(x.T), atol=0.12)
 
 
+@pytest.mark.slow
 def test_held_out_vectors_decide_where_it_stops(fitted):
     assert 200 <= fitted.best_step_ <= 600
     assert 0 < fitted.held_out_loss_ < 2
