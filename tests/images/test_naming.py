@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zpoints.files.names import natural
 from zpoints.images.naming import (
     by_folder,
     by_word,
     free_names,
     is_hidden,
     is_picture,
-    natural,
     sorted_by_split,
     split_in,
     tidy,

@@ -18,7 +18,6 @@ __all__ = [
     "in_words",
     "is_hidden",
     "is_picture",
-    "natural",
     "sorted_by_split",
     "split_in",
     "split_of",
@@ -65,13 +64,6 @@ def tidy(name: str) -> str:
 def is_hidden(name: str) -> bool:
     """Whether a path below a root is hidden, a system's own, or climbs out (``..``)."""
     return any(part.startswith(".") or part.lower() in JUNK for part in name.split("/"))
-
-
-def natural(name: str) -> list[tuple[int, int | str]]:
-    """A key that sorts ``shard-2`` before ``shard-10``."""
-    # [0-9], since int() does not take all that \\d takes; long runs of digits are compared as text
-    parts = re.split(r"([0-9]{1,18})", name)
-    return [(0, int(part)) if place % 2 else (1, part) for place, part in enumerate(parts)]
 
 
 def split_of(word: str) -> int | None:

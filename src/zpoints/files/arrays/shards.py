@@ -12,6 +12,7 @@ import numpy as np
 from zpoints.errors import ArrayError
 from zpoints.files.arrays.columns import Exactly
 from zpoints.files.arrays.rows import Reader, exactly, listed, taken
+from zpoints.files.names import natural
 
 __all__ = ["Shards", "files_of", "is_pattern"]
 
@@ -41,7 +42,7 @@ def files_of(path: Path) -> list[Path]:
     else:
         found = [Path(name) for name in glob.glob(str(path), recursive=True)]  # noqa: PTH207 (of a whole path)
         found = [each for each in found if each.is_file()]
-    found = sorted((each for each in found if each.name[0] not in "._"), key=_natural)
+    found = sorted((each for each in found if each.name[0] not in "._"), key=lambda each: natural(str(each)))
     if not found:
         what = "holds no file" if path.is_dir() else "no file has such a name"
         raise ArrayError(
@@ -63,11 +64,6 @@ def _inside(folder: Path) -> Iterator[Path]:
             yield each
         elif "=" in each.name and each.is_dir():
             yield from _inside(each)
-
-
-def _natural(path: Path) -> list[tuple[int, int, str]]:
-    parts = re.split(r"(\d+)", str(path))
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
 
 
 class Shards(Reader):

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Self
 
 from zpoints.errors import SourceError
+from zpoints.files.names import natural
 from zpoints.files.readable import readable
 from zpoints.images.joined import JoinedSource
-from zpoints.images.naming import in_words, is_hidden, is_picture, natural, suffix
+from zpoints.images.naming import in_words, is_hidden, is_picture, suffix
 from zpoints.images.pieces import CHUNK, IN_MEMORY, Piece, Spool, reads_of
 from zpoints.images.source import Options, Source, path_of
 from zpoints.images.sources.tar import TarSource, is_tar

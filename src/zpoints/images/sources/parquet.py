@@ -16,10 +16,11 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from zpoints.errors import SourceError
+from zpoints.files.names import natural
 from zpoints.files.readable import readable
 from zpoints.images.decoding import open_encoded
 from zpoints.images.files import FileSource, size_and_time
-from zpoints.images.naming import by_word, free_names, in_words, natural, sorted_by_split, split_in, suffix
+from zpoints.images.naming import by_word, free_names, in_words, sorted_by_split, split_in, suffix
 from zpoints.images.source import Opener, Options, UnusableError, path_of
 from zpoints.images.walk import container_files
 

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from zpoints.errors import SourceError
-from zpoints.images.naming import in_words, is_hidden, natural, suffix
+from zpoints.files.names import natural
+from zpoints.images.naming import in_words, is_hidden, suffix
 from zpoints.images.source import Options, Source, exists, path_of
 from zpoints.images.sources.archives import ArchivesSource, is_archive
 from zpoints.images.sources.folder import FolderSource
