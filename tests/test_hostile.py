@@ -343,7 +343,7 @@ def test_many_arrays_with_long_names(tmp_path: Path, name: str) -> None:
         for number in range(500):
             archive.writestr(f"{number}{name}.npy", content.getvalue())
     for read in reads(tmp_path / "z.npz")[:2]:
-        assert len(refused(read, str(tmp_path / "z.npz"))) < 900
+        assert len(refused(read, str(tmp_path / "z.npz"))) < 700
 
 
 class Trap:

@@ -125,9 +125,9 @@ def chosen_array(
         return wanted, ()
     found = _only(shapes)
     if found is None:
-        example = names[0] if names else "NAME"
+        example = next((name for name in names if len(name) <= 40), "NAME")
         raise ArrayError(
-            f"{path}: which array? It holds {listed(names)}; name it, as in {path}::{example:.40}, or save the "
+            f"{path}: which array? It holds {listed(names)}; name it, as in {path.name}::{example}, or save the "
             f"latent vectors alone, or as '{PREFERRED[0]}'"
         )
     others = [f"{name:.40} {shapes[name]}" for name in names if name != found]
