@@ -194,10 +194,34 @@ def test_differences_of_two_clouds_are_named(vectors):
 @pytest.mark.parametrize("name", zp.plots.FIGURES["Analysis"])
 def test_every_figure_is_a_method_of_the_analysis(analysis, name):
     arguments = (0, 1) if name == "plane" else ()
+    if name == "channels":
+        with pytest.raises(UsageError, match="vectors, which have no channels"):
+            analysis.plot.channels()
+        analysis = zp.analyse(np.random.default_rng(0).normal(size=(50, 2, 2, 2)))
     figure = getattr(analysis.plot, name)(*arguments)
     assert isinstance(figure, Figure)
     figure.canvas.draw()
     assert getattr(analysis.plot, name).__func__ is getattr(zp.plots, name)
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 5), (4, 5, 3), (70, 2, 2), (3, 6), (5, 1, 1), (2, 2, 2, 2)])
+def test_channels_and_positions_as_measured(shape):
+    random = np.random.default_rng(2)
+    z = random.normal(size=(60, *shape)) * random.uniform(1, 3, shape) + random.normal(size=shape)
+    found = zp.analyse(z)
+    figure = found.plot.channels()
+    figure.canvas.draw()
+    first = found.summary.latent.layout == "channels-first"
+    axis, others = (1, (0, *range(2, z.ndim))) if first else (z.ndim - 1, tuple(range(z.ndim - 1)))
+    drawn = [panel.get_lines()[0].get_ydata() for panel in figure.axes[:2]]
+    np.testing.assert_allclose(drawn[0], z.mean(axis=others), atol=1e-9)
+    np.testing.assert_allclose(drawn[1], z.std(axis=others, ddof=1), rtol=1e-9)
+    maps = [panel.images[0].get_array() for panel in figure.axes if panel.images]
+    if len(shape) == 3 and shape[1:] != (1, 1):
+        np.testing.assert_allclose(maps[0], z.mean(axis=(0, axis)), atol=1e-9)
+        np.testing.assert_allclose(maps[1], z.std(axis=(0, axis), ddof=1), rtol=1e-9)
+    else:
+        assert not maps
 
 
 ODD = {
@@ -217,7 +241,7 @@ def test_odd_clouds_have_their_figures_or_one_line(odd):
             getattr(found.plot, name)(*arguments)
         except UsageError as error:
             line(error)
-            assert odd in ("one component", "two vectors"), name
+            assert name == "channels" or odd in ("one component", "two vectors"), name
     assert len(zp.plots.picture(found) or b"") > 500
 
 

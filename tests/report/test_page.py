@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pytest
 
 from faults import copy_without
@@ -11,9 +12,11 @@ from support import line
 from zpoints.config import Settings
 from zpoints.errors import StageError
 from zpoints.files.documents import read_json, write_json
+from zpoints.images.store import ImageStore
 from zpoints.judging.result import Judgement
 from zpoints.report.closing import closing_table
 from zpoints.report.page import write_report
+from zpoints.report.stage import run_all
 from zpoints.run.folder import Run
 from zpoints.samplers import SAMPLERS, Normal
 
@@ -91,3 +94,30 @@ def test_without_the_files_of_a_stage_it_says_what_to_run(
     with pytest.raises(StageError, match="run `zpoints run` first") as caught:
         write_report(run)
     assert Path(name).name in line(caught.value)
+
+
+def test_latent_arrays_with_a_shape_have_a_section_of_their_channels(
+    finished_run: Run, tmp_path: Path
+) -> None:
+    assert "Channels" not in headings(copy_without(finished_run, tmp_path / "vectors"))
+    stages = ("analyse", "sample", "decode", "judge", "report")
+    run = copy_without(finished_run, tmp_path / "run", *stages)
+    model = read_json(run.paths.model / "model.json")
+    write_json(
+        run.paths.model / "model.json", {**model, "latent_shape": [2, 1, 2], "layout": "channels-last"}
+    )
+    run_all(run)
+    assert headings(run).count("Channels") == 1
+    latent, z = run.analysis.summary.latent, np.load(run.paths.latents)
+    assert latent is not None
+    assert (latent.layout, latent.channels) == ("channels-last", 2)
+    held = ImageStore.open(run.paths.images).rows("train")
+    np.testing.assert_allclose(
+        latent.latents_mean, z[held].reshape(-1, 2, 1, 2).mean(axis=(0, 1, 2)), rtol=1e-6
+    )
+    page = run.paths.report.read_text()
+    assert "Channels (2, last, of (2, 1, 2))" in page
+    assert page.count('href="#channels"') == 1
+    assert (run.paths.analysis / "channels.json").is_file()
+    method = run.settings.samples.methods[0]
+    assert np.load(run.paths.samples(method) / "z.npy").shape == (run.settings.samples.count, 2, 1, 2)

@@ -58,10 +58,12 @@ class LatentSummary(Record):
             else f"{min(values):.4g} to {max(values):.4g}"
             for values in (self.latents_mean, self.latents_std)
         )
+        constant = sum(std == 0 for std in self.latents_std)
+        left = f"; {constant:,} constant, for which channels.json has 1" if constant else ""
         factor = f" (scaling_factor {1 / self.std:.4g}, shift_factor {self.mean:.4g})" if self.std > 0 else ""
         return (
-            f"Channels ({self.channels:,}, {where}, of {self.shape}): means {means}; standard deviations {stds}; "
-            f"that of all values {self.std:.4g}{factor}."
+            f"Channels ({self.channels:,}, {where}, of {self.shape}): means {means}; standard deviations "
+            f"{stds}{left}; that of all values {self.std:.4g}{factor}."
         )
 
 

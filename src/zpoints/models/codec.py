@@ -129,5 +129,9 @@ def read_model(folder: Path) -> dict[str, Any]:
 
 
 def save_model(folder: Path, kind: str, content: dict[str, Any]) -> None:
-    """Write ``model.json``; do so after all other files of the model."""
+    """Write ``model.json``; do so after all other files of the model.
+
+    Of `content`, the rest of zpoints reads ``description`` (a sentence for the report), and of latent arrays with a
+    shape ``latent_shape`` and ``layout``, as ``analysis.layout`` calls it.
+    """
     write_json(folder / MODEL, {"kind": kind, **content})

@@ -4,6 +4,7 @@ The first argument is what a figure shows, as a rule an `Analysis`; ``a.plot.NAM
 Figures are drawn in one style, whatever the user's own is, and leave that alone.
 """
 
+from zpoints.plots.channels import channels
 from zpoints.plots.cloud import ellipsoid, mahalanobis, normality
 from zpoints.plots.compared import differences
 from zpoints.plots.cuts import contours_after_cut, most_turned_plane, survivors
@@ -17,6 +18,7 @@ __all__ = [
     "FIGURES",
     "against",
     "agreement_map",
+    "channels",
     "components",
     "contours_after_cut",
     "coverage",
@@ -54,6 +56,7 @@ FIGURES: dict[str, tuple[str, ...]] = {
         "survivors",
         "contours_after_cut",
         "ellipsoid",
+        "channels",
     ),
     "Distribution": ("spectrum",),
     "Comparison": ("differences",),

@@ -17,7 +17,7 @@ from zpoints.errors import ArrayError, LeftOutWarning, one_line, reason
 from zpoints.files.arrays import Reader, open_rows
 from zpoints.files.arrays.columns import Wanted
 from zpoints.vectors.objects import Narrowed, reader_of
-from zpoints.vectors.readers import Chosen, Flattened
+from zpoints.vectors.readers import Chosen, Flattened, Shaped
 
 __all__ = ["LatentSet", "drawn"]
 
@@ -194,6 +194,19 @@ class LatentSet:
     def of_components(self, numbers: Int[np.ndarray, " l"]) -> Self:
         """The same vectors, with only these of their components."""
         return type(self)(self.name, Chosen(self.reader, numbers), self.rows)
+
+    def of_shape(self, shape: tuple[int, ...]) -> Self:
+        """The same vectors, known to be arrays of this shape in C order.
+
+        Raises
+        ------
+        ArrayError : such an array has another number of values.
+        """
+        if int(np.prod(shape, dtype=object)) != self.dimension:
+            raise ArrayError(
+                f"{self.name}: vectors of {self.dimension:,} components are no arrays of shape {shape}"
+            )
+        return type(self)(self.name, Shaped(self.reader, shape), self.rows)
 
     def head(self, count: int) -> Num[np.ndarray, "m d"]:
         """The first `count` vectors, or all; at least one."""

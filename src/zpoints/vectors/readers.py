@@ -7,7 +7,7 @@ from jaxtyping import Int
 
 from zpoints.files.arrays import Reader
 
-__all__ = ["Chosen", "Flattened"]
+__all__ = ["Chosen", "Flattened", "Shaped"]
 
 
 class _Made(Reader):
@@ -47,6 +47,22 @@ class Flattened(_Made):
 
     def _made(self, block: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(block).reshape(len(block), -1)
+
+
+class Shaped(_Made):
+    """Vectors that are arrays of a shape, written one after the other in C order.
+
+    Attributes
+    ----------
+    latent_shape : of one array.
+    """
+
+    def __init__(self, reader: Reader, shape: tuple[int, ...]) -> None:
+        self.latent_shape = shape
+        super().__init__(reader, reader.shape[1])
+
+    def _made(self, block: np.ndarray) -> np.ndarray:
+        return block
 
 
 class Chosen(_Made):

@@ -19,20 +19,28 @@ __all__ = ["ANALYSE", "DECODE", "SAMPLE"]
 def _analyse(run: Run, todo: Mapping[str, str], progress: Progress, done: Done) -> dict[str, Any]:
     from zpoints.analysis.analyse import analyse
     from zpoints.images.store import ImageStore
+    from zpoints.models.codec import read_model
+    from zpoints.vectors.latent_set import LatentSet
 
     # Held-out pictures stay out of the distribution, so that a judge can use them.
-    rows = enough_rows(ImageStore.open(run.paths.images))
-    analyse(run.paths.latents, run.settings.analysis, rows, progress).save(run.paths.analysis)
-    return {"vectors": len(rows)}
+    latents = LatentSet.open(run.paths.latents, enough_rows(ImageStore.open(run.paths.images)))
+    settings, model = run.settings.analysis, read_model(run.paths.model)
+    if len(shape := model.get("latent_shape", ())) > 1:
+        latents = latents.of_shape(tuple(shape))
+        if settings.layout == "auto":
+            settings = settings.model_copy(update={"layout": model.get("layout", "auto")})
+    analyse(latents, settings, progress=progress).save(run.paths.analysis)
+    return {"vectors": latents.n}
 
 
 def _measured(settings: Settings) -> Any:
     """The settings but for those that change no result here, and statistics of other packages.
 
-    The length of a block changes none, and a run's own vectors have no layout.
+    The length of a block changes none, and without a layout the model's own counts.
     """
     more = [name for name in PLANE_STATISTICS if name not in PLANE_STATISTICS.built_in]
-    return [settings.analysis.model_dump(exclude={"block", "layout"}), more]
+    unused = {"block"} | ({"layout"} if settings.analysis.layout == "auto" else set())
+    return [settings.analysis.model_dump(exclude=unused), more]
 
 
 def _sample(run: Run, todo: Mapping[str, str], progress: Progress, done: Done) -> dict[str, Any]:
