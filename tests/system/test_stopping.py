@@ -1,8 +1,10 @@
 """What a stop is to those who catch it."""
 
+import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -57,3 +59,18 @@ def test_a_stop_for_want_of_memory_is_one_too():
         assert stop.asked
         with pytest.raises(KeyboardInterrupt, match="too little"):
             stop.now()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_library_that_makes_its_own_error_of_a_stop_does_not_hide_it(number: int):
+    def compile_something():
+        try:
+            os.kill(os.getpid(), number)
+            time.sleep(5)
+        except BaseException as error:
+            raise RuntimeError("the compiler ended") from error
+
+    with pytest.raises(StoppedError, match="start the same command again"), terminable():
+        compile_something()
+    with pytest.raises(RuntimeError, match="of its own"), terminable():
+        raise RuntimeError("of its own")

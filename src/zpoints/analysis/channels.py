@@ -41,9 +41,10 @@ def shape_in_words(latents: LatentSet, settings: AnalysisSettings) -> str:
         if settings.layout == "auto":
             return ""
         return f"{latents.name}: holds vectors, which have no channels; analysis.layout is not used"
+    channel = "channel" if channels.count == 1 else "channels"
     text = (
         f"{latents.name}: latent arrays of shape {channels.shape} measured as vectors of {latents.dimension:,} "
-        f"components, {channels.count:,} channels along the {channels.order.removeprefix('channels-')} axis"
+        f"components, {channels.count:,} {channel} along the {channels.order.removeprefix('channels-')} axis"
     )
     if settings.layout != "auto":
         return text

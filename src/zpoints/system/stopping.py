@@ -13,7 +13,6 @@ from types import FrameType
 
 __all__ = ["Stop", "StoppedError", "graceful", "stop_work", "terminable"]
 
-Handler = Callable[[int, FrameType | None], None]
 AGAIN = "start the same command again to go on"
 
 
@@ -65,10 +64,11 @@ def graceful() -> Iterator[Stop]:
     """Inside, the first Ctrl-C or SIGTERM only asks; the second one interrupts at once."""
     stop = Stop()
 
-    def ask(number: int, frame: FrameType | None) -> None:
+    def ask(number: int) -> StoppedError | None:
         if stop.asked:
-            raise _reason(number)
+            return _reason(number)
         stop.error = _reason(number)
+        return None
 
     with _handling(ask):
         _under_way.append(stop)
@@ -81,22 +81,31 @@ def graceful() -> Iterator[Stop]:
 @contextmanager
 def terminable() -> Iterator[None]:
     """Inside, SIGTERM interrupts as Ctrl-C does, so that what is open is closed; the error says which it was."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise _reason(number)
-
-    with _handling(interrupt):
+    with _handling(_reason):
         yield
 
 
 @contextmanager
-def _handling(handler: Handler) -> Iterator[None]:
+def _handling(reaction: Callable[[int], StoppedError | None]) -> Iterator[None]:
+    """Inside, a signal raises what `reaction` gives for its number; nothing, if that is None."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread hears signals
         return
+    raised: list[StoppedError] = []
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        if (error := reaction(number)) is not None:
+            raised.append(error)
+            raise error
+
     before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
+    except Exception as error:
+        # Compilers and other libraries make an error of their own of what is raised inside them.
+        if raised:
+            raise raised[-1] from error
+        raise
     finally:
         for number, old in before.items():
             signal.signal(number, old)
