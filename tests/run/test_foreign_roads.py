@@ -1,5 +1,6 @@
 """The whole road with each kind of model: vectors and pictures of the run are what its own library gives."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -140,6 +141,9 @@ def test_the_whole_road(make: Callable[[Path], Made], tmp_path: Path) -> None:
     run = Run(out)
     assert run.paths.report.is_file()
     assert run.codec.latent_shape == model.latent_shape
+    described = json.loads((run.paths.model / "model.json").read_text())
+    assert tuple(described["latent_shape"]) == model.latent_shape
+    assert described["layout"] == ("channels-last" if "keras" in model.text else "channels-first")
     z = np.load(run.paths.latents)
     np.testing.assert_allclose(z, model.encode(run.store.pixels), atol=1e-5)
     for method in ("normal", "independent"):

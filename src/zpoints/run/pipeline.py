@@ -40,7 +40,7 @@ def run_stages(run: Run, stages: tuple[Stage, ...], progress: Progress | None = 
     check_settings(run.settings)
     check_folder_of_run(run.folder)
     with locked(run.folder), within(Budget.of(run.settings.budget)):
-        run.settings = following(run, progress or Silent())
+        run.settings = following(run, stages, progress or Silent())
         return _Road(run, stages, progress or Silent()).go()
 
 

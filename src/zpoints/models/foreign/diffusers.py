@@ -10,6 +10,7 @@ from zpoints.errors import UsageError, reason
 from zpoints.files.documents import read_json
 from zpoints.models.foreign.format import Backend, Found, ModelFormat, Place
 from zpoints.system.extras import load, need
+from zpoints.system.sizes import MIB
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,6 +39,7 @@ class DiffusersFormat(ModelFormat):
     name = "diffusers"
     words = "a folder of diffusers' AutoencoderKL"
     settings = DiffusersSettings
+    imported = 455 * MIB
 
     def recognises(self, place: Place) -> bool:
         """See `ModelFormat`."""

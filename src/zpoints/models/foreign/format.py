@@ -17,6 +17,7 @@ import numpy as np
 from zpoints.config import Section
 from zpoints.errors import UsageError
 from zpoints.models.foreign.recipe import checked
+from zpoints.system.sizes import MIB
 
 __all__ = ["Backend", "Found", "ModelFormat", "Place", "by_word", "digest", "only_file"]
 
@@ -129,11 +130,17 @@ class ModelFormat(ABC):
     name : as ``codec.toml`` calls it.
     words : what it is, for lists of what may be given.
     settings : the table ``[model]`` of ``codec.toml``.
+    imported : bytes that a run has taken when such a model has encoded its first pictures, all that it imports
+        included; peaks of runs with tiny models, with a tenth on top or more, so that pictures can be prepared
+        beside it.
+    copies : so many times the bytes of its files are in memory while it is opened.
     """
 
     name: ClassVar[str]
     words: ClassVar[str]
     settings: ClassVar[type[Section]]
+    imported: ClassVar[int] = 200 * MIB
+    copies: ClassVar[int] = 2
 
     @abstractmethod
     def recognises(self, place: Place) -> bool:
@@ -151,6 +158,12 @@ class ModelFormat(ABC):
     @abstractmethod
     def files(self, folder: Path, model: Mapping[str, Any]) -> list[Path]:
         """All files that the model consists of: another content of them is another model."""
+
+    def smallest_memory(self, folder: Path, model: Mapping[str, Any]) -> int:
+        """Bytes that a process needs at least to work with a model; nothing is opened, nothing imported."""
+        files = self.files(folder, self.settings_of(model, str(folder)).model_dump(by_alias=True))
+        sizes = (path.stat().st_size for path in files if path.is_file())
+        return self.imported + self.copies * sum(sizes)
 
     @abstractmethod
     def open(self, folder: Path, model: Mapping[str, Any], device: str) -> Backend:

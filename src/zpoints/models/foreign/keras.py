@@ -13,6 +13,7 @@ from zpoints.errors import UsageError, reason
 from zpoints.models.foreign.format import Backend, Found, ModelFormat, Place, by_word, only_file
 from zpoints.models.foreign.keras_files import check_configuration
 from zpoints.system.extras import have, need
+from zpoints.system.sizes import MIB
 
 __all__ = ["KERAS"]
 
@@ -40,6 +41,7 @@ class KerasFormat(ModelFormat):
     name = "keras"
     words = "a .keras or .h5 file, or a folder with encoder.keras and decoder.keras"
     settings = KerasSettings
+    imported = 470 * MIB
 
     def recognises(self, place: Place) -> bool:
         """See `ModelFormat`."""

@@ -12,6 +12,7 @@ from zpoints.errors import UsageError, reason
 from zpoints.models.foreign.format import Backend, Found, ModelFormat, Place, by_word, only_file
 from zpoints.system.budget import require
 from zpoints.system.extras import need
+from zpoints.system.sizes import MIB
 from zpoints.system.threads import processors
 
 __all__ = ["ONNX"]
@@ -43,6 +44,8 @@ class OnnxFormat(ModelFormat):
     name = "onnx"
     words = "a folder with encoder.onnx and decoder.onnx"
     settings = OnnxSettings
+    imported = 200 * MIB
+    copies = COPIES
 
     def recognises(self, place: Place) -> bool:
         """See `ModelFormat`."""

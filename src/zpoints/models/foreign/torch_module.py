@@ -12,6 +12,7 @@ from zpoints.config import Section
 from zpoints.errors import UsageError, reason
 from zpoints.models.foreign.format import Backend, Found, ModelFormat, Place, only_file
 from zpoints.system.extras import load
+from zpoints.system.sizes import MIB
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -44,6 +45,7 @@ class TorchFormat(ModelFormat):
     name = "torch"
     words = "FOLDER/net.py:Class with the weights beside it"
     settings = TorchSettings
+    imported = 315 * MIB
 
     def recognises(self, place: Place) -> bool:
         """See `ModelFormat`."""
