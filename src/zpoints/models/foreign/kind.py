@@ -77,10 +77,7 @@ class ForeignKind(CodecKind):
 def _described(looked: Looked) -> Mapping[str, Any]:
     recipe, codec = looked.recipe, looked.codec
     height, width, colours = codec.shape
-    words = (
-        f"A model that another tool trained ({recipe.format}, {recipe.folder}), which takes {recipe.scaling}, "
-        f"{recipe.layout}, {recipe.order}"
-    )
+    words = f"A model that another tool trained ({recipe.format}, {recipe.folder}), whose pictures are {recipe.words}"
     return {
         "description": words,
         "format": recipe.format,
