@@ -19,10 +19,22 @@ from zpoints.errors import UsageError
 from zpoints.models.foreign.recipe import checked
 from zpoints.system.sizes import MIB
 
-__all__ = ["Backend", "Found", "ModelFormat", "Place", "by_word", "digest", "only_file"]
+__all__ = [
+    "OUTPUTS",
+    "Backend",
+    "Found",
+    "ModelFormat",
+    "Place",
+    "by_word",
+    "digest",
+    "only_file",
+    "vector_of",
+]
 
 CHUNK = 1 << 20
-OUTPUTS = {"sigmoid": "0..1", "tanh": "-1..1"}
+VARIANCE = re.compile(r"log_?var|(^|[^a-z])(var|variance|std|stddev|sigma)([^a-z]|$)")
+OUTPUTS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
+"""Black and white of a Decoder that ends so."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +129,10 @@ class Backend(ABC):
     def look(self) -> Found:
         """What the model tells of its pixels."""
 
+    def chosen(self) -> tuple[str, ...]:
+        """Sentences: what had to be chosen of its outputs, known once it has worked."""
+        return ()
+
     def values(self, x: np.ndarray, z: np.ndarray) -> int:
         """Numbers that all layers together give out for one picture, at least."""
         return 8 * x.size
@@ -207,6 +223,12 @@ def by_word(names: Iterable[str], words: Iterable[str]) -> str | None:
             if re.search(rf"(^|[^a-z]){word}([^a-z]|$)", name.lower()):
                 return name
     return None
+
+
+def vector_of(names: list[str], words: Iterable[str]) -> str:
+    """Of an Encoder's outputs the one that is called by one of some words, or the first; no variance, if possible."""
+    others = [name for name in names if not VARIANCE.search(name.lower())] or names
+    return by_word(others, words) or others[0]
 
 
 def digest(path: Path) -> str:

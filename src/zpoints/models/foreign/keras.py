@@ -10,7 +10,7 @@ import numpy as np
 
 from zpoints.config import Section
 from zpoints.errors import UsageError, reason
-from zpoints.models.foreign.format import Backend, Found, ModelFormat, Place, by_word, only_file
+from zpoints.models.foreign.format import Backend, Found, ModelFormat, Place, by_word, only_file, vector_of
 from zpoints.models.foreign.keras_files import check_configuration
 from zpoints.system.extras import have, need
 from zpoints.system.sizes import MIB
@@ -144,7 +144,7 @@ class KerasBackend(Backend):
             raise UsageError(f"the Encoder has no output '{output:.100}'; there are {', '.join(names)}")
         if len(names) < 2:
             return 0
-        chosen = output or by_word(names, MEANS) or names[0]
+        chosen = output or vector_of(names, MEANS)
         if not output:
             self.assumed.append(f"of the Encoder's outputs {', '.join(names)}: {chosen}")
         return names.index(chosen)
@@ -213,6 +213,8 @@ def _halves(keras: Any, whole: Any, bottleneck: str, path: Path) -> tuple[Any, A
         if all(parts.values()):
             encoder, decoder = (whole.get_layer(parts[part]) for part in ("encoder", "decoder"))
             return encoder, decoder, [f"its parts {encoder.name} and {decoder.name} are Encoder and Decoder"]
+        if both := _two_models(layers):
+            return *both, [f"its two parts {both[0].name} and {both[1].name} are Encoder and Decoder"]
         bottleneck = _smallest(layers, path)
         said = [f"bottleneck '{bottleneck}', the layer with the fewest values"]
     else:
@@ -236,6 +238,12 @@ def _halves(keras: Any, whole: Any, bottleneck: str, path: Path) -> tuple[Any, A
             f"{path}: what follows '{bottleneck}' needs more than its output ({reason(error)}); name the layer that "
             "all passes through, by --set model.bottleneck=NAME"
         ) from error
+
+
+def _two_models(layers: list[Any]) -> tuple[Any, Any] | None:
+    """Encoder and Decoder, where a model is nothing but one model behind another."""
+    parts = [layer for layer in layers if type(layer).__name__ != "InputLayer"]
+    return (parts[0], parts[1]) if len(parts) == 2 and all(hasattr(p, "layers") for p in parts) else None
 
 
 def _smallest(layers: list[Any], path: Path) -> str:

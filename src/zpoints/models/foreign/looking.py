@@ -208,7 +208,8 @@ def _looked(
     else:
         codec = _codec(recipe, backend, _files_mark(Path(recipe.folder), _files_of(recipe, where)))
     _try_out(codec, where)
-    return Looked(recipe, codec, assumed, written)
+    chosen = codec.backend.chosen() if backend is not None else ()
+    return Looked(recipe, codec, (*assumed, *chosen), written)
 
 
 def _opened(member: ModelFormat, folder: Path, model: Mapping[str, Any], device: str) -> Backend:

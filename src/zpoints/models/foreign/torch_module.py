@@ -1,6 +1,7 @@
 """PyTorch: a class of the user's own code, and a file of its weights."""
 
 import importlib.util
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -151,8 +152,10 @@ def read_state(path: Path) -> "dict[str, Tensor]":
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
+        code = re.search(r"GLOBAL (\S+) was not an allowed", str(error))
+        why = f"it holds {code.group(1)}, which only unpickling could read" if code else reason(error)
         raise UsageError(
-            f"{path}: cannot be read as weights alone ({reason(error)}); save them by safetensors, or by "
+            f"{path}: cannot be read as weights alone ({why}); save them by safetensors, or by "
             "torch.save(model.state_dict(), ...)"
         ) from error
     for name in NESTED:
@@ -184,7 +187,8 @@ def _fill(network: "nn.Module", state: "dict[str, Tensor]", path: Path) -> None:
         if not left and not missing:
             why = reason_of_shapes(error)
         raise UsageError(
-            f"{path}: does not hold the weights of this class ({why}); name the class that saved it"
+            f"{path}: does not hold the weights of this class ({why}); name the class that saved it, or what "
+            "it was made with, by --set model.arguments={latent = 8}, say"
         ) from error
 
 
