@@ -183,13 +183,21 @@ def test_keras_models_in_a_model(tmp_path: Path, pictures: np.ndarray, names: tu
 
 def test_a_keras_layer_of_the_user_is_named(tmp_path: Path) -> None:
     keras = keras_here()
-    layer = type("Mine", (keras.layers.Layer,), {"call": lambda self, x: 2 * x})
+    layer = type("Mine", (keras.layers.Layer,), {"call": lambda self, x: 2 * x, "__module__": "__main__"})
     given = keras.Input((SIDE, SIDE, 3))
     for suffix in ("keras", "h5"):
         keras.Model(given, layer()(given)).save(tmp_path / f"model.{suffix}")
         with pytest.raises(UsageError) as caught:
             look(str(tmp_path / f"model.{suffix}"), {"model.bottleneck": "code"})
         assert "Mine" in line(caught.value)
+    registered = keras.saving.register_keras_serializable(package="theirs")(layer)
+    for suffix in ("keras", "h5"):
+        keras.Model(given, registered()(given)).save(tmp_path / f"model.{suffix}")
+    del keras.saving.get_custom_objects()["theirs>Mine"]  # as in another process
+    for suffix in ("keras", "h5"):
+        with pytest.raises(UsageError) as caught:
+            look(str(tmp_path / f"model.{suffix}"), {"model.bottleneck": "code"})
+        assert "it needs theirs>Mine" in line(caught.value)
     keras_model().save_weights(tmp_path / "model.weights.h5")
     with pytest.raises(UsageError) as caught:
         look(str(tmp_path / "model.weights.h5"))

@@ -11,7 +11,7 @@ import numpy as np
 from zpoints.config import Section
 from zpoints.errors import UsageError, reason
 from zpoints.models.foreign.format import Backend, Found, ModelFormat, Place, by_word, only_file, vector_of
-from zpoints.models.foreign.keras_files import check_configuration
+from zpoints.models.foreign.keras_files import check_configuration, foreign_parts
 from zpoints.system.extras import have, need
 from zpoints.system.sizes import MIB
 
@@ -198,8 +198,10 @@ def _opened(keras: Any, path: Path) -> Any:
             warnings.simplefilter("ignore")
             return keras.saving.load_model(str(path), compile=False, safe_mode=True)
     except Exception as error:
+        own = ", ".join(foreign_parts(path))
+        why = f"it needs {own:.200}, which is no layer of Keras" if own else reason(error)
         raise UsageError(
-            f"{path}: Keras cannot open it ({reason(error)}); layers of your own code are not opened: export such "
+            f"{path}: Keras cannot open it ({why}); layers of your own code are not opened: export such "
             "a model to ONNX (model.export(..., format='onnx'))"
         ) from error
 
