@@ -19,6 +19,7 @@ from zpoints.report.stage import STAGES, run_all
 from zpoints.run.exporting import export_onnx
 from zpoints.run.folder import Run
 from zpoints.run.pipeline import run_stages
+from zpoints.system.progress import Silent
 
 pytestmark = pytest.mark.usefixtures("no_figures")
 
@@ -58,6 +59,16 @@ def first_stages(run: Run) -> list[str]:
 @pytest.fixture(scope="module")
 def exported(ours: Run, place: Path) -> Path:
     return export_onnx(ours.folder, place / "exported")
+
+
+class Told(Silent):
+    """Keeps what a user is told."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.texts.append(text)
 
 
 def foreign(place: Path, model: Path, name: str = "foreign", **images: object) -> Run:
@@ -127,7 +138,24 @@ def test_a_changed_model_is_another_one(exported: Path, place: Path, tmp_path: P
     first_stages(run)
     path = model / "codec.toml"
     path.write_text(path.read_text().replace('order = "rgb"', 'order = "bgr"'))
-    assert first_stages(foreign(place, model, "changing")) == ["train", "encode"]
+    told = Told()
+    assert run_stages(foreign(place, model, "changing"), STAGES[:3], told) == ["train", "encode"]
+    changes = [text for text in told.texts if "since" in text]
+    assert changes == [
+        f"the model {model} has changed since; to be done again: train, encode; still valid: prepare"
+    ]
+    # Another model, by its name: that is a setting; with other pictures it is both.
+    other, told = tmp_path / "other", Told()
+    shutil.copytree(exported, other)
+    assert run_stages(foreign(place, other, "changing"), STAGES[:3], told) == ["train", "encode"]
+    assert "settings have changed since" in " ".join(told.texts)
+    assert "the model" not in " ".join(text for text in told.texts if "since" in text)
+    path = other / "codec.toml"
+    path.write_text(path.read_text().replace('order = "rgb"', 'order = "bgr"'))
+    told = Told()
+    run_stages(foreign(place, other, "changing", test=0.25), STAGES[:3], told)
+    assert f"settings, and the model {other}, have changed since" in " ".join(told.texts)
+    first_stages(foreign(place, model, "changing"))
     graph = model / "encoder.onnx"
     kept = graph.read_bytes()
     graph.write_bytes(kept.replace(b"pictures", b"picturez"))

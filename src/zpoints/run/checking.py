@@ -1,5 +1,6 @@
 """`zpoints model check`: a look at a model of another tool, its reconstructions on a sheet, its ``codec.toml``."""
 
+import shlex
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ class Checked:
     tried : the ways to take it that were compared.
     source : the pictures.
     codec, sheet : the files that were written.
+    given : the option that named the pictures; empty for the built-in ones.
     changed : whether ``codec.toml`` was there before, and was written anew.
     """
 
@@ -45,6 +47,7 @@ class Checked:
     source: str
     codec: Path
     sheet: Path
+    given: str
     changed: bool
 
     def lines(self) -> list[str]:
@@ -57,7 +60,7 @@ class Checked:
         )
         words = [
             f"model       {recipe.format}: {', '.join(f'{k} {v}' for k, v in recipe.model.items() if v)}",
-            f"pictures    {height}x{width}, {colours}, {recipe.layout}, {recipe.order}, {recipe.scaling}",
+            f"pictures    {height}x{width}, {colours}, {recipe.words}",
             f"vectors     {codec.dimension:,} components{shape}",
         ]
         words += [f"assumed     {sentence}" for sentence in self.looked.assumed]
@@ -66,7 +69,7 @@ class Checked:
         shown = list(self.tried.variants[:SHOWN])
         shown += [self.tried.assumed] if self.tried.assumed not in shown else []
         words += [f"{variant.error:8.2f}  {variant.words}" for variant in shown]
-        words += ["", *self.tried.lines(self.model)]
+        words += ["", *self.tried.lines(self.model, self.given)]
         return [*words, f"{'changed' if self.changed else 'in'} {self.codec}, pictures in {self.sheet}"]
 
 
@@ -113,8 +116,9 @@ def check_model(
     changed = bool(changes) and there
     if not there or changes:
         write_recipe(path, looked.recipe.model_copy(update={"fingerprint": ""}))
-    _save_sheet(folder / SHEET, pictures, tried)
-    return Checked(model, looked, tried, described, path, folder / SHEET, changed)
+    _save_sheet(folder / SHEET, pictures, tried, looked.recipe.words)
+    given = f" --source {shlex.quote(source)}" if source else ""
+    return Checked(model, looked, tried, described, path, folder / SHEET, given, changed)
 
 
 def _pictures(
@@ -135,7 +139,7 @@ def _pictures(
     return pictures, source or "the built-in faces; give --source for your own"
 
 
-def _save_sheet(path: Path, pictures: np.ndarray, tried: "Tried") -> None:
+def _save_sheet(path: Path, pictures: np.ndarray, tried: "Tried", assumed: str) -> None:
     from zpoints.images.sheets import Row, save_rows
 
     factor = max(1, -(-ENLARGED // max(pictures.shape[1:3])))
@@ -143,12 +147,13 @@ def _save_sheet(path: Path, pictures: np.ndarray, tried: "Tried") -> None:
     def large(block: np.ndarray) -> np.ndarray:
         return block[:SHOWN].repeat(factor, axis=1).repeat(factor, axis=2)
 
-    rows = [Row("pictures", "", large(pictures))]
-    rows.append(
-        Row("reconstructed", f"as assumed, RMSE {tried.assumed.error:.1f}", large(tried.assumed.rebuilt))
-    )
+    def off(error: float) -> str:
+        return f"off by {error:.1f} grey levels"
+
+    rows = [Row("pictures", f"{min(SHOWN, len(pictures))} of {len(pictures)}", large(pictures))]
+    said = f"as assumed: {assumed}"
+    rows.append(Row(f"reconstructed: {off(tried.assumed.error)}", said, large(tried.assumed.rebuilt)))
     if tried.is_clear:
-        rows.append(
-            Row("better", f"{tried.best.words}, RMSE {tried.best.error:.1f}", large(tried.best.rebuilt))
-        )
+        said = f"with {tried.best.words}"
+        rows.append(Row(f"better: {off(tried.best.error)}", said, large(tried.best.rebuilt)))
     save_rows(path, rows)

@@ -10,7 +10,7 @@ from zpoints.errors import StageError, UsageError
 from zpoints.files.settings import save_settings
 from zpoints.run.first_edition import taken_over
 from zpoints.run.folder import Run
-from zpoints.run.foreign import following
+from zpoints.run.foreign import changed_model, following
 from zpoints.run.ownership import check_folder_of_run
 from zpoints.run.requirements import check_budget
 from zpoints.run.sampling import check_samplers
@@ -40,7 +40,7 @@ def run_stages(run: Run, stages: tuple[Stage, ...], progress: Progress | None = 
     check_settings(run.settings)
     check_folder_of_run(run.folder)
     with locked(run.folder), within(Budget.of(run.settings.budget)):
-        run.settings = following(run, progress or Silent())
+        run.settings = following(run, stages, progress or Silent())
         return _Road(run, stages, progress or Silent()).go()
 
 
@@ -240,7 +240,10 @@ class _Road:
         recipes = {stage.name: stage.recipe for stage in self.stages}
         if any(self.entries[name].get("recipe") != recipes[name] for name in stale):
             return "zpoints has changed since"
-        return "settings have changed since"
+        model = changed_model(self.run)
+        if model and self.stages[0].name not in stale:  # pictures depend on settings alone
+            return f"the model {model} has changed since"
+        return f"settings{model and f', and the model {model},'} have changed since"
 
     def _stale(self) -> Iterator[tuple[str, str]]:
         """Names of finished stages that no longer stand, and how to say them."""

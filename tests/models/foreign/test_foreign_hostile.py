@@ -10,9 +10,9 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from made_models import SIDE
 from onnx import TensorProto, helper
 
+from made_models import SIDE
 from support import line
 from zpoints.errors import UsageError
 from zpoints.models.foreign.looking import look

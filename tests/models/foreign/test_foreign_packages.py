@@ -1,14 +1,13 @@
 """Keras, pythae and diffusers: made there in a moment, and their vectors and pictures are the model's own."""
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from made_models import SIDE
 
+from made_models import SIDE, diffusers_model, keras_here, keras_model, pythae_model
 from support import line
 from zpoints.errors import UsageError
 from zpoints.models.foreign.looking import look
@@ -16,29 +15,12 @@ from zpoints.models.foreign.looking import look
 
 @pytest.fixture(scope="module")
 def keras() -> Any:
-    import os
-
-    os.environ.setdefault("KERAS_BACKEND", "torch")
-    return import_module("keras")
+    return keras_here()
 
 
 @pytest.fixture(scope="module")
-def trained(keras: Any) -> Any:
-    """Four convolutions, trained for a moment, with a layer `code` between."""
-    layers = keras.layers
-    keras.utils.set_random_seed(0)
-    given = keras.Input((SIDE, SIDE, 3))
-    x = layers.Conv2D(4, 3, strides=2, padding="same", activation="relu")(given)
-    x = layers.Conv2D(6, 3, strides=2, padding="same", activation="relu")(x)
-    x = layers.Dense(5, name="code")(layers.Flatten()(x))
-    x = layers.Reshape((4, 4, 6))(layers.Dense(96, activation="relu")(x))
-    x = layers.Conv2DTranspose(4, 3, strides=2, padding="same", activation="relu")(x)
-    x = layers.Conv2DTranspose(3, 3, strides=2, padding="same", activation="sigmoid")(x)
-    model = keras.Model(given, x)
-    model.compile("adam", "mse")
-    some = np.random.default_rng(0).random((32, SIDE, SIDE, 3), np.float32)
-    model.fit(some, some, epochs=1, batch_size=16, verbose=0)
-    return model
+def trained() -> Any:
+    return keras_model()
 
 
 def assert_keras(keras: Any, model: Any, text: str, pictures: np.ndarray, **changes: Any) -> list[str]:
@@ -141,18 +123,12 @@ def test_damaged_keras_files_are_one_line(tmp_path: Path) -> None:
 
 
 def test_an_autoencoder_of_pythae(tmp_path: Path, pictures: np.ndarray) -> None:
-    models = import_module("pythae.models")
-    torch.manual_seed(0)
-    for made in (
-        models.AE(models.AEConfig(input_dim=(3, SIDE, SIDE), latent_dim=4)),
-        models.VAE(models.VAEConfig(input_dim=(3, SIDE, SIDE), latent_dim=4)),
-    ):
+    for made in (pythae_model("AE"), pythae_model("VAE")):
         folder = tmp_path / type(made).__name__
         made.save(str(folder))
         codec = look(str(folder)).codec
         x = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
         with torch.no_grad():
-            made.eval()
             z = made.encoder(x).embedding
             y = made.decoder(z)["reconstruction"].reshape(-1, 3, SIDE, SIDE).permute(0, 2, 3, 1) * 255
         np.testing.assert_allclose(codec.encode(pictures), z, atol=1e-5)
@@ -167,19 +143,7 @@ def test_an_autoencoder_of_pythae(tmp_path: Path, pictures: np.ndarray) -> None:
     "scaled", [{}, {"latents_mean": [0.1, 0.2, 0.3, 0.4], "latents_std": [1.0, 2.0, 3.0, 4.0]}]
 )
 def test_an_autoencoder_of_diffusers(tmp_path: Path, pictures: np.ndarray, scaled: dict[str, Any]) -> None:
-    diffusers = import_module("diffusers.models")
-    torch.manual_seed(0)
-    network = diffusers.AutoencoderKL(
-        block_out_channels=(4, 8),
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2,
-        norm_num_groups=2,
-        latent_channels=4,
-        sample_size=SIDE,
-        scaling_factor=0.5,
-        shift_factor=0.25,
-        **scaled,
-    ).eval()
+    network = diffusers_model(**scaled)
     network.save_pretrained(tmp_path / "vae")
     x = torch.from_numpy(pictures[:8]).permute(0, 3, 1, 2).float() / 127.5 - 1
     mean = torch.tensor(scaled.get("latents_mean", [0.0])).reshape(1, -1, 1, 1)
@@ -190,7 +154,7 @@ def test_an_autoencoder_of_diffusers(tmp_path: Path, pictures: np.ndarray, scale
     z = (latent - 0.25 - mean) * 0.5 / std
     for place in (tmp_path, tmp_path / "vae"):
         looked = look(str(place))
-        assert looked.codec.latent_shape == (4, SIDE // 2, SIDE // 2)
+        assert looked.codec.latent_shape == (4, SIDE // 4, SIDE // 4)
         np.testing.assert_allclose(looked.codec.encode(pictures[:8]), z.reshape(8, -1), atol=1e-5)
         again = looked.codec.decode(z.reshape(8, -1).numpy())
         wanted = ((y + 1) * 127.5).clip(0, 255).permute(0, 2, 3, 1).numpy()

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from made_models import SIDE, exported, network
 from safetensors.torch import save_file
 
+from made_models import SIDE, exported, network
 from support import line
 from zpoints.errors import UsageError, ZPointsError
 from zpoints.models.foreign.looking import look, mark_of

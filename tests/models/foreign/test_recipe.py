@@ -82,3 +82,13 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         read_recipe(tmp_path / CODEC)
     assert "no 'size'" in line(caught.value)
+
+
+def test_all_that_is_assumed_is_in_its_words() -> None:
+    plain = Recipe(format="onnx", size=(4, 4), channels=1, layout="channels-first", latent_shape=(2,))
+    assert plain.words == "channels-first, values 0..1"
+    full = {"channels": 3, "order": "bgr", "transposed": True, "output": (-1.0, 1.0), "range": (0.0, 255.0)}
+    assert Recipe.model_validate(plain.model_dump() | full).words == (
+        "channels-first, bgr, values 0..255, height and width exchanged, output -1..1"
+    )
+    assert "output logits" in plain.model_copy(update={"output": "logits"}).words

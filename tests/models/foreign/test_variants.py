@@ -33,6 +33,7 @@ def test_a_planted_mistake_is_found(
     assert found.best.changes == expected
     warning = found.lines(text)[-1]
     assert warning.startswith("WARNING")
+    assert f"check {text} --source mine --set" in found.lines(text, " --source mine")[-1]
     # What it proposes to type is understood, and settles it.
     changes: dict[str, Any] = dict(found.best.changes)
     again = try_variants(look(text, {"size": [16, 16], **changes}).codec, pictures[:24])

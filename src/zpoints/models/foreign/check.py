@@ -82,8 +82,8 @@ class Tried:
             self.best.error < CLEARLY * self.assumed.error and better.mean() >= MOST
         )
 
-    def lines(self, where: str) -> list[str]:
-        """What a user is to know."""
+    def lines(self, where: str, more: str = "") -> list[str]:
+        """What a user is to know; `where` and `more` complete the command that it proposes."""
         n = len(self.assumed.errors)
         found = f"reconstructions are off by {self.assumed.error:.1f} grey levels (RMSE, {n} pictures)"
         if not self.is_clear:
@@ -98,7 +98,7 @@ class Tried:
         changes = " ".join(f"--set {name}={_toml(value)}" for name, value in self.best.changes.items())
         return [
             f"{found}, and by {self.best.error:.1f} with {self.best.words}",
-            f"WARNING: codec.toml seems to be wrong; try: zpoints model check {where} {changes}",
+            f"WARNING: codec.toml seems to be wrong; try: zpoints model check {where}{more} {changes}",
         ]
 
 

@@ -5,7 +5,7 @@ from jaxtyping import Float32, Real, UInt8
 
 from zpoints.errors import ArrayError, UsageError, ZPointsError, reason
 from zpoints.models.foreign.format import Backend
-from zpoints.models.foreign.pixels import from_model, input_shape, to_model
+from zpoints.models.foreign.pixels import from_model, in_layout, input_shape, to_model
 from zpoints.models.foreign.recipe import Recipe
 from zpoints.system.notebook import card
 
@@ -71,10 +71,11 @@ class ForeignCodec:
 
     def decoded(self, z: Real[np.ndarray, "n d"]) -> Float32[np.ndarray, "n ..."]:
         """The Decoder's own output for one batch of latent vectors."""
-        y = self._asked("decode", np.ascontiguousarray(z, np.float32).reshape(len(z), *self.latent_shape))
-        if y.shape[:1] != (len(z),) or y[:1].size != int(np.prod(input_shape(self.recipe))) * min(len(z), 1):
+        found = self._asked("decode", np.ascontiguousarray(z, np.float32).reshape(len(z), *self.latent_shape))
+        given, y = found.shape[1:], in_layout(found, self.recipe)
+        if y is None or len(y) != len(z):
             raise ArrayError(
-                f"the Decoder gives arrays of shape {y.shape[1:]}, and pictures have {input_shape(self.recipe)}; "
+                f"the Decoder gives arrays of shape {given}, and pictures have {input_shape(self.recipe)}; "
                 "correct size, channels or layout in codec.toml"
             )
         return _finite(y.astype(np.float32, copy=False), "Decoder", "vector")

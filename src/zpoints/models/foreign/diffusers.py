@@ -1,6 +1,7 @@
 """diffusers: folders of an ``AutoencoderKL``. The latent vector is the mean, scaled as diffusion models have it."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from zpoints.errors import UsageError, reason
 from zpoints.files.documents import read_json
 from zpoints.models.foreign.format import Backend, Found, ModelFormat, Place
 from zpoints.system.extras import load, need
+from zpoints.system.sizes import MIB
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,14 +40,20 @@ class DiffusersFormat(ModelFormat):
     name = "diffusers"
     words = "a folder of diffusers' AutoencoderKL"
     settings = DiffusersSettings
+    imported = 455 * MIB
 
     def recognises(self, place: Place) -> bool:
         """See `ModelFormat`."""
-        return place.path.is_dir() and any(_class_of(place.path / sub) == CLASS for sub in ("", "vae"))
+        return place.path.is_dir() and any(_is_autoencoder(place.path / sub) for sub in ("", "vae"))
 
     def model(self, place: Place, given: Mapping[str, Any]) -> dict[str, Any]:
         """Scaling and shift stand in ``config.json``."""
-        subfolder = "" if _class_of(place.path) == CLASS else "vae"
+        subfolder = "" if _is_autoencoder(place.path) else "vae"
+        if (found := _class_of(place.path / subfolder)) != CLASS:
+            raise UsageError(
+                f"{place.path / subfolder}: a model {found:.60} of diffusers, and only {CLASS} is known here; "
+                "export it to ONNX"
+            )
         config = read_json(place.path / subfolder / CONFIG)
         said: dict[str, Any] = {"subfolder": subfolder}
         names = ("scaling_factor", "shift_factor", "latents_mean", "latents_std")
@@ -56,13 +64,14 @@ class DiffusersFormat(ModelFormat):
     def files(self, folder: Path, model: Mapping[str, Any]) -> list[Path]:
         """See `ModelFormat`."""
         inner = folder / model.get("subfolder", "")
-        return [inner / CONFIG, *sorted(inner.glob(WEIGHTS))]
+        return [inner / CONFIG, *_weights(inner)[1]]
 
     def open(self, folder: Path, model: Mapping[str, Any], device: str) -> Backend:
         """See `ModelFormat`; only weights in safetensors are read, and nothing is downloaded."""
         settings = self.settings_of(model, str(folder))
         inner = folder / settings.subfolder
-        if not any(inner.glob(WEIGHTS)):
+        variant, weights = _weights(inner)
+        if not weights:
             raise UsageError(
                 f"{inner}: no {WEIGHTS} here; save the model with safe_serialization=True (other files of weights "
                 "hold pickles, and are not read)"
@@ -72,7 +81,13 @@ class DiffusersFormat(ModelFormat):
         try:
             from diffusers.models import AutoencoderKL
 
-            network = AutoencoderKL.from_pretrained(str(inner), use_safetensors=True, local_files_only=True)
+            network = AutoencoderKL.from_pretrained(
+                str(inner),
+                use_safetensors=True,
+                local_files_only=True,
+                variant=variant or None,
+                low_cpu_mem_usage=False,
+            )
         except Exception as error:
             raise UsageError(f"{inner}: diffusers cannot open it ({reason(error)})") from error
         return _backend(network.float(), settings, device)
@@ -114,6 +129,23 @@ def _backend(network: Any, settings: DiffusersSettings, device: str) -> Backend:
 def _of(numbers: tuple[float, ...], like: "Tensor", other: float) -> "Tensor":
     """A number per channel, in the form of a batch."""
     return like.new_tensor(numbers or (other,)).reshape(1, -1, 1, 1)
+
+
+def _weights(folder: Path) -> tuple[str, list[Path]]:
+    """The files of weights, and their variant (``fp16``), which is empty where there are those without one."""
+    variants: dict[str, list[Path]] = {}
+    for path in sorted(folder.glob(WEIGHTS)):
+        found = re.fullmatch(
+            r"diffusion_pytorch_model(?:\.(?!safetensors)(\w+?))?(-\d+-of-\d+)?\.safetensors", path.name
+        )
+        if found:
+            variants.setdefault(found.group(1) or "", []).append(path)
+    variant = min(variants, default="")
+    return variant, variants.get(variant, [])
+
+
+def _is_autoencoder(folder: Path) -> bool:
+    return _class_of(folder).startswith(("Autoencoder", "VQModel", "AsymmetricAutoencoder", "Consistency"))
 
 
 def _class_of(folder: Path) -> str:

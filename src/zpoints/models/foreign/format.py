@@ -17,11 +17,24 @@ import numpy as np
 from zpoints.config import Section
 from zpoints.errors import UsageError
 from zpoints.models.foreign.recipe import checked
+from zpoints.system.sizes import MIB
 
-__all__ = ["Backend", "Found", "ModelFormat", "Place", "by_word", "digest", "only_file"]
+__all__ = [
+    "OUTPUTS",
+    "Backend",
+    "Found",
+    "ModelFormat",
+    "Place",
+    "by_word",
+    "digest",
+    "only_file",
+    "vector_of",
+]
 
 CHUNK = 1 << 20
-OUTPUTS = {"sigmoid": "0..1", "tanh": "-1..1"}
+VARIANCE = re.compile(r"log_?var|(^|[^a-z])(var|variance|std|stddev|sigma)([^a-z]|$)")
+OUTPUTS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
+"""Black and white of a Decoder that ends so."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +129,10 @@ class Backend(ABC):
     def look(self) -> Found:
         """What the model tells of its pixels."""
 
+    def chosen(self) -> tuple[str, ...]:
+        """Sentences: what had to be chosen of its outputs, known once it has worked."""
+        return ()
+
     def values(self, x: np.ndarray, z: np.ndarray) -> int:
         """Numbers that all layers together give out for one picture, at least."""
         return 8 * x.size
@@ -129,11 +146,17 @@ class ModelFormat(ABC):
     name : as ``codec.toml`` calls it.
     words : what it is, for lists of what may be given.
     settings : the table ``[model]`` of ``codec.toml``.
+    imported : bytes that a run has taken when such a model has encoded its first pictures, all that it imports
+        included; peaks of runs with tiny models, with a tenth on top or more, so that pictures can be prepared
+        beside it.
+    copies : so many times the bytes of its files are in memory while it is opened.
     """
 
     name: ClassVar[str]
     words: ClassVar[str]
     settings: ClassVar[type[Section]]
+    imported: ClassVar[int] = 200 * MIB
+    copies: ClassVar[int] = 2
 
     @abstractmethod
     def recognises(self, place: Place) -> bool:
@@ -151,6 +174,12 @@ class ModelFormat(ABC):
     @abstractmethod
     def files(self, folder: Path, model: Mapping[str, Any]) -> list[Path]:
         """All files that the model consists of: another content of them is another model."""
+
+    def smallest_memory(self, folder: Path, model: Mapping[str, Any]) -> int:
+        """Bytes that a process needs at least to work with a model; nothing is opened, nothing imported."""
+        files = self.files(folder, self.settings_of(model, str(folder)).model_dump(by_alias=True))
+        sizes = (path.stat().st_size for path in files if path.is_file())
+        return self.imported + self.copies * sum(sizes)
 
     @abstractmethod
     def open(self, folder: Path, model: Mapping[str, Any], device: str) -> Backend:
@@ -194,6 +223,12 @@ def by_word(names: Iterable[str], words: Iterable[str]) -> str | None:
             if re.search(rf"(^|[^a-z]){word}([^a-z]|$)", name.lower()):
                 return name
     return None
+
+
+def vector_of(names: list[str], words: Iterable[str]) -> str:
+    """Of an Encoder's outputs the one that is called by one of some words, or the first; no variance, if possible."""
+    others = [name for name in names if not VARIANCE.search(name.lower())] or names
+    return by_word(others, words) or others[0]
 
 
 def digest(path: Path) -> str:

@@ -19,6 +19,14 @@ MODEL_FORMATS: Registry[ModelFormat] = Registry(
     },
 )
 """What ``format`` in ``codec.toml`` may name."""
+OTHERS = {
+    "saved_model.pb": "python -m tf2onnx.convert --saved-model FOLDER --output encoder.onnx, Encoder and "
+    "Decoder each; or save it from Keras as .keras",
+    ".tflite": "python -m tf2onnx.convert --tflite FILE --output encoder.onnx, Encoder and Decoder each",
+    ".mlmodel": "export the network to ONNX where it was trained",
+    ".pb": "python -m tf2onnx.convert --graphdef FILE --output encoder.onnx --inputs NAME --outputs NAME, both ways",
+}
+"""Files that people have besides, and the way from them to ONNX."""
 WEIGHTS = {".pt", ".pth", ".safetensors", ".ckpt", ".bin"}
 
 
@@ -38,6 +46,9 @@ def format_at(place: Place) -> ModelFormat:
             f"{place.path}: weights alone are no model; name your class beside them, as in "
             f"{place.folder / 'net.py:Autoencoder'}, or export the model to ONNX"
         )
+    for name, convert in OTHERS.items():
+        if any(path.name.lower().endswith(name) for path in files):
+            raise UsageError(f"{place.path}: {name} is not read here; convert it: {convert}")
     known = "; ".join(member.words for _, member in MODEL_FORMATS.members())
     raise UsageError(f"{place.path}: no model that is known here; there may be {known}")
 

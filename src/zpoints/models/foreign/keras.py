@@ -10,9 +10,10 @@ import numpy as np
 
 from zpoints.config import Section
 from zpoints.errors import UsageError, reason
-from zpoints.models.foreign.format import Backend, Found, ModelFormat, Place, by_word, only_file
-from zpoints.models.foreign.keras_files import check_configuration
+from zpoints.models.foreign.format import Backend, Found, ModelFormat, Place, by_word, only_file, vector_of
+from zpoints.models.foreign.keras_files import check_configuration, foreign_parts
 from zpoints.system.extras import have, need
+from zpoints.system.sizes import MIB
 
 __all__ = ["KERAS"]
 
@@ -40,6 +41,7 @@ class KerasFormat(ModelFormat):
     name = "keras"
     words = "a .keras or .h5 file, or a folder with encoder.keras and decoder.keras"
     settings = KerasSettings
+    imported = 470 * MIB
 
     def recognises(self, place: Place) -> bool:
         """See `ModelFormat`."""
@@ -142,7 +144,7 @@ class KerasBackend(Backend):
             raise UsageError(f"the Encoder has no output '{output:.100}'; there are {', '.join(names)}")
         if len(names) < 2:
             return 0
-        chosen = output or by_word(names, MEANS) or names[0]
+        chosen = output or vector_of(names, MEANS)
         if not output:
             self.assumed.append(f"of the Encoder's outputs {', '.join(names)}: {chosen}")
         return names.index(chosen)
@@ -196,8 +198,10 @@ def _opened(keras: Any, path: Path) -> Any:
             warnings.simplefilter("ignore")
             return keras.saving.load_model(str(path), compile=False, safe_mode=True)
     except Exception as error:
+        own = ", ".join(foreign_parts(path))
+        why = f"it needs {own:.200}, which is no layer of Keras" if own else reason(error)
         raise UsageError(
-            f"{path}: Keras cannot open it ({reason(error)}); layers of your own code are not opened: export such "
+            f"{path}: Keras cannot open it ({why}); layers of your own code are not opened: export such "
             "a model to ONNX (model.export(..., format='onnx'))"
         ) from error
 
@@ -211,6 +215,8 @@ def _halves(keras: Any, whole: Any, bottleneck: str, path: Path) -> tuple[Any, A
         if all(parts.values()):
             encoder, decoder = (whole.get_layer(parts[part]) for part in ("encoder", "decoder"))
             return encoder, decoder, [f"its parts {encoder.name} and {decoder.name} are Encoder and Decoder"]
+        if both := _two_models(layers):
+            return *both, [f"its two parts {both[0].name} and {both[1].name} are Encoder and Decoder"]
         bottleneck = _smallest(layers, path)
         said = [f"bottleneck '{bottleneck}', the layer with the fewest values"]
     else:
@@ -234,6 +240,12 @@ def _halves(keras: Any, whole: Any, bottleneck: str, path: Path) -> tuple[Any, A
             f"{path}: what follows '{bottleneck}' needs more than its output ({reason(error)}); name the layer that "
             "all passes through, by --set model.bottleneck=NAME"
         ) from error
+
+
+def _two_models(layers: list[Any]) -> tuple[Any, Any] | None:
+    """Encoder and Decoder, where a model is nothing but one model behind another."""
+    parts = [layer for layer in layers if type(layer).__name__ != "InputLayer"]
+    return (parts[0], parts[1]) if len(parts) == 2 and all(hasattr(p, "layers") for p in parts) else None
 
 
 def _smallest(layers: list[Any], path: Path) -> str:

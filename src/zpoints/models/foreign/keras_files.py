@@ -9,7 +9,7 @@ from typing import Any
 from zpoints.errors import UsageError, reason
 from zpoints.system.extras import need
 
-__all__ = ["check_configuration"]
+__all__ = ["check_configuration", "foreign_parts"]
 
 CODE = {
     "Lambda",
@@ -64,6 +64,17 @@ def check_configuration(path: Path) -> None:
                 f"{path}: needs {module:.60}.{name:.60}, which is no layer of Keras; nothing was loaded: export "
                 "the model to ONNX"
             )
+
+
+def foreign_parts(path: Path) -> list[str]:
+    """Parts of a file that are not Keras' own: ``Mine``, or as their packages registered them, ``mine>Sampling``."""
+    found = set()
+    for entry in _entries(_configuration(path)):
+        names = [str(entry.get(key)) for key in ("registered_name", "class_name")]
+        # Without a module: it was defined in a script or a notebook. Files of Keras 2 have no modules at all.
+        own = "module" in entry and entry["module"] is None and not names[1].startswith("__")
+        found |= {name for name in names if ">" in name} or ({names[1]} if own else set())
+    return sorted(found)
 
 
 def _is_allowed(module: str) -> bool:

@@ -11,16 +11,13 @@ from zpoints.errors import UsageError
 from zpoints.images.store import ImageStore
 from zpoints.models.codec import MODEL, Codec, CodecKind, read_model, save_model
 from zpoints.models.foreign.check import try_variants
-from zpoints.models.foreign.looking import Looked, look, mark_of, open_recipe
+from zpoints.models.foreign.looking import Looked, look, mark_of, open_recipe, smallest_memory
 from zpoints.models.foreign.recipe import CODEC, read_recipe, write_recipe
 from zpoints.system.lock import locked
 from zpoints.system.progress import Progress
-from zpoints.system.sizes import MIB
 
 __all__ = ["FOREIGN"]
 
-IMPORTED = 200 * MIB
-"""What Python and all else that is imported take, without the libraries of the model, known at their use."""
 WATCHED = 24  # pictures that are reconstructed in several ways
 
 
@@ -68,17 +65,19 @@ class ForeignKind(CodecKind):
         return open_recipe(read_recipe(Path(folder) / CODEC), str(Path(folder) / CODEC), training.device)
 
     def smallest_memory(self, shape: tuple[int, int, int], settings: Settings) -> int:
-        """The libraries, and the bytes of the files twice."""
-        return IMPORTED
+        """What the model's libraries take, and its weights.
+
+        Raises
+        ------
+        UsageError : no such model.
+        """
+        return smallest_memory(settings.autoencoder.model) if settings.autoencoder.model else 0
 
 
 def _described(looked: Looked) -> Mapping[str, Any]:
     recipe, codec = looked.recipe, looked.codec
     height, width, colours = codec.shape
-    words = (
-        f"A model that another tool trained ({recipe.format}, {recipe.folder}), which takes {recipe.scaling}, "
-        f"{recipe.layout}, {recipe.order}"
-    )
+    words = f"A model that another tool trained ({recipe.format}, {recipe.folder}), whose pictures are {recipe.words}"
     return {
         "description": words,
         "format": recipe.format,
@@ -87,6 +86,9 @@ def _described(looked: Looked) -> Mapping[str, Any]:
         "colours": colours,
         "latent": codec.dimension,
         "latent_shape": list(codec.latent_shape),
+        "layout": recipe.layout.removeprefix(
+            "flat-"
+        ),  # of latent arrays too, in the words of analysis.layout
         "assumed": list(looked.assumed),
     }
 

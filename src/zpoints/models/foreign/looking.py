@@ -15,8 +15,10 @@ from zpoints.models.foreign.format import Backend, Found, ModelFormat, Place, di
 from zpoints.models.foreign.formats import format_at, format_named
 from zpoints.models.foreign.pixels import to_model
 from zpoints.models.foreign.recipe import CODEC, Recipe, checked, read_recipe
+from zpoints.system.budget import require
+from zpoints.system.meter import anonymous_bytes
 
-__all__ = ["Looked", "look", "mark_of", "open_recipe", "open_written"]
+__all__ = ["Looked", "look", "mark_of", "open_recipe", "open_written", "smallest_memory"]
 
 FREE_SIZES = (64, 32, 28, 96, 128, 224, 256, 16, 48, 112, 160, 512)
 """Tried in this order where a model takes pictures of any size, or does not say."""
@@ -67,7 +69,7 @@ def look(text: str, changes: Mapping[str, Any] | None = None, device: str = "aut
         return _looked(recipe, _consented(recipe, place, path), device, (), path)
     member = format_at(place)
     model = dict(member.model(place, given.get("model", {})))
-    backend = member.open(place.folder.absolute(), model, device)
+    backend = _opened(member, place.folder.absolute(), model, device)
     found = backend.look()
     plain = {name: value for name, value in given.items() if name != "model"}
     tried: list[str] = []
@@ -111,7 +113,7 @@ def open_recipe(recipe: Recipe, where: str, device: str = "auto") -> ForeignCode
         raise UsageError(
             f"{folder}: the model has changed since {where} was written; start `zpoints run` again"
         )
-    return _codec(recipe, member.open(folder, recipe.model, device), mark)
+    return _codec(recipe, _opened(member, folder, recipe.model, device), mark)
 
 
 def mark_of(text: str) -> str:
@@ -128,6 +130,22 @@ def mark_of(text: str) -> str:
         return fingerprint(model, _files_mark(place.folder, member.files(place.folder, model)))
     except ZPointsError:
         return "gone"
+
+
+def smallest_memory(text: str) -> int:
+    """Bytes that a process needs at least to work with a model; it is not opened.
+
+    Raises
+    ------
+    UsageError : there is no model.
+    """
+    place = Place.of(text)
+    written = written_recipe(place)
+    if written is not None:
+        path, recipe = written
+        return format_named(recipe.format, str(path)).smallest_memory(Path(recipe.folder), recipe.model)
+    member = format_at(place)
+    return member.smallest_memory(place.folder, member.model(place, {}))
 
 
 def open_written(text: str, device: str = "auto") -> ForeignCodec | None:
@@ -190,7 +208,15 @@ def _looked(
     else:
         codec = _codec(recipe, backend, _files_mark(Path(recipe.folder), _files_of(recipe, where)))
     _try_out(codec, where)
-    return Looked(recipe, codec, assumed, written)
+    chosen = codec.backend.chosen() if backend is not None else ()
+    return Looked(recipe, codec, (*assumed, *chosen), written)
+
+
+def _opened(member: ModelFormat, folder: Path, model: Mapping[str, Any], device: str) -> Backend:
+    """The model, where the budget holds its libraries too: what they take shows after their import only."""
+    more = member.smallest_memory(folder, model) - (anonymous_bytes() or 0)
+    require(max(0, more), f"opening {folder}", "choose a smaller model")
+    return member.open(folder, model, device)
 
 
 def _codec(recipe: Recipe, backend: Backend, mark: str) -> ForeignCodec:

@@ -9,9 +9,18 @@ import numpy as np
 
 from zpoints.config import Section
 from zpoints.errors import UsageError, reason
-from zpoints.models.foreign.format import Backend, Found, ModelFormat, Place, by_word, only_file
+from zpoints.models.foreign.format import (
+    OUTPUTS,
+    Backend,
+    Found,
+    ModelFormat,
+    Place,
+    only_file,
+    vector_of,
+)
 from zpoints.system.budget import require
 from zpoints.system.extras import need
+from zpoints.system.sizes import MIB
 from zpoints.system.threads import processors
 
 __all__ = ["ONNX"]
@@ -43,6 +52,8 @@ class OnnxFormat(ModelFormat):
     name = "onnx"
     words = "a folder with encoder.onnx and decoder.onnx"
     settings = OnnxSettings
+    imported = 200 * MIB
+    copies = COPIES
 
     def recognises(self, place: Place) -> bool:
         """See `ModelFormat`."""
@@ -76,7 +87,7 @@ class OnnxBackend(Backend):
         names = self.encoder.outputs
         if output and output not in names:
             raise UsageError(f"{encoder}: no output '{output:.100}'; there are {', '.join(names)}")
-        self.output = output or by_word(names, MEANS) or names[0]
+        self.output = output or vector_of(names, MEANS)
         self.several = len(names) > 1 and not output
 
     def encode(self, x: np.ndarray) -> np.ndarray:
@@ -95,7 +106,10 @@ class OnnxBackend(Backend):
         values: dict[str, Any] = {}
         if self.encoder.dtype is np.uint8:
             values["range"] = (0.0, 255.0)
-            if self.decoder.output_type != "tensor(uint8)":
+            if self.decoder.last in OUTPUTS:
+                values["output"] = OUTPUTS[self.decoder.last]
+                assumed.append(f"the Decoder ends in a {self.decoder.last}, and gives values of its range")
+            elif self.decoder.output_type != "tensor(uint8)":
                 assumed.append("the Decoder gives values 0..255, as the Encoder takes them")
         shape = self.encoder.shape[1:]
         return Found((shape,) if shape else (), self.decoder.last, values, tuple(assumed))

@@ -5,7 +5,7 @@ from jaxtyping import Float32, Real, UInt8
 
 from zpoints.models.foreign.recipe import Recipe
 
-__all__ = ["from_model", "input_shape", "to_model"]
+__all__ = ["from_model", "in_layout", "input_shape", "to_model"]
 
 WHITE = 255
 FARTHEST = 80.0
@@ -28,6 +28,27 @@ def to_model(pictures: UInt8[np.ndarray, "n h w c"], recipe: Recipe) -> Float32[
     if recipe.layout.endswith("channels-first"):
         x = x.transpose(0, 3, 1, 2)
     return np.ascontiguousarray(x, np.float32).reshape(len(pictures), *input_shape(recipe))
+
+
+def in_layout(values: np.ndarray, recipe: Recipe) -> np.ndarray | None:
+    """A Decoder's output with its axes where the Encoder takes them; None if it holds no such pictures.
+
+    Vectors, and axes of length 1 more or less, mean the same values. Of an Encoder of vectors only the number counts.
+    """
+    wanted, given = _unflattened(recipe), values.shape[1:]
+    if values.ndim < 2 or int(np.prod(given)) != int(np.prod(wanted)):
+        return None
+    if recipe.layout.startswith("flat") or values.ndim == 2 or _sides(given) == _sides(wanted):
+        return values
+    first = recipe.layout == "channels-first"
+    other = (*wanted[1:], wanted[0]) if first else (wanted[-1], *wanted[:-1])
+    if given != other:
+        return None
+    return np.moveaxis(values, -1, 1) if first else np.moveaxis(values, 1, -1)
+
+
+def _sides(shape: tuple[int, ...]) -> list[int]:
+    return [side for side in shape if side != 1]
 
 
 def from_model(values: Real[np.ndarray, "n ..."], recipe: Recipe) -> UInt8[np.ndarray, "n h w c"]:

@@ -9,6 +9,7 @@ from zpoints.errors import UsageError, reason
 from zpoints.files.documents import read_json
 from zpoints.models.foreign.format import Backend, Found, ModelFormat, Place
 from zpoints.system.extras import load, need
+from zpoints.system.sizes import MIB
 
 __all__ = ["PYTHAE"]
 
@@ -42,6 +43,7 @@ class PythaeFormat(ModelFormat):
     name = "pythae"
     words = "a folder that pythae saved"
     settings = PythaeSettings
+    imported = 325 * MIB
 
     def recognises(self, place: Place) -> bool:
         """See `ModelFormat`."""

@@ -87,6 +87,20 @@ class Recipe(Section):
         return (*self.size, self.channels)
 
     @property
+    def words(self) -> str:
+        """All that is taken for granted of a picture's values, for people."""
+        said = [self.layout, *([self.order] if self.channels == 3 else []), self.scaling]
+        said += ["height and width exchanged"] if self.transposed else []
+        if self.output != "same":
+            black_white = self.output
+            said.append(
+                "output logits"
+                if black_white == "logits"
+                else f"output {black_white[0]:g}..{black_white[1]:g}"
+            )
+        return ", ".join(said)
+
+    @property
     def scaling(self) -> str:
         """The values that the Encoder takes, in words."""
         if self.mean:

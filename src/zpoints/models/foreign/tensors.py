@@ -41,7 +41,7 @@ class TorchBackend(Backend):
         self.found, self.parts = found, list(parts)
         self.device = Device.of(TrainingSettings(device=device, precision="float32"))
         for part in self.parts:
-            part.eval()
+            part.eval().float()
             part.to(self.device.kind)
         self.functions = {"encode": encode, "decode": decode}
         self.notes: dict[str, str] = {}
@@ -57,6 +57,11 @@ class TorchBackend(Backend):
     def look(self) -> Found:
         """See `Backend`."""
         return self.found
+
+    def chosen(self) -> tuple[str, ...]:
+        """See `Backend`."""
+        halves = {"encode": "Encoder", "decode": "Decoder"}
+        return tuple(f"of what the {halves[way]} gives: {note}" for way, note in self.notes.items() if note)
 
     def values(self, x: np.ndarray, z: np.ndarray) -> int:
         """What all modules without modules in them give out, counted in one pass each way."""

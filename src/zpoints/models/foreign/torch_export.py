@@ -22,6 +22,7 @@ from zpoints.errors import UsageError, reason
 from zpoints.models.foreign.format import Backend, Found, ModelFormat, Place, only_file
 from zpoints.system.budget import require
 from zpoints.system.extras import load
+from zpoints.system.sizes import MIB
 
 __all__ = ["TORCH_EXPORT"]
 
@@ -63,6 +64,8 @@ class TorchExportFormat(ModelFormat):
     name = "torch-export"
     words = "a folder with encoder.pt2 and decoder.pt2 of torch.export"
     settings = TorchExportSettings
+    imported = 410 * MIB
+    copies = COPIES
 
     def recognises(self, place: Place) -> bool:
         """See `ModelFormat`."""

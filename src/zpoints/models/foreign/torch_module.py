@@ -1,6 +1,7 @@
 """PyTorch: a class of the user's own code, and a file of its weights."""
 
 import importlib.util
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from zpoints.config import Section
 from zpoints.errors import UsageError, reason
 from zpoints.models.foreign.format import Backend, Found, ModelFormat, Place, only_file
 from zpoints.system.extras import load
+from zpoints.system.sizes import MIB
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -44,6 +46,7 @@ class TorchFormat(ModelFormat):
     name = "torch"
     words = "FOLDER/net.py:Class with the weights beside it"
     settings = TorchSettings
+    imported = 315 * MIB
 
     def recognises(self, place: Place) -> bool:
         """See `ModelFormat`."""
@@ -149,8 +152,10 @@ def read_state(path: Path) -> "dict[str, Tensor]":
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
+        code = re.search(r"GLOBAL (\S+) was not an allowed", str(error))
+        why = f"it holds {code.group(1)}, which only unpickling could read" if code else reason(error)
         raise UsageError(
-            f"{path}: cannot be read as weights alone ({reason(error)}); save them by safetensors, or by "
+            f"{path}: cannot be read as weights alone ({why}); save them by safetensors, or by "
             "torch.save(model.state_dict(), ...)"
         ) from error
     for name in NESTED:
@@ -182,7 +187,8 @@ def _fill(network: "nn.Module", state: "dict[str, Tensor]", path: Path) -> None:
         if not left and not missing:
             why = reason_of_shapes(error)
         raise UsageError(
-            f"{path}: does not hold the weights of this class ({why}); name the class that saved it"
+            f"{path}: does not hold the weights of this class ({why}); name the class that saved it, or what "
+            "it was made with, by --set model.arguments={latent = 8}, say"
         ) from error
 
 

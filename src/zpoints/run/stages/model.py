@@ -55,6 +55,6 @@ TRAIN = Stage(
     needs=(PREPARE,),
     depends=_trained,
     smallest=for_training,
-    smaller="choose fewer channels or smaller pictures",
+    smaller="choose a smaller model or smaller pictures",
 )
 ENCODE = Stage("encode", _encode, lambda run, part: [run.paths.latents], needs=(TRAIN,))

@@ -1,6 +1,8 @@
 """Models of other tools, made in moments: random convolutions, and linear networks that a formula trains."""
 
+import os
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +168,55 @@ def linear(tmp_path: Path, pictures: np.ndarray) -> Callable[..., str]:
         return f"{folder}/net.py:Linear"
 
     return make
+
+
+def keras_here() -> Any:
+    """Keras on PyTorch, which it keeps to in this process; without the package, tests that ask for it are skipped."""
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    return pytest.importorskip("keras", reason="Keras is not installed")
+
+
+def keras_model() -> Any:
+    """Four convolutions, trained for a moment, with a layer `code` of five values between them."""
+    keras = keras_here()
+    layers = keras.layers
+    keras.utils.set_random_seed(0)
+    given = keras.Input((SIDE, SIDE, 3))
+    x = layers.Conv2D(4, 3, strides=2, padding="same", activation="relu")(given)
+    x = layers.Conv2D(6, 3, strides=2, padding="same", activation="relu")(x)
+    x = layers.Dense(5, name="code")(layers.Flatten()(x))
+    x = layers.Reshape((4, 4, 6))(layers.Dense(96, activation="relu")(x))
+    x = layers.Conv2DTranspose(4, 3, strides=2, padding="same", activation="relu")(x)
+    x = layers.Conv2DTranspose(3, 3, strides=2, padding="same", activation="sigmoid")(x)
+    model = keras.Model(given, x)
+    model.compile("adam", "mse")
+    some = np.random.default_rng(0).random((32, SIDE, SIDE, 3), np.float32)
+    model.fit(some, some, epochs=1, batch_size=16, verbose=0)
+    return model
+
+
+def pythae_model(name: str = "AE") -> Any:
+    """One of pythae's models with its own networks, random weights and four latent components."""
+    pytest.importorskip("pythae", reason="pythae is not installed")
+    models = import_module("pythae.models")
+    torch.manual_seed(0)
+    config = getattr(models, f"{name}Config")(input_dim=(3, SIDE, SIDE), latent_dim=4)
+    return getattr(models, name)(config).eval()
+
+
+def diffusers_model(**more: Any) -> Any:
+    """A tiny AutoencoderKL with random weights, whose latent arrays are (4, 4, 4)."""
+    pytest.importorskip("diffusers", reason="diffusers is not installed")
+    torch.manual_seed(0)
+    made = import_module("diffusers.models").AutoencoderKL(
+        block_out_channels=(4, 4, 8),
+        down_block_types=("DownEncoderBlock2D",) * 3,
+        up_block_types=("UpDecoderBlock2D",) * 3,
+        norm_num_groups=2,
+        latent_channels=4,
+        sample_size=SIDE,
+        scaling_factor=0.5,
+        shift_factor=0.25,
+        **more,
+    )
+    return made.eval()
