@@ -127,3 +127,16 @@ def test_a_file_that_changes_between_two_readings_is_noticed(tmp_path):
     with pytest.raises(ArrayError) as refused:
         list(rows.blocks(50))
     assert "part-5.npy: has changed" in line(refused.value)
+
+
+def test_folders_and_links_in_a_folder_are_not_looked_into_and_said(tmp_path):
+    parts(tmp_path / "z")
+    parts(tmp_path / "z" / "more")
+    (tmp_path / "z" / "gone.npy").symlink_to("nowhere")
+    rows = open_rows(tmp_path / "z")
+    assert rows.shape == (120, 3)
+    assert "1 folder(s), whose files" in rows.notes[-1]
+    assert "1 link(s) to nothing (gone.npy)" in rows.notes[-1]
+    assert open_rows(f"{tmp_path}/z/**/*").shape == (240, 3)
+    (tmp_path / "only" / "z").mkdir(parents=True)
+    assert "holds no file, but 1 folder(s)" in refusal(tmp_path / "only")

@@ -14,7 +14,7 @@ from zpoints.files.arrays.columns import Exactly
 from zpoints.files.arrays.rows import Reader, exactly, listed, taken
 from zpoints.files.names import natural
 
-__all__ = ["Shards", "files_of", "is_pattern"]
+__all__ = ["Shards", "files_of", "is_pattern", "left_out_of"]
 
 SPLIT = re.compile(r"(.+)-\d+-of-\d+\.\w+")
 """Files of a data set's splits, as Hugging Face names them: train-00000-of-00007.parquet."""
@@ -37,6 +37,7 @@ def files_of(path: Path) -> list[Path]:
     ------
     ArrayError : none, or files of several splits of a data set.
     """
+    left = left_out_of(path) if path.is_dir() else ""
     if path.is_dir():
         found = list(_inside(path))
     else:
@@ -44,7 +45,7 @@ def files_of(path: Path) -> list[Path]:
         found = [each for each in found if each.is_file()]
     found = sorted((each for each in found if each.name[0] not in "._"), key=lambda each: natural(str(each)))
     if not found:
-        what = "holds no file" if path.is_dir() else "no file has such a name"
+        what = f"holds no file{left and ', but '}{left}" if path.is_dir() else "no file has such a name"
         raise ArrayError(
             f"{path}: {what}; name a file, a folder of files of one format, or a pattern as 'z/*.npy'"
         )
@@ -56,6 +57,21 @@ def files_of(path: Path) -> list[Path]:
             f"'{found[0].parent / names[0]}-*{found[0].suffix}'"
         )
     return found
+
+
+def left_out_of(folder: Path) -> str:
+    """What of a folder `files_of` does not look at, in words: folders in it, and links to nothing."""
+    inside = [each for each in folder.iterdir() if each.name[0] not in "._"]
+    folders = [each.name for each in inside if each.is_dir() and "=" not in each.name]
+    links = [each.name for each in inside if not each.is_dir() and not each.is_file()]
+    return "; ".join(
+        f"{len(names):,} {what} ({listed(sorted(names, key=natural))})"
+        for names, what in (
+            (folders, f"folder(s), whose files '{folder}/**/*' means"),
+            (links, "link(s) to nothing"),
+        )
+        if names
+    )
 
 
 def _inside(folder: Path) -> Iterator[Path]:
