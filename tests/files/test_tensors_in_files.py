@@ -194,3 +194,12 @@ def test_batches_and_single_vectors_are_refused_with_the_word_that_joins_them(tm
 def test_pickled_objects_in_npy_are_named(tmp_path):
     np.save(tmp_path / "z.npy", np.array([{"z": 1}, None]), allow_pickle=True)
     assert "holds pickled objects, which are never read" in refusal(tmp_path / "z.npy")
+
+
+def test_tables_of_records_in_hdf5_are_said(tmp_path):
+    with h5py.File(tmp_path / "z.h5", "w") as file:
+        file["table"] = np.zeros(40, [("z", "f4", 3), ("label", "i4")])
+    assert "tables of records (table)" in refusal(tmp_path / "z.h5")
+    with h5py.File(tmp_path / "both.h5", "w") as file:
+        file["table"], file["score"] = np.zeros(40, [("z", "f4", 3), ("label", "i4")]), Z
+    assert "tables of records are not read: table" in open_rows(tmp_path / "both.h5").notes[-1]

@@ -16,7 +16,7 @@ import numpy as np
 
 from zpoints.errors import ArrayError
 from zpoints.files.arrays.columns import INTEGER, NUMBER, TEXTS, Column, Wanted, choose
-from zpoints.files.arrays.rows import listed
+from zpoints.files.arrays.rows import NoRowsError, listed
 from zpoints.files.arrays.streamed import Streamed
 from zpoints.files.readable import readable
 
@@ -73,6 +73,8 @@ class CsvReader(Streamed):
             if columns is not None:  # others may hold what they like
                 asked = choose(str(path), [Column(*pair) for pair in kinds.items()], columns).names
             kinds, rows = self._kinds(kinds, asked)
+        if not rows:
+            raise NoRowsError(f"{path}: holds names of columns, and no line of values; write it anew")
         choice = choose(str(path), [Column(*pair) for pair in kinds.items()], columns)
         self.names, self.notes = choice.names, (*self.dialect.notes, *choice.notes)
         self.left_out = choice.left_out
@@ -188,7 +190,7 @@ def _dialect(path: Path) -> Dialect:
     """Guessed from the first lines."""
     lines, comments = _first_lines(path)
     if not lines:
-        raise ArrayError(f"{path}: holds no line of values; write it anew")
+        raise NoRowsError(f"{path}: holds no line of values; write it anew")
     if BRACKET.match(lines[0]):
         raise ArrayError(f"{path}: its lines are Python's lists, not values with commas; {LISTS_AS_TEXT}")
     by_suffix = ".tsv" if path.name.lower().removesuffix(".gz").endswith(".tsv") else ".csv"

@@ -9,12 +9,16 @@ import numpy as np
 
 from zpoints.errors import ArrayError
 
-__all__ = ["Reader", "Rows", "Sliced", "chosen_array", "exactly", "listed", "taken"]
+__all__ = ["NoRowsError", "Reader", "Rows", "Sliced", "chosen_array", "exactly", "listed", "taken"]
 
 LISTED = 8
 """So many arrays of a file are named in an error."""
 PREFERRED = ("z", "latents", "arr_0")
 """Names under which latent vectors usually lie in a file of several arrays, the most usual first."""
+
+
+class NoRowsError(ArrayError):
+    """A file that holds not one row, so that nobody knows how long a vector is: of many files it is left out."""
 
 
 class Rows(Protocol):

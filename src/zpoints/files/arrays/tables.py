@@ -20,6 +20,7 @@ from zpoints.files.arrays.columns import (
     Wanted,
     choose,
 )
+from zpoints.files.arrays.rows import NoRowsError
 
 __all__ = ["Components", "columns_of_schema", "is_list_as_text", "kind_of"]
 
@@ -213,7 +214,7 @@ def _levels(where: str, name: str, type_: pa.DataType, first: Callable[[], Any])
     if not _all_fixed(level):
         table = first()
         if table is None or not len(table):
-            raise ArrayError(f"{where}: has no rows, so nobody knows how long a vector is")
+            raise NoRowsError(f"{where}: has no rows, so nobody knows how long a vector is")
         column = table.slice(0, 1).column(name)
     while _is_list(level):
         if column is not None:
