@@ -125,7 +125,7 @@ def choose(where: str, columns: Sequence[Column], wanted: Wanted = None) -> Choi
         found, why, all_said = lists, {c.name: c.kind for c in columns if c is not lists[0]}, ""
     else:
         why = _left_out(columns)
-        found, all_said = _numbered(where, [c for c in columns if c.name not in why])
+        found, all_said = _numbered(where, columns, [c for c in columns if c.name not in why])
         why |= {c.name: BESIDE for c in columns if c.name not in why and c not in found}
         _refuse_unread(where, columns, found)
     if not found:
@@ -161,9 +161,13 @@ def _lists(where: str, columns: Sequence[Column]) -> list[Column]:
     return lists
 
 
-def _numbered(where: str, columns: list[Column]) -> tuple[list[Column], str]:
+def _numbered(where: str, table: Sequence[Column], columns: list[Column]) -> tuple[list[Column], str]:
     """Those that are numbered, if these are most; and what is to be said if all are taken."""
-    found = families([column.name for column in columns])
+    there = [column.name for column in columns]
+    # One that was left out of the middle does not part the others.
+    counted = families([c.name for c in table if c.kind in (NUMBER, INTEGER)])
+    found = {shared: [name for name in each if name in there] for shared, each in counted.items()}
+    found = {shared: each for shared, each in found.items() if len(each) > 1}
     if not found:
         return columns, ""
     names = next(iter(found.values()))
@@ -221,9 +225,10 @@ def _numbered_whole(names: Sequence[str], fractions: Sequence[str]) -> set[str]:
     """Whole numbers that may be components beside fractions: numbered together with some, as a component is that is
     always 0; or more than all fractions, where none of these are numbered."""
     found = families(names)
-    mixed = {name for each in found.values() if set(each) & set(fractions) for name in each}
+    mixed = [shared for shared, each in found.items() if set(each) & set(fractions)]
     if mixed:
-        return mixed
+        # Bare numbers are places and no names: the first column of a file without names may be the label.
+        return {name for shared in mixed if shared != "#" for name in found[shared]}
     return {name for each in found.values() if len(each) > len(fractions) for name in each}
 
 
