@@ -152,3 +152,56 @@ def test_a_number_that_is_missing_in_a_list_is_nan(tmp_path):
         )
         np.testing.assert_array_equal(np.concatenate(list(rows.blocks(1))), [[1, np.nan], [3, 4]])
         assert rows[0:1].dtype == rows[1:2].dtype == rows.dtype
+
+
+def test_numbered_columns_are_the_vector_and_a_loss_beside_them_is_named(tmp_path):
+    columns = {"loss": Z[:, 0], **FLOATS, "age": Z[:, 1], "z4": COUNT * 0}  # a component that is always 0
+    rows = open_rows(written(tmp_path / "z.parquet", columns))
+    assert list(rows.names) == [*FLOATS, "z4"]
+    assert rows.left_out == ("loss", "age")
+    assert "loss (a number beside those that are numbered)" in rows.notes[0]
+
+
+def test_all_numbers_are_components_where_few_are_numbered(tmp_path):
+    columns = {"acid": Z[:, 0], "sugar": Z[:, 1], "s1": Z[:, 2], "s2": Z[:, 3]}
+    rows = open_rows(written(tmp_path / "z.parquet", columns))
+    assert list(rows.names) == list(columns)
+    assert "acid, sugar too, though s1 to s2 are numbered" in rows.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("columns", "said", "chosen"),
+    [
+        ({f"{part}_{c}": Z[:, c] for part in ("mu", "var") for c in range(4)}, "mu_0 to mu_3, var_0 to var_3", "mu*"),
+        ({**{f"z{c}": COUNT for c in range(4)}, "score": Z[:, 0]}, "z0 to z3, score", "z*"),  # quantised, or counts?
+        ({"box": COUNT[:, None].repeat(4, 1).tolist(), **FLOATS}, "box holds lists of whole numbers, and z0", "box"),
+    ],
+)  # fmt: skip
+def test_the_user_chooses_where_numbers_do_not_tell(tmp_path, columns, said, chosen):
+    path = written(tmp_path / "z.parquet", columns)
+    with pytest.raises(ArrayError) as refused:
+        open_rows(path)
+    assert "which columns?" in line(refused.value)
+    assert said in str(refused.value)
+    assert open_rows(path, chosen).shape == (50, 4)
+
+
+def test_lists_of_tokens_do_not_stand_against_a_vector(tmp_path):
+    rows = open_rows(written(tmp_path / "z.parquet", {"input_ids": [[1, 2]] * 50, "emb": list(Z)}))
+    assert rows.names == ("emb",)
+    assert rows.left_out == ("input_ids",)
+
+
+@pytest.mark.parametrize(
+    "vectors", [[str(row.tolist()) for row in Z], [str(row) for row in Z], [{"a": 0.5, "b": 1.5}] * 50]
+)
+def test_what_lies_beside_vectors_that_are_not_read_is_not_measured(tmp_path, vectors):
+    path = written(tmp_path / "z.parquet", {"score": Z[:, 0], "emb": vectors})
+    with pytest.raises(ArrayError) as refused:
+        open_rows(path)
+    assert "column 'emb' holds" in line(refused.value)
+    assert open_rows(path, "score").shape == (50, 1)
+    code = str(refused.value).partition('-c "')[2].partition('"')[0]
+    exec(code.replace("'z.parquet'", repr(str(tmp_path / "new.parquet"))))
+    assert open_rows(tmp_path / "new.parquet", "*b").shape[0] == 50
+    assert open_rows(path, "score").notes == ()

@@ -64,11 +64,11 @@ def test_whole_numbers_are_known_by_the_whole_file(tmp_path, monkeypatch):
     late = np.zeros(60)
     late[55] = 0.5
     texts = [*map(str, range(59)), "A17"]
-    FRAME.assign(late=[f"{x:g}" for x in late], counted=range(60), key=texts, none="").to_csv(
+    FRAME.assign(z5=[f"{x:g}" for x in late], counted=range(60), key=texts, none="").to_csv(
         tmp_path / "z.csv", index=False
     )
     rows = open_rows(tmp_path / "z.csv")
-    assert rows.names == ("z0", "z1", "z2", "z3", "z4", "late")
+    assert rows.names == ("z0", "z1", "z2", "z3", "z4", "z5")
     assert rows.left_out == ("counted", "key", "none")
     np.testing.assert_array_equal(rows[0:60][:, 5], late)
 
@@ -81,7 +81,9 @@ def test_whole_numbers_are_known_by_the_whole_file(tmp_path, monkeypatch):
         ("", "no line of values"),
         ("a,b\nx,y\n", "a (text), b (text)"),
         ("a,a\n1.5,2.5\n", "several columns are called a"),
-        ("emb\n[1.0 2.0]\n", "emb (text)"),
+        ("emb\n[1.0 2.0]\n", "'emb' holds lists of numbers as text"),
+        ("[1.0, 2.0]\n[3.0, 4.0]\n", "its lines are Python's lists"),
+        ("tensor([1.0, 2.0])\n", "its lines are Python's lists"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, text, said):
@@ -100,3 +102,40 @@ def test_missing_numbers_are_nan(tmp_path):
     (tmp_path / "z.csv").write_text("a,b\n1.5,\nnan,inf\n-inf,NA\n")
     expected = [[1.5, np.nan], [np.nan, np.inf], [-np.inf, np.nan]]
     np.testing.assert_array_equal(open_rows(tmp_path / "z.csv")[0:3], expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "rows"),
+    [
+        (
+            "0,5;-1,25\n1,5;2,5\n",
+            ["0", "1"],
+            [[0.5, -1.25], [1.5, 2.5]],
+        ),  # could be parted by its commas as well
+        ("a;b\n0;1\n2,5;0,5\n", ["a", "b"], [[0, 1], [2.5, 0.5]]),  # only the third line has a decimal comma
+        ("x/1.png,0.5,0.25\nx/2.png,1.5,2.5\n", ["1", "2"], [[0.5, 0.25], [1.5, 2.5]]),
+        ("cat,0.5,0.75\ndog,1.5,2.5\ncat,3.5,4.5\n", ["1", "2"], [[0.5, 0.75], [1.5, 2.5], [3.5, 4.5]]),
+        (
+            "cat,0.5,0.25\ndog,1.5,2.5\n",
+            ["1", "2"],
+            [[0.5, 0.25], [1.5, 2.5]],
+        ),  # what ascends may be wavelengths
+        (
+            "1,0.5,0.25\n0,1.5,2.5\n",
+            ["1", "2"],
+            [[0.5, 0.25], [1.5, 2.5]],
+        ),  # a label, and no component that is always 0
+        (
+            "0,1,2,3,loss\n0.5,0,1.5,2.5,9.5\n1.5,0,1.5,3.5,9.5\n",
+            ["0", "2", "3"],
+            [[0.5, 1.5, 2.5], [1.5, 1.5, 3.5]],
+        ),
+        ("path,0,1\nx.png,0.5,1.5\n", ["0", "1"], [[0.5, 1.5]]),
+        ("sample,400.5,401.5\nA,0.5,1.5\n", ["400.5", "401.5"], [[0.5, 1.5]]),
+    ],
+)
+def test_no_line_of_values_is_taken_for_names_and_no_decimal_for_a_parting(tmp_path, text, names, rows):
+    (tmp_path / "z.csv").write_text(text)
+    found = open_rows(tmp_path / "z.csv")
+    assert list(found.names) == names
+    np.testing.assert_array_equal(found[0 : len(rows) + 1], rows)

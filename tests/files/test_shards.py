@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from support import line
@@ -127,3 +129,40 @@ def test_a_file_that_changes_between_two_readings_is_noticed(tmp_path):
     with pytest.raises(ArrayError) as refused:
         list(rows.blocks(50))
     assert "part-5.npy: has changed" in line(refused.value)
+
+
+def test_folders_and_links_in_a_folder_are_not_looked_into_and_said(tmp_path):
+    parts(tmp_path / "z")
+    parts(tmp_path / "z" / "more")
+    (tmp_path / "z" / "gone.npy").symlink_to("nowhere")
+    rows = open_rows(tmp_path / "z")
+    assert rows.shape == (120, 3)
+    assert "1 folder(s), whose files" in rows.notes[-1]
+    assert "1 link(s) to nothing (gone.npy)" in rows.notes[-1]
+    assert open_rows(f"{tmp_path}/z/**/*").shape == (240, 3)
+    (tmp_path / "only" / "z").mkdir(parents=True)
+    assert "holds no file, but 1 folder(s)" in refusal(tmp_path / "only")
+
+
+def test_files_without_a_row_are_left_out_and_said(tmp_path):
+    for number, rows in enumerate((slice(0, 0), slice(0, 70), slice(0, 0), slice(70, 120))):
+        part = {"id": np.arange(120)[rows], "emb": pa.array(list(Z[rows]), pa.list_(pa.float32()))}
+        (tmp_path / "z").mkdir(exist_ok=True)
+        pq.write_table(pa.table(part), tmp_path / "z" / f"part-{number}.parquet")
+    rows = open_rows(tmp_path / "z")
+    np.testing.assert_array_equal(rows[0:120], Z)
+    assert any("2 file(s) without a row: left out (part-0.parquet, part-2.parquet)" in n for n in rows.notes)
+    (tmp_path / "c").mkdir()
+    frame(slice(0, 9)).to_csv(tmp_path / "c" / "1.csv", index=False)
+    (tmp_path / "c" / "0.csv").write_text("a,b,c\n")
+    (tmp_path / "c" / "2.csv").write_text("")
+    assert open_rows(tmp_path / "c").shape == (9, 3)
+    (tmp_path / "c" / "1.csv").unlink()
+    assert "none of its 2 file(s) holds a row" in refusal(tmp_path / "c")
+
+
+def test_a_file_of_another_kind_of_name_is_said(tmp_path):
+    parts(tmp_path / "z")
+    assert len(open_rows(tmp_path / "z").notes) == 1
+    np.save(tmp_path / "z" / "all.npy", Z)
+    assert "names are of 2 kinds, all.npy, part-#.npy" in open_rows(tmp_path / "z").notes[1]

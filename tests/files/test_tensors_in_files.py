@@ -168,3 +168,38 @@ def test_an_array_of_a_zarr_group(tmp_path):
     for path in ("g.zarr", "g.zarr/vectors/z", "g.zarr::vectors/z"):
         np.testing.assert_array_equal(open_rows(f"{tmp_path}/{path}")[0:40], Z)
     assert "no array 'y'" in refusal(f"{tmp_path}/g.zarr::y")
+
+
+def test_of_several_arrays_a_usual_name_counts_only_where_it_has_vectors(tmp_path):
+    np.savez(tmp_path / "z.npz", np.arange(40), Z)  # arr_0 holds labels
+    with h5py.File(tmp_path / "z.h5", "w") as file:
+        file["z"], file["emb"] = np.arange(40), Z
+    for name in ("z.npz", "z.h5"):
+        np.testing.assert_array_equal(open_rows(tmp_path / name)[0:40], Z)
+
+
+def test_batches_and_single_vectors_are_refused_with_the_word_that_joins_them(tmp_path):
+    path = tmp_path / "z.pt"
+    torch.save([T[:16], T[16:32], T[32:]], path)
+    assert "a list of 3 tensors" in refusal(path)
+    assert "torch.cat(list(z))" in refusal(path)
+    assert open_rows(f"{path}::2").shape == (8, 3)
+    torch.save({f"{place}.png": row.clone() for place, row in enumerate(T)}, path)
+    assert "holds 40 vectors" in refusal(path)
+    assert "torch.stack(list(z.values()))" in refusal(path)
+    torch.save({"mu": T, "logvar": T}, path)
+    assert "which array?" in refusal(path)
+
+
+def test_pickled_objects_in_npy_are_named(tmp_path):
+    np.save(tmp_path / "z.npy", np.array([{"z": 1}, None]), allow_pickle=True)
+    assert "holds pickled objects, which are never read" in refusal(tmp_path / "z.npy")
+
+
+def test_tables_of_records_in_hdf5_are_said(tmp_path):
+    with h5py.File(tmp_path / "z.h5", "w") as file:
+        file["table"] = np.zeros(40, [("z", "f4", 3), ("label", "i4")])
+    assert "tables of records (table)" in refusal(tmp_path / "z.h5")
+    with h5py.File(tmp_path / "both.h5", "w") as file:
+        file["table"], file["score"] = np.zeros(40, [("z", "f4", 3), ("label", "i4")]), Z
+    assert "tables of records are not read: table" in open_rows(tmp_path / "both.h5").notes[-1]

@@ -268,3 +268,21 @@ def test_a_malformed_csv_is_one_line_with_its_place(
         opened(download)
     assert file in line(caught.value)
     assert where in str(caught.value)
+
+
+def test_a_download_below_folders_of_nothing_else_is_found_with_its_lists(
+    download: Path, tmp_path: Path
+) -> None:
+    outer = tmp_path / "archive" / "unpacked" / "data"
+    outer.mkdir(parents=True)
+    (tmp_path / "archive" / ".DS_Store").write_text("")
+    download.rename(outer / "celeba-2015")
+    check(opened(tmp_path / "archive"))
+
+
+def test_pictures_of_the_lists_that_are_not_there_are_counted(download: Path) -> None:
+    (download / "img_align_celeba" / "004.jpg").unlink()
+    with opened(download) as source:
+        assert "1 picture of the lists not there" in source.remarks
+    with opened(download, count=3) as source:  # who asks for three misses none
+        assert not any("not there" in remark for remark in source.remarks)

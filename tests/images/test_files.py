@@ -229,3 +229,12 @@ def test_zip_fingerprint_follows_the_contents_and_not_the_place(
     content[-20] ^= 1  # as many bytes, under the same name
     (folder / "001.jpg").write_bytes(content)
     assert ZipSource(zipped(folder, tmp_path / "p.zip"), "p", None, 64).fingerprint() != before
+
+
+def test_a_link_to_itself_is_one_to_nothing(tmp_path: Path, jpeg: Callable[..., bytes]) -> None:
+    (tmp_path / "a.jpg").write_bytes(jpeg())
+    (tmp_path / "self").symlink_to("self")
+    (tmp_path / "gone.jpg").symlink_to("nowhere")
+    with open_source(ImageSettings(source=str(tmp_path))) as source:
+        assert len(source) == 1
+        assert "2 links to nothing: left out" in source.remarks

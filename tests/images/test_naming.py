@@ -119,3 +119,20 @@ def test_names_are_tidied_and_system_files_known() -> None:
     assert is_picture("A/B.JPG")
     assert not is_picture("jpg")
     assert np.array_equal(by_folder([]).remarks, ())
+
+
+@pytest.mark.parametrize(
+    ("labels", "splits", "classes"),
+    [
+        (["cat/train/1.png", "dog/train/1.png", "cat/test/1.png"], [0, 0, 2], ["cat", "dog", "cat"]),
+        (["d/train_images/1.png", "d/test_images/2.png"], [0, 2], None),
+        (["cat/train/1.png", "dog/other/1.png"], None, ["cat", "dog"]),
+        (["cat/train/1.png", "dog/1.png"], None, ["cat", "dog"]),
+    ],
+)
+def test_splits_below_classes_and_within_names(
+    labels: list[str], splits: list[int] | None, classes: list[str] | None
+) -> None:
+    found = by_folder(labels)
+    assert (None if found.splits is None else found.splits.tolist()) == splits
+    assert (None if found.attributes is None else found.attributes["class"].tolist()) == classes

@@ -72,7 +72,7 @@ def test_labels_beside_one_array(tmp_path: Path) -> None:
     with opened(tmp_path / "x.npz", images=pictures(4), labels=np.arange(4)) as source:
         assert source.attributes["label"].tolist() == [0, 1, 2, 3]
         assert source.splits is None
-    for labels in (np.arange(5), np.zeros((4, 100)), np.array(list("abcd"))):
+    for labels in (np.arange(5), np.zeros((4, 100)), np.array(list("abcd"), "S1")):
         assert opened(tmp_path / "x.npz", images=pictures(4), labels=labels).attributes is None
 
 
@@ -101,3 +101,13 @@ def test_count_cuts_splits_and_labels(tmp_path: Path) -> None:
     source = open_source(ImageSettings(source=str(tmp_path / "x.npz"), count=10))
     assert source.splits.tolist() == [0] * 8 + [2] * 2
     assert source.attributes["label"].tolist() == list(range(10))
+
+
+def test_labels_of_some_splits_and_arrays_that_are_not_used_are_said(tmp_path: Path) -> None:
+    arrays = {"x_train": pictures(6), "y_train": np.array(["cat", "dog"] * 3), "x_test": pictures(4)}
+    with opened(tmp_path / "x.npz", **arrays, y_test=np.arange(3), masks=np.zeros((10, 2))) as source:
+        assert source.attributes is not None
+        assert source.attributes["label"].fillna("").tolist() == ["cat", "dog"] * 3 + [""] * 4
+        said = "; ".join(source.remarks)
+        assert "none for x_test" in said
+        assert "not used: y_test (3,), masks (10, 2)" in said

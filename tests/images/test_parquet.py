@@ -175,3 +175,23 @@ def test_the_fingerprint_follows_the_files(tmp_path: Path) -> None:
     assert opened(tmp_path / "d").fingerprint() == before
     write(path, [1, 3])
     assert opened(tmp_path / "d").fingerprint() != before
+
+
+def test_a_column_that_some_files_lack_has_empty_cells_there_and_is_said(tmp_path: Path) -> None:
+    write(tmp_path / "d" / "0.parquet", [0, 1], age=[7, 8])
+    table = pq.read_table(write(tmp_path / "d" / "1.parquet", [2, 3]))
+    pq.write_table(table.drop_columns(["label"]), tmp_path / "d" / "1.parquet")
+    pq.write_table(table.append_column("late", [["x", "y"]]), tmp_path / "d" / "2.parquet")
+    with opened(tmp_path / "d") as source:
+        assert values(source) == [0, 1, 2, 3, 2, 3]
+        assert source.attributes is not None
+        assert source.attributes["label"].fillna(-1).tolist() == [0, 1, -1, -1, 0, 1]
+        assert source.attributes["age"].fillna(-1).tolist() == [7, 8, -1, -1, -1, -1]
+        assert source.attributes["late"].fillna("").tolist() == ["", "", "", "", "x", "y"]
+        assert "3 columns that not all files have: label, age, late" in source.remarks
+
+
+def test_bytes_that_are_kept_as_views(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"image": pa.array([png(3), png(4)], pa.binary_view())}), tmp_path / "v.parquet")
+    with opened(tmp_path / "v.parquet") as source:
+        assert values(source) == [3, 4]

@@ -254,3 +254,10 @@ def test_folders_in_a_tar_are_classes(tmp_path: Path, picture_folder: Callable[.
     with opened(path) as source:
         assert source.attributes is not None
         assert source.attributes["class"].tolist() == ["Ann", "Bob"]
+
+
+def test_several_pictures_of_one_key_are_said(tmp_path: Path) -> None:
+    files = {f"{number}.{end}": png(number) for number in range(3) for end in ("input.png", "mask.png")}
+    with open_source(ImageSettings(source=str(tar(tmp_path / "t.tar", files)))) as source:
+        assert len(source) == 6
+        assert "3 x several pictures of one name (.input.png, .mask.png)" in "; ".join(source.remarks)

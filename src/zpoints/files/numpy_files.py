@@ -62,6 +62,11 @@ def open_array(path: str | Path, shared: bool = False) -> np.ndarray:
         with path.open("rb") as stream:
             shape, _, dtype = read_npy_header(stream)
             _check_length(path.name, shape, dtype, path.stat().st_size - stream.tell())
+        if dtype.hasobject:
+            raise ArrayError(
+                f"{path}: holds pickled objects, which are never read, since they can run any program; save numbers: "
+                f"numpy.save({path.name!r}, numpy.stack(list(z)))"
+            )
         return np.load(path, mmap_mode="r" if shared else "c", allow_pickle=False)
 
 

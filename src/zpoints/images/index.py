@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from zpoints.errors import ArrayError
 from zpoints.files.atomic import atomic_path
@@ -91,18 +92,38 @@ def rows_of_split(path: Path, split: str, vectors: LatentSet | None = None) -> n
     ArrayError : the file cannot be read, has no column ``split``, no picture of that split, or is the index of
         another number of vectors.
     """
-    with readable(path, "an index with a column 'split'", "run zpoints prepare anew"):
-        column = pd.read_parquet(path, columns=["split"])["split"].to_numpy()
+    with readable(
+        path, "an index (a Parquet table)", "run zpoints prepare anew, or write it with to_parquet"
+    ):
+        names = pq.read_schema(path).names
+        if "split" not in names:
+            raise ArrayError(
+                f"{path}: has no column 'split', with train, val or test in each row; it has {', '.join(names[:20])}"
+            )
+        table = pd.read_parquet(path, columns=[name for name in ("id", "split") if name in names])
+        column = table["split"].to_numpy()
     if vectors is not None and len(column) != vectors.total:
         raise ArrayError(
             f"{path}: {len(column):,} rows, but {vectors.name} holds {vectors.total:,} vectors; give the index of "
             "these vectors, one row for each, in the same order"
         )
+    if "id" in table:
+        _check_order(path, table["id"].to_numpy())
     rows = np.flatnonzero(column == split)
     if not len(rows):
         there = ", ".join(sorted({str(value) for value in column})[:8])
         raise ArrayError(f"{path}: no picture has split '{split}'; there are {there}")
     return rows
+
+
+def _check_order(path: Path, ids: np.ndarray) -> None:
+    """Refuse rows that were sorted or shuffled: by their ids, where these are the numbers of the rows, once."""
+    counted = np.arange(len(ids))
+    if ids.dtype.kind in "iu" and (ids != counted).any() and (np.sort(ids) == counted).all():
+        raise ArrayError(
+            f"{path}: its rows are in another order than its column 'id', 0 to {len(ids) - 1:,}; bring them into the "
+            "order of the vectors: table.sort_values('id').to_parquet(...), or drop the column"
+        )
 
 
 def rows_where(
@@ -127,8 +148,20 @@ def rows_where(
                 f"{path}: '{condition}' is no condition NAME=VALUE with a column; there are {columns}"
             )
         column = index[name].iloc[rows]
-        rows = rows[(column.astype(str) == value.strip()).to_numpy()]
+        rows = rows[_is(column, value.strip())]
     return rows
+
+
+def _is(column: pd.Series, value: str) -> np.ndarray:
+    """Where a column has a value, as text; 1 is 1.0 too, which whole numbers become where some are missing."""
+    found = (column.astype(str) == value).to_numpy(bool)
+    if not pd.api.types.is_float_dtype(column.dtype):
+        return found
+    try:
+        number = float(value)
+    except ValueError:
+        return found
+    return found | (column == number).fillna(False).to_numpy(bool)
 
 
 def write_rejected(path: Path, rejected: Iterable[tuple[str, str]]) -> None:

@@ -114,22 +114,24 @@ class ByFolder:
 def by_folder(labels: Sequence[str]) -> ByFolder:
     """Read splits and classes off the paths of pictures.
 
-    Folders called train, val and test (or much the same) are the official split; the first other level with several
-    folders is the class: ``train/cat/1.png``, ``cat/1.png``. Folders that all pictures share say nothing.
+    Folders called train, val and test (or much the same, as ``train_images``) are the official split, on the first
+    level that tells pictures apart or on the next one; the first other level with several folders is the class:
+    ``train/cat/1.png``, ``cat/train/1.png``, ``cat/1.png``. Folders that all pictures share say nothing.
     """
     folders = [label.split("/")[:-1] for label in labels]
     pictures = [above for above, label in zip(folders, labels, strict=True) if is_picture(label)] or folders
     level = _shared(pictures)
     remarks, splits = [], None
-    words = {above[level] if len(above) > level else None for above in pictures}
-    codes = {split_of(word) for word in words if word is not None}
-    if None not in words and None not in codes and 0 in codes and len(codes) > 1:
-        found = [split_of(above[level]) if len(above) > level else 0 for above in folders]
-        splits = np.array([code or 0 for code in found], np.int8)
+    words = _at(pictures, level)
+    below = level + 1
+    if _are_splits(words):
+        splits = _splits(folders, level)
         level += 1
         level += _shared([above[level:] for above in pictures])
-        words = {above[level] if len(above) > level else None for above in pictures}
-    elif 0 in codes and len(codes - {None}) > 1:
+        words = _at(pictures, level)
+    elif None not in words and len(words) > 1 and _are_splits(_at(pictures, below)):  # cat/train, dog/train
+        splits = _splits(folders, below)
+    elif 0 in (codes := {split_of(word) for word in words if word is not None}) and len(codes - {None}) > 1:
         remarks.append(
             "folders of splits lie beside others, and count as classes; name a folder with splits alone"
         )
@@ -143,6 +145,22 @@ def by_folder(labels: Sequence[str]) -> ByFolder:
         + (f"; {in_words(loose, 'picture')} in none" if loose else "")
     )
     return ByFolder(splits, pd.DataFrame({"class": pd.Series(column, dtype="str")}), tuple(remarks))
+
+
+def _at(paths: Sequence[list[str]], level: int) -> set[str | None]:
+    """The folders of a level; None where there is none."""
+    return {above[level] if len(above) > level else None for above in paths}
+
+
+def _are_splits(words: set[str | None]) -> bool:
+    """Whether all folders of a level are splits, and one of them is train; train alone tells nothing."""
+    codes = {None if word is None else split_in(word) for word in words}
+    return None not in codes and 0 in codes and len(codes) > 1
+
+
+def _splits(folders: Sequence[list[str]], level: int) -> np.ndarray:
+    found = [split_in(above[level]) if len(above) > level else 0 for above in folders]
+    return np.array([code or 0 for code in found], np.int8)
 
 
 def _shared(paths: Sequence[list[str]]) -> int:

@@ -68,12 +68,12 @@ class Walk:
                 if entry.is_dir(follow_symlinks=False):
                     if self._is_new(name):
                         waiting.append(f"{name}/")
+                elif not _leads_somewhere(entry):
+                    self.dangling += 1
                 elif entry.is_dir():
                     links.append(name)
                 elif entry.is_file():
                     yield name
-                elif entry.is_symlink():
-                    self.dangling += not (self.root / name).exists()
 
     def _listed(self, below: str) -> list[os.DirEntry[str]]:
         try:
@@ -96,6 +96,15 @@ class Walk:
             return False
         self._met.add(mark)
         return True
+
+
+def _leads_somewhere(entry: os.DirEntry[str]) -> bool:
+    """Whether it is no link, or one to something that is there. A link to itself is one to nothing."""
+    try:
+        entry.stat()
+    except OSError:
+        return not entry.is_symlink()
+    return True
 
 
 def container_files(root: Path) -> list[str]:

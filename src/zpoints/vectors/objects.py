@@ -11,7 +11,7 @@ import numpy as np
 
 from zpoints.errors import ArrayError, reason
 from zpoints.files.arrays import Reader, Sliced
-from zpoints.files.arrays.columns import INTEGER, NUMBER, Choice, Column, Wanted, choose
+from zpoints.files.arrays.columns import INTEGER, NUMBER, TEXTS, Choice, Column, Wanted, choose
 
 __all__ = ["Narrowed", "array_of", "is_table", "names_of", "reader_of"]
 
@@ -260,8 +260,10 @@ def _column(name: str, series: Any) -> Column:
         return Column(name, KINDS[series.dtype.kind])
     import pyarrow as pa
 
-    from zpoints.files.arrays.tables import kind_of
+    from zpoints.files.arrays.tables import is_list_as_text, kind_of
 
+    if len(series) and is_list_as_text(series.iloc[0]):
+        return Column(name, TEXTS)
     try:
         return Column(name, kind_of(pa.array(series, from_pandas=True).type))
     except (pa.ArrowException, TypeError, ValueError):

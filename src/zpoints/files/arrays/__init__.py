@@ -12,7 +12,7 @@ from zpoints.errors import ArrayError
 from zpoints.files.arrays.columns import Exactly, Wanted
 from zpoints.files.arrays.foreign import advice
 from zpoints.files.arrays.rows import Reader, Rows, Sliced, listed
-from zpoints.files.arrays.shards import Shards, files_of, is_pattern
+from zpoints.files.arrays.shards import Shards, files_of, is_pattern, left_out_of
 from zpoints.files.readable import readable
 from zpoints.system.registry import Registry
 
@@ -152,6 +152,8 @@ def _shards(path: Path, columns: Wanted, inner: str | None) -> Reader:
     found_ = Shards(path, files, open_, columns)
     if others:
         found_.notes += (f"{path}: left out: {listed([f.name for f in others])}, of no known array format",)
+    if path.is_dir() and (left := left_out_of(path)):
+        found_.notes += (f"{path}: left out: {left}",)
     return found_
 
 

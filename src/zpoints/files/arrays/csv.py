@@ -8,14 +8,15 @@ import gzip
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from zpoints.errors import ArrayError
-from zpoints.files.arrays.columns import INTEGER, NUMBER, Column, Wanted, choose
-from zpoints.files.arrays.rows import listed
+from zpoints.files.arrays.columns import INTEGER, NUMBER, TEXTS, Column, Wanted, choose
+from zpoints.files.arrays.rows import NoRowsError, listed
 from zpoints.files.arrays.streamed import Streamed
 from zpoints.files.readable import readable
 
@@ -30,6 +31,11 @@ READ_BYTES = 2**23
 """Bytes that are taken apart at a time; no line is longer than a line may be."""
 WRONG = re.compile(r"CSV column #(\d+): (?:Row #\d+: )?.*?invalid value '(.*)'", re.DOTALL)
 ROW = re.compile(r"Row #(\d+)")
+GUESSED_FROM = 100
+"""Lines that tell whether decimals are commas, and whether the first line holds names."""
+BRACKET = re.compile(r"\s*(\[|\w+\(\s*[\[(])")
+"""How a line begins that Python has printed: a list, tensor([...]), array([...])."""
+LISTS_AS_TEXT = "write the vectors as columns: numpy.savetxt('z.csv', z, delimiter=',')"
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 
 
@@ -67,6 +73,8 @@ class CsvReader(Streamed):
             if columns is not None:  # others may hold what they like
                 asked = choose(str(path), [Column(*pair) for pair in kinds.items()], columns).names
             kinds, rows = self._kinds(kinds, asked)
+        if not rows:
+            raise NoRowsError(f"{path}: holds names of columns, and no line of values; write it anew")
         choice = choose(str(path), [Column(*pair) for pair in kinds.items()], columns)
         self.names, self.notes = choice.names, (*self.dialect.notes, *choice.notes)
         self.left_out = choice.left_out
@@ -114,13 +122,17 @@ class CsvReader(Streamed):
 
     def _first_kinds(self) -> dict[str, str]:
         """By the first lines."""
-        from zpoints.files.arrays.tables import kind_of
+        from zpoints.files.arrays.tables import is_list_as_text, kind_of
 
         with self._stream(None) as stream:
             kinds = {field.name: kind_of(field.type) for field in stream.schema}
             batch = next(iter(stream), None)
         for name, kind in kinds.items():
-            if kind == "text" and batch is not None and _mostly_numbers(batch.column(name)):
+            if kind != "text" or batch is None or not len(batch):
+                continue
+            if is_list_as_text(batch.column(name)[0].as_py()):
+                kinds[name] = TEXTS
+            elif _mostly_numbers(batch.column(name)):
                 kinds[name] = NUMBER
         return kinds
 
@@ -178,11 +190,13 @@ def _dialect(path: Path) -> Dialect:
     """Guessed from the first lines."""
     lines, comments = _first_lines(path)
     if not lines:
-        raise ArrayError(f"{path}: holds no line of values; write it anew")
+        raise NoRowsError(f"{path}: holds no line of values; write it anew")
+    if BRACKET.match(lines[0]):
+        raise ArrayError(f"{path}: its lines are Python's lists, not values with commas; {LISTS_AS_TEXT}")
     by_suffix = ".tsv" if path.name.lower().removesuffix(".gz").endswith(".tsv") else ".csv"
     delimiter = _delimiter(lines, PARTED_BY[by_suffix])
-    rows = list(csv.reader(lines, delimiter=delimiter))
-    decimal = "," if delimiter != "," and any(DECIMAL_COMMA.fullmatch(f.strip()) for f in rows[-1]) else "."
+    rows = [[field.strip() for field in row] for row in csv.reader(lines, delimiter=delimiter)]
+    decimal = "," if delimiter != "," and _has_decimal_comma(rows) else "."
     notes = []
     if delimiter != PARTED_BY[by_suffix][0] and len(rows[-1]) > 1:
         notes.append(f"{path}: columns are parted by {delimiter!r}, decimals by '{decimal}'")
@@ -190,7 +204,7 @@ def _dialect(path: Path) -> Dialect:
         notes.append(f"{path}: {comments} line(s) of comment left out at its beginning")
     named = _has_names(rows, decimal)
     if named:
-        names = [name.strip() or f"unnamed: {place}" for place, name in enumerate(rows[0])]
+        names = [name or f"unnamed: {place}" for place, name in enumerate(rows[0])]
     else:
         names = [str(place) for place in range(len(rows[0]))]
         notes.append(f"{path}: no line of names; columns are called 0 to {len(names) - 1}")
@@ -205,21 +219,32 @@ def _dialect(path: Path) -> Dialect:
 
 
 def _delimiter(lines: list[str], signs: str) -> str:
-    """The first sign that cuts all of the lines into as many parts, more than one; else the usual one."""
+    """The sign that cuts the first two lines into as many parts, more than one, of which most are numbers; of equally
+    good ones the most usual. 0,5;0,7 could be parted by its commas as well."""
+    best, most = signs[0], -1.0
     for sign in signs:
-        widths = {len(row) for row in csv.reader([line.strip(" ") for line in lines], delimiter=sign)}
-        if len(widths) == 1 and widths != {1}:
-            return sign
-    return signs[0]
+        rows = list(csv.reader([line.strip(" ") for line in lines[:2]], delimiter=sign))
+        if len({len(row) for row in rows}) == 1 and len(rows[0]) > 1:
+            decimals = ".," if sign != "," else "."
+            fields = [field.strip() for field in rows[-1]]
+            share = sum(any(_is_number(f, d) for d in decimals) or not f for f in fields) / len(fields)
+            if share > most:
+                best, most = sign, share
+    return best
+
+
+def _has_decimal_comma(rows: list[list[str]]) -> bool:
+    return any(DECIMAL_COMMA.fullmatch(field) for row in rows for field in row)
 
 
 def _first_lines(path: Path) -> tuple[list[str], int]:
-    """The first two lines that hold something, or one, and how many lines of comment go before them."""
+    """The first lines that hold something, and how many lines of comment go before them."""
     open_: Any = gzip.open if path.suffix.lower() == ".gz" else open
     with open_(path, "rt", encoding="utf-8-sig", newline="") as file:
         lines: list[str] = []
-        comments = 0
-        while len(lines) < 2 and (line := file.readline(LONGEST_LINE)):
+        comments = size = 0
+        while len(lines) < GUESSED_FROM and size < LONGEST_LINE and (line := file.readline(LONGEST_LINE)):
+            size += len(line) if len(lines) > 1 else 0
             if not lines and line.startswith("#"):
                 comments += 1
             elif line.strip("\r\n"):
@@ -230,16 +255,42 @@ def _first_lines(path: Path) -> tuple[list[str], int]:
 
 
 def _has_names(rows: list[list[str]], decimal: str) -> bool:
-    """Whether the first line holds names: a text that is no number, or the numbers of a table that pandas wrote."""
-    first = [field.strip() for field in rows[0]]
-    if not all(_is_number(field, decimal) for field in first if field):
-        return True
+    """Whether the first line holds names: a text over a number, the numbers of a table that pandas wrote, or texts
+    alone. Texts beside numbers may be values: paths, words."""
+    first, second = rows[0], rows[1] if len(rows) > 1 else []
+    texts = [place for place, field in enumerate(first) if field and not _is_number(field, decimal)]
+    numbers = [field for field in first if field and _is_number(field, decimal)]
+    if texts:
+        over = any(place < len(second) and _is_number(second[place], decimal) for place in texts)
+        return over or not numbers or not _are_values(rows, texts, numbers)
     counted = [str(place) for place in range(len(first))]
     shifted = ["", *counted[:-1]]
     if first not in (counted, shifted) or len(rows) < 2:
         return False
     # 0, 1 may be values; before a line with fractions they are not.
-    return len(first) > 3 or any(not _is_whole(field.strip()) for field in rows[1])
+    return len(first) > 3 or any(not _is_whole(field) for field in second)
+
+
+def _are_values(rows: list[list[str]], texts: list[int], numbers: list[str]) -> bool:
+    """Whether a first line of texts and numbers, above others of the same kinds, is one of values: its texts come
+    again, but for their digits; or its numbers are fractions that do not ascend, as wavelengths would."""
+    for row in rows[1:]:
+        if any(place < len(row) and _bare(row[place]) == _bare(rows[0][place]) for place in texts):
+            return True
+    values = [_value(field) for field in numbers]
+    ascend = all(a < b for a, b in pairwise(values))
+    return not ascend and not all(_is_whole(field) for field in numbers)
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"\d+", "0", text)
+
+
+def _value(text: str) -> float:
+    try:
+        return float(text.replace(",", "."))
+    except ValueError:
+        return float("nan")
 
 
 def _is_number(text: str, decimal: str) -> bool:

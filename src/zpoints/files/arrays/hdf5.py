@@ -34,16 +34,21 @@ class Hdf5Reader(Reader):
             self.file = h5py.File(path, "r")
             found: dict[str, Any] = {}  # by all names, of which a dataset may have several
             links: list[str] = []
+            tables: list[str] = []
             for name, item in _walked(self.file):
                 if item is None:
                     links.append(name)
                 elif item.dtype.kind in "fiu":
                     found[name] = item
+                elif item.dtype.names:
+                    tables.append(name)
             wanted = None if array is None else array.strip("/")
             if wanted in links or not found:
-                raise ArrayError(_nothing(path, links))
+                raise ArrayError(_nothing(path, links, tables))
             once = found if wanted is not None else _by_one_name(found)
             chosen, self.notes = chosen_array(path, {key: each.shape for key, each in once.items()}, wanted)
+            if tables:
+                self.notes += (f"{path}: tables of records are not read: {listed(tables)}",)
             self.dataset = found[chosen]
             _check_inside(f"{path}: '{chosen:.60}'", self.dataset)
         self.shape, self.dtype = tuple(self.dataset.shape), self.dataset.dtype
@@ -91,7 +96,13 @@ def _by_one_name(found: dict[str, Any]) -> dict[str, Any]:
     return {name: found[name] for name in names.values()}
 
 
-def _nothing(path: Path, links: list[str]) -> str:
+def _nothing(path: Path, links: list[str], tables: list[str]) -> str:
+    if tables and not links:
+        code = f"import h5py, numpy; numpy.save('z.npy', h5py.File({str(path)!r})[{tables[0]!r}][FIELD])"
+        return (
+            f"{path}: holds tables of records ({listed(tables)}), which are not read; write the field of the vectors "
+            f'alone: python -c "{code}"'
+        )
     if links:
         return f"{path}: {listed(links)} are links, which are not followed; name the file and dataset that they mean"
     return f"{path}: holds no dataset of numbers; write the latent vectors as one"

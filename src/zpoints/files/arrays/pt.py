@@ -42,6 +42,8 @@ class PtReader(Reader):
                 f"{path}: holds no tensor; save the latent vectors: torch.save(z, {path.name!r})"
             )
         shapes = {name: tuple(tensor.shape) for name, tensor in found.items()}
+        if array is None:
+            _refuse_pieces(path, shapes)
         chosen, self.notes = ("", ()) if "" in found and array is None else chosen_array(path, shapes, array)
         self.tensor = found[chosen].detach()
         check_tensor(str(path), self.tensor)
@@ -55,6 +57,27 @@ class PtReader(Reader):
         from zpoints.files.arrays.tensors import to_numpy
 
         return to_numpy(self.tensor[rows])
+
+
+def _refuse_pieces(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuse a list of batches, and one tensor for each picture, with the word that joins them."""
+    kinds = {shape[1:] if len(shape) > 1 else shape for shape in shapes.values()}
+    several = len(shapes) > 1 and len(kinds) == 1
+    if several and all(len(shape) == 1 for shape in shapes.values()):
+        joined = "torch.stack(list(z.values()))" if not _is_counted(shapes) else "torch.stack(list(z))"
+        what = f"{len(shapes):,} vectors"
+    elif several and _is_counted(shapes):
+        what, joined = f"a list of {len(shapes):,} tensors", "torch.cat(list(z))"
+    else:
+        return
+    raise ArrayError(
+        f"{path}: holds {what}; if these are the rows of one array, save them: torch.save({joined}, {path.name!r}); "
+        f"one of them alone is {path.name}::{next(iter(shapes)):.40}"
+    )
+
+
+def _is_counted(shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    return list(shapes) == [str(place) for place in range(len(shapes))]
 
 
 def _loaded(path: Path) -> Any:

@@ -9,12 +9,16 @@ import numpy as np
 
 from zpoints.errors import ArrayError
 
-__all__ = ["Reader", "Rows", "Sliced", "chosen_array", "exactly", "listed", "taken"]
+__all__ = ["NoRowsError", "Reader", "Rows", "Sliced", "chosen_array", "exactly", "listed", "taken"]
 
 LISTED = 8
 """So many arrays of a file are named in an error."""
 PREFERRED = ("z", "latents", "arr_0")
 """Names under which latent vectors usually lie in a file of several arrays, the most usual first."""
+
+
+class NoRowsError(ArrayError):
+    """A file that holds not one row, so that nobody knows how long a vector is: of many files it is left out."""
 
 
 class Rows(Protocol):
@@ -111,8 +115,8 @@ def chosen_array(
 ) -> tuple[str, tuple[str, ...]]:
     """Which of a file's arrays holds the vectors, and what is to be said about the others.
 
-    The one that is wanted; or the only one; or the first of `PREFERRED` (of arrays in groups the last part of the
-    name counts); or the only one with two or more axes.
+    The one that is wanted; or the only one; or of those with two or more axes the first of `PREFERRED` (of arrays in
+    groups the last part of the name counts), or the only one.
 
     Raises
     ------
@@ -142,11 +146,11 @@ def _only(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
     """The name that the rules of `chosen_array` lead to, if they lead to one."""
     if len(shapes) == 1:
         return next(iter(shapes))
+    wide = [name for name, shape in shapes.items() if len(shape) > 1]
     for usual in PREFERRED:
-        named = [name for name in shapes if name.rpartition("/")[2] == usual]
+        named = [name for name in wide or shapes if name.rpartition("/")[2] == usual]
         if named:
             return named[0] if len(named) == 1 else None
-    wide = [name for name, shape in shapes.items() if len(shape) > 1]
     return wide[0] if len(wide) == 1 else None
 
 

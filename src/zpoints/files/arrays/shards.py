@@ -11,11 +11,12 @@ import numpy as np
 
 from zpoints.errors import ArrayError
 from zpoints.files.arrays.columns import Exactly
-from zpoints.files.arrays.rows import Reader, exactly, listed, taken
+from zpoints.files.arrays.rows import NoRowsError, Reader, exactly, listed, taken
 from zpoints.files.names import natural
 
-__all__ = ["Shards", "files_of", "is_pattern"]
+__all__ = ["Shards", "files_of", "is_pattern", "left_out_of"]
 
+DIGITS = re.compile(r"\d+")
 SPLIT = re.compile(r"(.+)-\d+-of-\d+\.\w+")
 """Files of a data set's splits, as Hugging Face names them: train-00000-of-00007.parquet."""
 
@@ -37,6 +38,7 @@ def files_of(path: Path) -> list[Path]:
     ------
     ArrayError : none, or files of several splits of a data set.
     """
+    left = left_out_of(path) if path.is_dir() else ""
     if path.is_dir():
         found = list(_inside(path))
     else:
@@ -44,7 +46,7 @@ def files_of(path: Path) -> list[Path]:
         found = [each for each in found if each.is_file()]
     found = sorted((each for each in found if each.name[0] not in "._"), key=lambda each: natural(str(each)))
     if not found:
-        what = "holds no file" if path.is_dir() else "no file has such a name"
+        what = f"holds no file{left and ', but '}{left}" if path.is_dir() else "no file has such a name"
         raise ArrayError(
             f"{path}: {what}; name a file, a folder of files of one format, or a pattern as 'z/*.npy'"
         )
@@ -56,6 +58,21 @@ def files_of(path: Path) -> list[Path]:
             f"'{found[0].parent / names[0]}-*{found[0].suffix}'"
         )
     return found
+
+
+def left_out_of(folder: Path) -> str:
+    """What of a folder `files_of` does not look at, in words: folders in it, and links to nothing."""
+    inside = [each for each in folder.iterdir() if each.name[0] not in "._"]
+    folders = [each.name for each in inside if each.is_dir() and "=" not in each.name]
+    links = [each.name for each in inside if not each.is_dir() and not each.is_file()]
+    return "; ".join(
+        f"{len(names):,} {what} ({listed(sorted(names, key=natural))})"
+        for names, what in (
+            (folders, f"folder(s), whose files '{folder}/**/*' means"),
+            (links, "link(s) to nothing"),
+        )
+        if names
+    )
 
 
 def _inside(folder: Path) -> Iterator[Path]:
@@ -82,23 +99,49 @@ class Shards(Reader):
     """
 
     def __init__(self, path: Path, files: Sequence[Path], open_: Opener, wanted: Any = None) -> None:
-        self.files, self._open, self._wanted = files, open_, wanted
+        self.files: list[Path] = []
+        self._open, self._wanted = open_, wanted
         self._kept: dict[int, Reader] = {}
         self._current: tuple[int, Reader] | None = None
-        first = open_(files[0], wanted)
-        # Of tables, the same columns in the same order are taken of all files.
-        self._names: Any = getattr(first, "names", None)
-        lengths = [self._length(number, file, first) for number, file in enumerate(files)]
+        self._names: Any = None  # of tables, the same columns in the same order are taken of all files
+        first, lengths, empty = None, [], []
+        for file in files:
+            if (reader := self._with_rows(file)) is None:
+                empty.append(file.name)
+                continue
+            if first is None:
+                first, self._names = reader, getattr(reader, "names", None)
+            lengths.append(self._length(file, reader, first))
+            self.files.append(file)
+        if first is None:
+            raise NoRowsError(f"{path}: none of its {len(files):,} file(s) holds a row; write the vectors")
         first.close()
         self.ends = [0, *np.cumsum(lengths).tolist()]
         self.shape, self.dtype = (self.ends[-1], *first.shape[1:]), first.dtype
-        what = f"{path}: {len(files):,} file(s), {files[0].name} to {files[-1].name}, are read as one array"
-        self.notes, self.left_out = (what, *first.notes), first.left_out
+        self.notes, self.left_out = (*self._told(path, empty), *first.notes), first.left_out
 
-    def _length(self, number: int, file: Path, first: Reader) -> int:
+    def _with_rows(self, file: Path) -> Reader | None:
+        """Open a file; None if it has no row."""
+        try:
+            reader = self._open(file, self._wanted)
+        except NoRowsError:
+            return None
+        if not reader.shape or reader.shape[0]:
+            return reader
+        reader.close()
+        return None
+
+    def _told(self, path: Path, empty: list[str]) -> Iterator[str]:
+        names = [file.name for file in self.files]
+        yield f"{path}: {len(names):,} file(s), {names[0]} to {names[-1]}, are read as one array"
+        if len(kinds := dict.fromkeys(DIGITS.sub("#", name) for name in names)) > 1:
+            yield f"{path}: their names are of {len(kinds):,} kinds, {listed(list(kinds))}; '{path}/NAME*' takes some"
+        if empty:
+            yield f"{path}: {len(empty):,} file(s) without a row: left out ({listed(empty)})"
+
+    def _length(self, file: Path, reader: Reader, first: Reader) -> int:
         """The number of rows of a file, which must be like those of the first."""
-        reader = first if number == 0 else self._open(file, self._wanted)
-        names = getattr(reader, "names", None)
+        number, names = len(self.files), getattr(reader, "names", None)
         if names != self._names:
             self._check_columns(file, set(names or ()) ^ set(self._names or ()))
             reader.close()

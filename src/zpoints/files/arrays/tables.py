@@ -1,17 +1,32 @@
 """Components out of Arrow tables: what Parquet, Feather and CSV files, and tables in memory, have in common."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 
 from zpoints.errors import ArrayError
-from zpoints.files.arrays.columns import INTEGER, LIST, NUMBER, Column, Wanted, choose
+from zpoints.files.arrays.columns import (
+    INTEGER,
+    LIST,
+    NUMBER,
+    RECORDS,
+    TEXTS,
+    WHOLE_LIST,
+    Column,
+    Wanted,
+    choose,
+)
+from zpoints.files.arrays.rows import NoRowsError
 
-__all__ = ["Components", "columns_of_schema"]
+__all__ = ["Components", "columns_of_schema", "is_list_as_text", "kind_of"]
 
+LIST_AS_TEXT = re.compile(r"\s*\[\s*[-+]?[\d.][\d.eE+-]*[\s,]+[-+]?[\d.]")
+LOOKED_AT = 32
+"""So many columns of texts are looked into for lists."""
 OTHERS = {
     pa.types.is_boolean: "true or false",
     pa.types.is_string: "text",
@@ -49,8 +64,22 @@ def kind_of(type_: pa.DataType) -> str:
         return NUMBER
     if _is_list(type_):
         inner = kind_of(type_.value_type)
-        return LIST if inner in (LIST, NUMBER, INTEGER) else f"lists of {inner}"
+        if inner in (INTEGER, WHOLE_LIST):
+            return WHOLE_LIST
+        return LIST if inner in (LIST, NUMBER) else f"lists of {inner}"
+    if pa.types.is_struct(type_) and _holds_numbers([kind_of(field.type) for field in type_]):
+        return RECORDS
     return next((word for is_, word in OTHERS.items() if is_(type_)), f"{type_!s:.30}")
+
+
+def _holds_numbers(kinds: Sequence[str]) -> bool:
+    """Whether fields of these kinds can be a vector: several numbers, or a list of them."""
+    return LIST in kinds or (len(kinds) > 1 and set(kinds) == {NUMBER})
+
+
+def is_list_as_text(value: Any) -> bool:
+    """Whether a text is a list of numbers: ``[0.1, 0.2]``, or as NumPy prints it, without commas."""
+    return isinstance(value, str) and bool(LIST_AS_TEXT.match(value))
 
 
 def _plain(type_: pa.DataType) -> pa.DataType:
@@ -95,7 +124,10 @@ class Components:
         first : gives a batch or table that begins with the first row, of the columns that it is told; or None. Asked
             for the lengths of lists, which the type need not tell.
         """
-        choice = choose(where, columns_of_schema(schema), wanted)
+        columns = columns_of_schema(schema)
+        if wanted is None and LIST not in [column.kind for column in columns]:
+            columns = _with_lists_as_text(columns, first)
+        choice = choose(where, columns, wanted)
         types = [_plain(schema.field(name).type) for name in choice.names]
         if not choice.lists:
             narrow = all(pa.types.is_float32(t) or pa.types.is_float16(t) for t in types)
@@ -149,6 +181,16 @@ class Components:
         raise ArrayError(f"{self.where}: column '{self.names[0]:.60}': row {row:,} {words}")
 
 
+def _with_lists_as_text(columns: list[Column], first: Callable[[tuple[str, ...]], Any]) -> list[Column]:
+    """The same columns; texts of which the first is a list are said to be such."""
+    texts = tuple(column.name for column in columns if column.kind == "text")[:LOOKED_AT]
+    batch = first(texts) if texts and len({c.name for c in columns}) == len(columns) else None
+    if batch is None or not len(batch):
+        return columns
+    found = {name for name in texts if is_list_as_text(batch.slice(0, 1).column(name).to_pylist()[0])}
+    return [replace(column, kind=TEXTS) if column.name in found else column for column in columns]
+
+
 def _whole(column: Any) -> pa.Array:
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
@@ -172,7 +214,7 @@ def _levels(where: str, name: str, type_: pa.DataType, first: Callable[[], Any])
     if not _all_fixed(level):
         table = first()
         if table is None or not len(table):
-            raise ArrayError(f"{where}: has no rows, so nobody knows how long a vector is")
+            raise NoRowsError(f"{where}: has no rows, so nobody knows how long a vector is")
         column = table.slice(0, 1).column(name)
     while _is_list(level):
         if column is not None:

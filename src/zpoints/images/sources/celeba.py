@@ -3,6 +3,7 @@
 import zipfile
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Self
 
@@ -21,7 +22,7 @@ from zpoints.images.celeba_lists import (
     read_partition,
 )
 from zpoints.images.files import FileSource
-from zpoints.images.naming import in_words, is_picture
+from zpoints.images.naming import in_words, is_hidden, is_picture
 from zpoints.images.pieces import Spool
 from zpoints.images.source import Opener, Options, Source, UnusableError, path_of
 from zpoints.images.sources.archives import inner_zip
@@ -37,6 +38,8 @@ BELOW = ("", "Img", "celeba", "CelebA", "celeba/Img", "CelebA/Img", "archive", "
 """Where they may lie below the folder that is named: the authors' Drive, torchvision, Kaggle."""
 LIST_FOLDERS = ("", "Eval", "Anno", "eval", "anno")
 """Where the lists may lie beside them."""
+DEEPEST, MOST_BESIDE = 8, 16
+"""Folders in folders, and what is hidden beside each, that are looked through."""
 KINDS = (PARTITION, ATTRIBUTES)
 PACKED = (f"{PICTURES}_png.7z", "img_celeba.7z")
 """Downloads of CelebA that cannot be read in their place; the second is of parts, .001 and so on."""
@@ -47,14 +50,28 @@ def find_pictures(path: Path) -> Path | None:
     if path.resolve().name in (*NAMES, f"{PICTURES}.zip") or path.name in NAMES:
         return path
     if path.is_dir():
-        for below in BELOW:
-            for name in (f"{PICTURES}.zip", *NAMES):
-                if (found := path / below / name).exists():
-                    return found
-        if _lists_beside([path]) and not _packed_in(path):
-            return path  # the pictures under another name, beside the lists
+        for folder in _alone_below(path):
+            for below in BELOW:
+                for name in (f"{PICTURES}.zip", *NAMES):
+                    if (found := folder / below / name).exists():
+                        return found
+            if _lists_beside([folder]) and not _packed_in(folder):
+                return folder  # the pictures under another name, beside the lists
         return None
     return path if is_zip(path) and _is_celeba_zip(path) else None
+
+
+def _alone_below(path: Path) -> Iterator[Path]:
+    """The folder, and those that a download was unpacked into: one in each, with nothing else beside it."""
+    for _ in range(DEEPEST):
+        yield path
+        try:
+            inside = [each for each in islice(path.iterdir(), MOST_BESIDE) if not is_hidden(each.name)]
+        except OSError:  # whoever reads it will say so
+            return
+        if len(inside) != 1 or not inside[0].is_dir():
+            return
+        path = inside[0]
 
 
 class CelebASource(Source):
@@ -70,6 +87,7 @@ class CelebASource(Source):
         self.spool = Spool()
         self.unlisted: dict[int, str] = {}
         self.lists: dict[str, ListFile] = {}
+        self.missing = 0
         self.pictures = self._opened(pictures, count, max_megapixels)
         self.default_crop = self.pictures.default_crop
         try:
@@ -78,6 +96,8 @@ class CelebASource(Source):
             self.close()
             raise
         self.remarks = (self._told(), *self.pictures.remarks)
+        if self.missing and count is None:
+            self.remarks += (f"{in_words(self.missing, 'picture')} of the lists not there",)
 
     @classmethod
     def holds(cls, path: Path) -> bool:
@@ -175,6 +195,7 @@ class CelebASource(Source):
         if len(set(listed)) < len(listed):
             raise SourceError(f"{list_}: names a picture twice; download the list again")
         rows = pd.Index(listed).get_indexer(pd.Index(stems))
+        self.missing = max(self.missing, len(listed) - int((rows >= 0).sum()))
         for item in np.flatnonzero(rows < 0):
             self.unlisted.setdefault(int(item), f"not in {list_}")
         return table.take(np.maximum(rows, 0)).reset_index(drop=True)

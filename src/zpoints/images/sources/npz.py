@@ -74,16 +74,25 @@ class NpzSource(ArraySource):
             used = ", ".join(f"{name:.40}" for name in chosen.values())
             self.remarks = (f"pictures of {used}",)
         labels = {code: _labels_of(members, name, code, counts[code]) for code, name in chosen.items()}
-        tables = []
-        for code, name in labels.items():
-            if name is None:
-                return
-            reader = NpzReader(path, name, self.name)
-            values = reader[0 : counts[code]]
-            reader.close()
-            tables.append(pd.DataFrame(label_columns(values.astype(values.dtype.newbyteorder("=")))))
-        self.attributes = pd.concat(tables, ignore_index=True)[: len(self)]
-        self.remarks += (f"labels in {in_words(self.attributes.shape[1], 'column')}",)
+        tables = [self._label_table(path, labels[code], count) for code, count in counts.items()]
+        if any(labels.values()):
+            self.attributes = pd.concat(tables, ignore_index=True)[: len(self)]
+            without = [chosen[code] for code, name in labels.items() if name is None]
+            none = f"; none for {', '.join(without)}" if without else ""
+            self.remarks += (f"labels in {in_words(self.attributes.shape[1], 'column')}{none}",)
+        unused = [name for name in members if name not in {*chosen.values(), *labels.values()}]
+        if unused:
+            named = ", ".join(f"{name:.40} {members[name].shape}" for name in unused[:LISTED])
+            more = f" and {len(unused) - LISTED} more" if len(unused) > LISTED else ""
+            self.remarks += (f"not used: {named}{more}",)
+
+    def _label_table(self, path: Path, name: str | None, count: int) -> pd.DataFrame:
+        if name is None:
+            return pd.DataFrame(index=range(count))
+        reader = NpzReader(path, name, self.name)
+        values = reader[0:count]
+        reader.close()
+        return pd.DataFrame(label_columns(values.astype(values.dtype.newbyteorder("="))))
 
 
 def _choose(arrays: dict[str, Member], name: str) -> dict[int, str]:
@@ -123,7 +132,7 @@ def _parsed(key: str) -> tuple[int | None, str]:
 
 
 def _labels_of(arrays: dict[str, Member], pictures: str, code: int, count: int) -> str | None:
-    """The array of labels that goes with one of pictures: numbers, as many, few for each."""
+    """The array of labels that goes with one of pictures: numbers or words, as many, few for each."""
     has_split = _parsed(pictures)[0] is not None
     for key, array in arrays.items():
         split, rest = _parsed(key)
@@ -134,6 +143,6 @@ def _labels_of(arrays: dict[str, Member], pictures: str, code: int, count: int) 
             and len(array.shape) <= 2
             and all(n <= MOST_LABELS for n in array.shape[1:])
         )
-        if fits and array.dtype.kind in "biuf" and not (array.fortran and len(array.shape) > 1):
+        if fits and array.dtype.kind in "biufU" and not (array.fortran and len(array.shape) > 1):
             return key
     return None

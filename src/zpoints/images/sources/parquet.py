@@ -67,7 +67,7 @@ class ParquetSource(FileSource):
         self._file: pq.ParquetFile | None = None
         with readable(name, "parquet", DAMAGED, SourceError):
             heads = [self._head(path) for path in self.paths]
-        self.schema = heads[0][0]
+        self.schema, self.schemas = heads[0][0], [schema for schema, _ in heads]
         self.column, others = _picture_column(self.schema, name)
         for path, (schema, _) in zip(self.paths, heads, strict=True):
             if self.column not in schema.names or not _holds_bytes(schema.field(self.column).type):
@@ -204,10 +204,14 @@ class ParquetSource(FileSource):
 
     def _tell(self, counts: list[int]) -> None:
         """Read what else the files say: attributes and splits."""
-        left = [
-            field.name for field in self.schema if field.name != self.column and not _is_scalar(field.type)
-        ]
-        wanted = [field.name for field in self.schema if _is_scalar(field.type)]
+        kinds = {field.name: field.type for schema in reversed(self.schemas) for field in schema}
+        order = dict.fromkeys(field.name for schema in self.schemas for field in schema)
+        left = [name for name in order if name != self.column and not _is_scalar(kinds[name])]
+        wanted = [name for name in order if _is_scalar(kinds[name])]
+        partly = [name for name in wanted if any(name not in schema.names for schema in self.schemas)]
+        if partly:
+            listed = ", ".join(f"{name:.40}" for name in partly[:LISTED])
+            self.remarks += (f"{in_words(len(partly), 'column')} that not all files have: {listed}",)
         if left:
             listed = ", ".join(f"{name:.40}" for name in left[:LISTED])
             self.remarks += (
@@ -223,7 +227,8 @@ class ParquetSource(FileSource):
             if "split" in wanted and codes is None:
                 codes = by_word(table["split"])
             self.attributes = table.rename(columns=renamed)
-            for name, names in _class_names(self.schema).items():
+            named = {name: names for schema in self.schemas for name, names in _class_names(schema).items()}
+            for name, names in named.items():
                 free = f"{renamed.get(name)}_name"
                 if name in wanted and free not in self.attributes:
                     self.attributes[free] = _named(table[name], names)
@@ -237,10 +242,13 @@ class ParquetSource(FileSource):
             for number, path in enumerate(self.paths):
                 if number and self.ends[number - 1] >= self.count:
                     break
-                tables.append(pq.read_table(path, columns=wanted, partitioning=None))
+                there = [name for name in wanted if name in self.schemas[number].names]
+                rows = self.ends[number] - (self.ends[number - 1] if number else 0)
+                none = pa.table({wanted[0]: pa.nulls(rows)})  # a table of no columns would have no rows
+                tables.append(pq.read_table(path, columns=there, partitioning=None) if there else none)
             joined = pa.concat_tables(tables, promote_options="permissive").slice(0, self.count)
             joined.validate(full=True)  # a text that is none would be met long after
-            return joined.to_pandas(ignore_metadata=True)[wanted]
+            return joined.to_pandas(ignore_metadata=True).reindex(columns=wanted)
 
 
 def _through(cells: pa.StructArray) -> pa.Array:
@@ -264,7 +272,7 @@ def _picture_column(schema: pa.Schema, name: str) -> tuple[str, str]:
 def _holds_bytes(kind: pa.DataType) -> bool:
     if pa.types.is_struct(kind):
         return "bytes" in [field.name for field in kind] and _holds_bytes(kind.field("bytes").type)
-    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or str(kind) == "binary_view"
 
 
 def _is_scalar(kind: pa.DataType) -> bool:

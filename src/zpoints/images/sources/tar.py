@@ -29,6 +29,8 @@ ENDS = (".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz
 WINDOW_BYTES = 2**25
 """Of a packed tar a block of pictures is read at once: so many bytes, and one picture more."""
 WINDOWS = (256, 128, 64, 32, 16, 8, 4, 2)
+KINDS = 6
+"""So many endings of names are told."""
 
 
 class TarSource(FileSource):
@@ -133,6 +135,7 @@ class TarSource(FileSource):
 
     def _label(self) -> None:
         """Make a table of what lies beside the pictures."""
+        self.remarks = self._several()
         if not self.index.labels:
             return
         rows: list[dict[str, Any]] = [
@@ -145,9 +148,24 @@ class TarSource(FileSource):
         table = pd.DataFrame({free: _column([row.get(word) for row in rows]) for word, free in names.items()})
         self.attributes = table
         self.splits = by_word(table["split_there"]) if "split_there" in table else None
-        self.remarks = (f"labels beside the pictures, in {in_words(len(names), 'column')}",)
+        self.remarks += (f"labels beside the pictures, in {in_words(len(names), 'column')}",)
         if len(words) > COLUMNS:
             self.remarks += (f"{in_words(len(words) - COLUMNS, 'column')} of labels more: left out",)
+
+    def _several(self) -> tuple[str, ...]:
+        """Whether one key has several pictures, as an input and its mask: each of them is used."""
+        ends: dict[str, list[str]] = {}
+        for member in self.members:
+            if is_picture(member.name):
+                key = key_of(member.name)
+                ends.setdefault(key, []).append(member.name[len(key) :])
+        several = [names for names in ends.values() if len(names) > 1]
+        if not several:
+            return ()
+        kinds = ", ".join(f"{name:.40}" for name in sorted({*several[0]})[:KINDS])
+        return (
+            f"{len(several):,} x several pictures of one name ({kinds}): each is used as a picture of its own",
+        )
 
     def _left_out(self) -> tuple[str, ...]:
         said = []
