@@ -98,8 +98,8 @@ def directions(space: Space, wanted: "list[tuple[Attribute, int]]") -> Float[np.
     """What to add to a vector to give it attributes, in one reading of the vectors.
 
     Of a class and of yes or no, the mean of the vectors that have it less the mean of those that do not (Larsen et
-    al., 2016, https://arxiv.org/abs/1512.09300). Of a number, the change of the vectors' mean with it, by least squares,
-    for one standard deviation of the number.
+    al., 2016, https://arxiv.org/abs/1512.09300). Of a number, the change of the vectors' mean with it, by least
+    squares, for one standard deviation of the number.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def _weights(attribute: Attribute, chosen: int) -> Float[np.ndarray, " n"]:
     without = known & ~has
     if not 0 <= chosen < len(attribute.classes) or min(has.sum(), without.sum()) < 2:
         raise UsageError(
-            f"attribute '{attribute.name:.40}': {has.sum():,} vectors have it and {without.sum():,} do not; a direction "
-            "needs 2 of each"
+            f"attribute '{attribute.name:.40}': {has.sum():,} vectors have it and {without.sum():,} do not; a "
+            "direction needs 2 of each"
         )
     return has / has.sum() - without / without.sum()

@@ -58,8 +58,8 @@ def export_page(space: Space, out: str | Path, progress: Progress | None = None)
     arrays["vectors"] = _rows(space, chosen).astype(np.float16)
     if len(chosen) < space.latents.n:
         notes.append(
-            f"Densities and neighbours in this file are those of {len(chosen):,} of the {space.latents.n:,} z-points, "
-            "drawn at random."
+            f"Densities and neighbours in this file are those of {len(chosen):,} of the {space.latents.n:,} "
+            "z-points, drawn at random."
         )
     heading["usual"] = usual_distance(space.latents)
     for k, name in enumerate(space.samplers):
@@ -156,8 +156,8 @@ def _decoder(
     pca = space.distribution.pca
     planes = [(i, j) for i, j in PLANES if j < pca.rank]
     notes.append(
-        f"This file cannot decode: it has {STEPS * STEPS} pictures of each of {len(planes)} planes of principal axes, decoded "
-        "when it was written. Start `zpoints explore` for all others."
+        f"This file cannot decode: it has {STEPS * STEPS} pictures of each of {len(planes)} planes of principal "
+        "axes, decoded when it was written. Start `zpoints explore` for all others."
     )
     places = np.linspace(-REACH, REACH, STEPS)
     grids, arrays, shape = [], {}, (0, 0)

@@ -64,7 +64,8 @@ def one_file(data: bytes) -> str:
         "img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
     return _filled(
-        style=f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n<style>\n{_text("style.css")}</style>',
+        style=f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        f"<style>\n{_text('style.css')}</style>",
         importmap=f'<script type="importmap">{json.dumps({"imports": imports})}</script>',
         script=f'<script type="text/plain" id="worker">{_text(WORKER)}</script>\n'
         f'<script type="text/plain" id="data">{base64.b64encode(data).decode("ascii")}</script>\n'

@@ -82,7 +82,7 @@ def usual_distance(latents: LatentSet) -> float:
 
 
 def round_trip(space: Space, z: Float[np.ndarray, " d"]) -> tuple[np.ndarray, dict[str, Any]]:
-    """What the Encoder makes of a vector's picture: the picture of that, and how far it lies, in Mahalanobis distance."""
+    """What the Encoder makes of a vector's picture: the picture of that, and its Mahalanobis distance."""
     codec = space.codec
     assert codec is not None, "asked only where there is a model"
     again = codec.encode(codec.decode(z[None].astype(np.float32)))

@@ -224,7 +224,7 @@ class Answers:
     def _vectors(self, question: Any) -> np.ndarray:
         if not isinstance(question, bytes) or len(question) % 4:
             raise UsageError("float32 numbers are expected")
-        z = checked(np.frombuffer(question, "<f4"), self.space)
+        z = checked(np.frombuffer(question, "<f4").copy(), self.space)
         if len(z) > MOST:
             raise UsageError(f"{len(z):,} vectors; ask for {MOST} at a time")
         return z

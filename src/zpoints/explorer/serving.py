@@ -8,13 +8,13 @@ import threading
 import time
 import webbrowser
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from zpoints.errors import UsageError, reason
-from zpoints.explorer.space import Space
+from zpoints.explorer.space import Space, open_space
 from zpoints.system.extras import need
 
-__all__ = ["Explorer"]
+__all__ = ["Explorer", "explore"]
 
 HOST = "127.0.0.1"
 STARTING = 30.0  # seconds
@@ -117,6 +117,47 @@ class Explorer:
             f'<iframe src="{address}" style="width: 100%; height: {HEIGHT}px; border: 0" '
             f'title="zpoints explorer"></iframe><p><a href="{address}" target="_blank">{address}</a></p>'
         )
+
+
+def explore(
+    source: Any,
+    codec: Any = None,
+    *,
+    latents: Any = None,
+    images: Any = None,
+    columns: Any = None,
+    port: int = 0,
+) -> Explorer:
+    """Serve the explorer of a run, an analysis or vectors to the browser of this machine.
+
+    Parameters
+    ----------
+    source : a `Run` or its folder; an `Analysis` or its folder; or vectors, as `LatentSet.open` takes them, of which
+        only the distribution is measured then, and no plane is ranked.
+    codec : a `Codec` or the folder of a trained model; without one, everything but the pictures.
+    latents : the vectors, where an analysis was loaded without them.
+    images : an `ImageStore` or its folder, with a picture for each vector.
+    columns : of a table that are components.
+    port : 0 takes a free one.
+
+    Returns
+    -------
+    Explorer : shows itself in a notebook; its ``url`` is for a browser, and `Explorer.close` ends it.
+
+    Raises
+    ------
+    UsageError : an analysis without vectors, a port that is taken, or the extra ``explore`` is not installed.
+    ArrayError : things that do not belong together.
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> a = zp.analyse(np.random.default_rng(0).normal(size=(500, 3)))
+    >>> with a.explore() as explorer:
+    ...     explorer.url.startswith("http://127.0.0.1:")
+    True
+    """
+    return Explorer(open_space(source, latents=latents, codec=codec, images=images, columns=columns), port)
 
 
 def _listening(port: int) -> socket.socket:

@@ -56,13 +56,13 @@ class Space:
     def __post_init__(self) -> None:
         if self.distribution.dimension != self.latents.dimension:
             raise ArrayError(
-                f"{self.latents.name}: vectors of {self.latents.dimension} components, and {self.distribution.dimension} "
-                "were measured; give the vectors that were analysed"
+                f"{self.latents.name}: vectors of {self.latents.dimension} components, and "
+                f"{self.distribution.dimension} were measured; give the vectors that were analysed"
             )
         if self.rows is not None and len(self.rows) != self.latents.n:
             raise ArrayError(
-                f"{self.latents.name}: {self.latents.n:,} vectors for {len(self.rows):,} pictures; give the pictures of "
-                "these vectors, one for each, in the same order"
+                f"{self.latents.name}: {self.latents.n:,} vectors for {len(self.rows):,} pictures; give the "
+                "pictures of these vectors, one for each, in the same order"
             )
 
     @classmethod
@@ -140,7 +140,8 @@ def open_space(
     source : a `Run` or its folder; an `Analysis` or its folder; or vectors, as `LatentSet.open` takes them, of which
         only the distribution is measured then, and no plane is ranked.
     latents : the vectors, with an analysis from a folder.
-    codec : a `Codec` or the folder of a trained model. columns : of a table that are components. images : an `ImageStore` or its folder, a picture per vector.
+    codec : a `Codec` or the folder of a trained model. images : an `ImageStore` or its folder, a picture per vector.
+    columns : of a table that are components.
 
     Raises
     ------
@@ -193,7 +194,7 @@ def _opener(codec: Any) -> "Callable[[], Codec] | None":
     if codec is None:
         return None
     if not isinstance(codec, str | Path):
-        return lambda: codec  # type: ignore[no-any-return]
+        return lambda: codec
     from zpoints.models.kinds import open_codec
 
     return lambda: open_codec(Path(codec).expanduser())

@@ -100,7 +100,7 @@ def _lists(space: Space) -> list[dict[str, Any]]:
 
 
 def _rows(planes: pd.DataFrame, column: str) -> Iterable[tuple[int, int, str]]:
-    for (i, j), value in planes[column].items():  # type: ignore[misc]
+    for (i, j), value in planes[column].items():
         yield i, j, f"r = {value:+.2f}" if column == "r" else f"agreement {value:.2f}"
 
 

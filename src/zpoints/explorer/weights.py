@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from zpoints.models.autoencoder.network import Autoencoder
 
 __all__ = ["decoder_arrays"]
@@ -19,16 +17,15 @@ def decoder_arrays(network: "Autoencoder") -> tuple[dict[str, Any], dict[str, np
     a transposed convolution (kernel row, kernel column, inputs, outputs). Batch normalisation, as it is after the
     training, is a factor and a sum for each channel.
     """
-    from torch import nn
-
     a = network.architecture
-    steps = list(network.decoder.pictures)
+    steps: list[Any] = list(network.decoder.pictures)
     dense = network.decoder.from_latent
     layers: list[dict[str, Any]] = [{"kind": "dense", "outputs": dense.out_features}]
     arrays = {"layer_0_weight": _numbers(dense.weight.T), "layer_0_bias": _numbers(dense.bias)}
     number, sizes = 0, a.sizes[::-1]
     for step in steps:
-        if isinstance(step, nn.ConvTranspose2d):
+        kind = type(step).__name__
+        if kind == "TransposedConvolution":
             number += 1
             layers.append(
                 {
@@ -44,14 +41,14 @@ def decoder_arrays(network: "Autoencoder") -> tuple[dict[str, Any], dict[str, np
             arrays[f"layer_{number}_weight"] = _numbers(step.weight.permute(2, 3, 0, 1))
             bias = np.zeros(step.out_channels, np.float16) if step.bias is None else _numbers(step.bias)
             arrays[f"layer_{number}_bias"] = bias
-        elif isinstance(step, nn.BatchNorm2d):
-            scale = step.weight / (step.running_var + step.eps).sqrt()  # type: ignore[operator]
+        elif kind == "BatchNorm":
+            scale = step.weight / (step.running_var + step.eps).sqrt()
             arrays[f"layer_{number}_scale"] = _numbers(scale)
-            arrays[f"layer_{number}_shift"] = _numbers(step.bias - step.running_mean * scale)  # type: ignore[operator]
+            arrays[f"layer_{number}_shift"] = _numbers(step.bias - step.running_mean * scale)
         else:
-            layers[number]["activation"] = "sigmoid" if isinstance(step, nn.Sigmoid) else a.activation
+            layers[number]["activation"] = "sigmoid" if kind == "Sigmoid" else a.activation
     return {"layers": layers, "shape": [a.height, a.width, a.colours]}, arrays
 
 
-def _numbers(tensor: "nn.Parameter | Any") -> np.ndarray:
+def _numbers(tensor: Any) -> np.ndarray:
     return np.ascontiguousarray(tensor.detach().float().cpu().numpy().astype(np.float16))

@@ -11,9 +11,13 @@ import { State } from "zpoints/state";
 const REST = 220; // milliseconds without a move, after which the slower questions are asked
 const STEP = 0.1, WIDE_STEP = 0.5; // standard deviations of an arrow key
 
-function failed(error) {
-  $("trouble").textContent = error.message;
+function told(text) {
+  $("trouble").textContent = text;
   $("trouble").hidden = false;
+}
+
+function failed(error) {
+  told(error.message);
   console.error(error);
 }
 
@@ -47,6 +51,7 @@ async function begin() {
   if (!state.read(location.hash)) state.tell("plane", "point");
   else if (!view.plane) state.tell("plane", "point");
   page.training.show().catch(failed);
+  window.zpointsSource = source; // for whoever wants to ask from the console
   document.documentElement.dataset.ready = "yes";
 }
 
@@ -123,7 +128,7 @@ function planePart(page) {
     const [basis, i, j] = [$("basis").value, Number($("axis-i").value), Number($("axis-j").value)];
     if (!state.valid(basis, i, j)) {
       const count = basis === "z" ? geometry.d : geometry.rank;
-      return failed(new Error(i === j ? "A plane needs two different axes." : `There is no such plane: take two living axes of 0 to ${count - 1}.`));
+      return told(i === j ? "A plane needs two different axes." : `There is no such plane: take two living axes of 0 to ${count - 1}.`);
     }
     wentWell();
     state.remember();
