@@ -4,21 +4,28 @@ BIN := .venv/bin
 # Two processes, since most tests keep one processor busy; threads of both would only wait for each other.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 
-.PHONY: demo test test-slow check benchmark clean
+.PHONY: demo test test-slow check browser benchmark clean
 
 demo: .venv/.installed
 	$(BIN)/zpoints run --set training.epochs=4
 
-test: check
+test: check browser
 	$(PYTEST)
 
-test-slow: check
+test-slow: check browser
 	$(PYTEST) -m "slow or not slow" --hypothesis-profile=random
 
 check: .venv/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# The explorer's page is tried in Chromium. Without one, and without a package manager that brings it, those tests say
+# that they are skipped.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+	{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && { apt-get install -y -q chromium || \
+	{ apt-get update -q && apt-get install -y -q chromium; }; }; } || echo 'no Chromium: the page is not tried'
 
 benchmark: .venv/.installed-benchmark
 	$(BIN)/python -m benchmarks

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         UsageError,
         ZPointsError,
     )
+    from zpoints.explorer.serving import explore
     from zpoints.judging.result import Judgement
     from zpoints.models.codec import Codec
     from zpoints.models.kinds import open_codec
@@ -65,6 +66,7 @@ __all__ = [
     "compare",
     "decode",
     "encode",
+    "explore",
     "judge",
     "open_codec",
     "plots",
@@ -94,6 +96,7 @@ _HOMES = {
         "UsageError",
         "ZPointsError",
     ),
+    "explorer.serving": ("explore",),
     "judging.result": ("Judgement",),
     "models.codec": ("Codec",),
     "models.kinds": ("open_codec",),
@@ -105,7 +108,7 @@ _HOMES = {
 _MODULES = {"plots": "zpoints.plots", "samplers": "zpoints.samplers", "walks": "zpoints.analysis.walks"}
 _HOME = {name: f"zpoints.{module}" for module, names in _HOMES.items() for name in names}
 
-bind("zpoints.plots")
+bind("zpoints.plots", "zpoints.explorer.serving")
 
 
 if not TYPE_CHECKING:  # with this function in sight, a type checker takes any name for one that is there

@@ -16,7 +16,7 @@ from zpoints.files.documents import read_table, write_table
 from zpoints.files.numpy_files import load_npz, write_npz
 from zpoints.files.readable import ANEW
 from zpoints.statistics.histograms import Histograms
-from zpoints.system.notebook import Figures, card, in_lines, shortened
+from zpoints.system.notebook import Figures, card, explored, in_lines, shortened
 from zpoints.vectors.latent_set import LatentSet
 
 __all__ = ["ANALYSIS_FILES", "BASES", "Analysis", "Basis"]
@@ -135,6 +135,10 @@ class Analysis:
     def plot(self) -> Figures:
         """The figures of `zpoints.plots` that show an analysis, as methods: ``a.plot.spectrum()``."""
         return Figures(self)
+
+    def explore(self, codec: Any = None, **options: Any) -> Any:
+        """The explorer: a page in which one moves through latent space. See `zpoints.explore`, also for `options`."""
+        return explored(self, codec=codec, **options)
 
     def __repr__(self) -> str:
         first, *others = self.verdict

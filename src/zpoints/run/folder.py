@@ -16,6 +16,7 @@ from zpoints.run.words import in_html, in_words
 from zpoints.system.budget import current
 from zpoints.system.limits import ram_limit
 from zpoints.system.meter import processor_name
+from zpoints.system.notebook import explored
 from zpoints.system.sizes import MIB
 
 if TYPE_CHECKING:
@@ -161,6 +162,10 @@ class Run:
         from zpoints.files.numpy_files import open_array
 
         return open_array(self.paths.samples(method) / "pictures.npy")
+
+    def explore(self, port: int = 0) -> Any:
+        """The explorer: a page in which one moves through latent space. See `zpoints.explore`."""
+        return explored(self, port=port)
 
     def __repr__(self) -> str:
         return in_words(self.paths)

@@ -71,6 +71,8 @@ EXTRAS = {
     "zuko": "flow",
     "h5py": "h5",
     "zarr": "zarr",
+    "starlette": "explore",
+    "uvicorn": "explore",
     "onnx": "onnx",
     "onnxruntime": "onnx",
     "keras": "keras",

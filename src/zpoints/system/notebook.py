@@ -13,22 +13,28 @@ from importlib import import_module
 from types import MethodType, ModuleType
 from typing import Any
 
-__all__ = ["WIDTH", "Figures", "bind", "card", "in_lines", "shortened"]
+__all__ = ["WIDTH", "Figures", "bind", "card", "explored", "in_lines", "shortened"]
 
 WIDTH = 110  # characters of a line of a repr
 
 _BOUND: dict[str, str] = {}
 
 
-def bind(figures: str) -> None:
-    """Say which module draws. It is not imported before it is needed.
+def bind(figures: str, explorer: str = "") -> None:
+    """Say which module draws, and which one explores. Neither is imported before it is needed.
 
     Parameters
     ----------
     figures : a module with ``FIGURES``, names of its functions by the name of the class that they draw, and
         ``picture(result)``, a small PNG of one, or None.
+    explorer : a module with ``explore(result, ...)``.
     """
-    _BOUND["figures"] = figures
+    _BOUND.update(figures=figures, explorer=explorer)
+
+
+def explored(result: object, **options: Any) -> Any:
+    """The explorer of a result; it lives on a higher floor, as the figures do."""
+    return import_module(_BOUND["explorer"]).explore(result, **options)
 
 
 def _drawing() -> ModuleType | None:
