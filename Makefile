@@ -37,7 +37,7 @@ clean:
 	$(PYTHON) -m venv .venv
 
 .venv/.installed: pyproject.toml constraints.txt | .venv/bin/python
-	$(BIN)/python -m pip install -c constraints.txt -e '.[train,photo-faces]'
+	$(BIN)/python -m pip install -c constraints.txt -e '.[train,photo-faces,explore]'
 	touch $@
 
 .venv/.installed-test: .venv/.installed

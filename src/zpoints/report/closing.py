@@ -53,5 +53,6 @@ def closing_table(run: "Run") -> str:
         *Judgement.read(run.paths.judging / "scores.json").lines(),
         "",
         f"report: {run.paths.report}",
+        f"explore: zpoints explore {run.folder}",
     ]
     return "\n".join(lines)

@@ -201,7 +201,7 @@ function planeWords({ heading, arrays }, plane) {
   const dots = arrays.shown.length < heading.n ? `${number(arrays.shown.length)} of ${number(heading.n)} points drawn. ` : "";
   const rank = plane.measured ? `Place ${number(plane.measured.rank)} of ${number(plane.measured.planes)} among the least elliptic planes; `
     + `contours agree with their ellipses to ${plane.measured.agreement?.toFixed(2) ?? "?"}. ` : "";
-  $("plane-facts").textContent = `${rank}r = ${label(plane.r)}. Inside the ellipses (in brackets: of a normal pair): ${shares.join(", ")}. ${dots}`
+  $("plane-facts").textContent = `${rank}r = ${plane.r.toFixed(2)}. Inside the ellipses (in brackets: of a normal pair): ${shares.join(", ")}. ${dots}`
     + `Filled: where ${heading.levels.map(({ normal }) => percent(normal, 0)).join(", ")} of them are densest; lines: ellipses of the same masses.`;
   $("overlay").setAttribute("aria-label", `Plane of ${plane.names.join(" and ")}`);
 }
