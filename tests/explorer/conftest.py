@@ -43,9 +43,9 @@ def explorer(space: Space) -> Iterator[Explorer]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Headless Chromium, driven by Playwright."""
+    """Headless Chromium, driven by Playwright, whose event loop must not outlive the tests that want it."""
     playwright = pytest.importorskip("playwright.sync_api", reason="the page is tried with Playwright")
     path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if path is None:

@@ -137,6 +137,7 @@ def test_the_farthest_ones_come_first(page: Any, space: Space) -> None:
     page.click("#tab-training")
     page.select_option("#which", "far")
     until(page, "document.getElementById('training-text').textContent.startsWith('The z-points farthest')")
+    until(page, "document.querySelectorAll('#training li div').length === 24")
     numbers, distances = walks.farthest(space.latents, space.distribution, 24)
     shown = [float(text) for text in page.locator("#training li div").all_inner_texts()]
     np.testing.assert_allclose(shown, distances, atol=0.11)

@@ -43,12 +43,12 @@ def explore(
         return
     from zpoints.explorer.serving import Explorer
 
-    with Explorer(space, port) as explorer:
-        say(explorer.url)
-        done(quiet, "Ctrl-C ends it.")
-        if browser and not explorer.browse():
-            done(quiet, "No browser was found here: open that address yourself.")
-        try:
+    try:
+        with Explorer(space, port) as explorer:
+            say(explorer.url)
+            done(quiet, "Ctrl-C ends it.")
+            if browser and not explorer.browse():
+                done(quiet, "No browser was found here: open that address yourself.")
             explorer.wait()
-        except KeyboardInterrupt:
-            done(quiet, "ended")
+    except KeyboardInterrupt:
+        done(quiet, "ended")

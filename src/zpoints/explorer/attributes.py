@@ -9,11 +9,11 @@ from jaxtyping import Float, Float32
 
 from zpoints.errors import UsageError
 from zpoints.explorer.space import Space
+from zpoints.vectors.reduce import Numbered, reduce
 
 __all__ = ["Attribute", "attributes_of", "described", "direction", "directions", "find", "possible"]
 
 CLASSES = 32  # more values than these are no classes
-BLOCK = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,10 +108,12 @@ def directions(space: Space, wanted: "list[tuple[Attribute, int]]") -> Float[np.
     if not wanted:
         return np.empty((0, space.latents.dimension))
     weights = np.stack([_weights(attribute, chosen) for attribute, chosen in wanted])
-    total = np.zeros((len(wanted), space.latents.dimension))
-    for first, block in space.latents.numbered_blocks(BLOCK):
-        total += weights[:, first : first + len(block)] @ np.asarray(block, np.float64)
-    return total
+
+    def part(first: int, block: np.ndarray) -> np.ndarray:
+        return weights[:, first : first + len(block)] @ np.asarray(block, np.float64)
+
+    found: np.ndarray = reduce(space.latents, Numbered(part))
+    return found
 
 
 def possible(attribute: Attribute) -> list[int]:

@@ -9,10 +9,10 @@ from jaxtyping import Float, Int
 from zpoints.errors import ArrayError
 from zpoints.explorer.space import Space
 from zpoints.vectors.latent_set import LatentSet, drawn
+from zpoints.vectors.reduce import Numbered, collect, reduce
 
 __all__ = ["Neighbours", "checked", "nearest", "round_trip", "usual_distance"]
 
-BLOCK = 16_384
 CANDIDATES = 32  # whose distances are computed again, without cancellation
 COMPARED = 64  # vectors of which the usual distance is taken
 
@@ -23,6 +23,16 @@ class Neighbours:
 
     numbers: Int[np.ndarray, " k"]
     distances: Float[np.ndarray, " k"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Least:
+    """Smallest values so far, of each column."""
+
+    squares: Float[np.ndarray, " c"]
+
+    def __add__(self, other: "_Least") -> "_Least":
+        return _Least(np.minimum(self.squares, other.squares))
 
 
 def checked(z: np.ndarray, space: Space) -> Float[np.ndarray, "m d"]:
@@ -50,12 +60,14 @@ def nearest(latents: LatentSet, z: Float[np.ndarray, " d"], count: int) -> Neigh
     >>> int(found.numbers[0]), float(found.distances[0])
     (7, 0.0)
     """
-    squares = []
     wanted = np.asarray(z, np.float32)
-    for block in latents.blocks(BLOCK):
+
+    def squares(block: np.ndarray) -> np.ndarray:
+        """Squared distances, but for what is the same in all of them."""
         x = np.asarray(block, np.float32)
-        squares.append(np.einsum("md,md->m", x, x) - 2 * (x @ wanted))
-    rough = np.concatenate(squares)
+        return np.einsum("md,md->m", x, x) - 2 * (x @ wanted)
+
+    rough = collect(latents, squares)
     few = min(max(count, CANDIDATES), len(rough))
     candidates = np.sort(np.argpartition(rough, few - 1)[:few])
     found = LatentSet.open(latents, candidates if latents.rows is None else latents.rows[candidates]).array()
@@ -70,15 +82,17 @@ def usual_distance(latents: LatentSet) -> float:
         return float("nan")
     numbers = drawn(latents.n, min(COMPARED, latents.n), seed=0)
     some = LatentSet.open(latents, numbers if latents.rows is None else latents.rows[numbers]).array()
-    least = np.full(len(some), np.inf)
     own = np.einsum("md,md->m", some, some)
-    for first, block in latents.numbered_blocks(BLOCK):
+
+    def least(first: int, block: np.ndarray) -> _Least:
         x = np.asarray(block, np.float64)
         squares = np.einsum("md,md->m", x, x)[:, None] - 2 * (x @ some.T) + own
         inside = (numbers >= first) & (numbers < first + len(x))
         squares[numbers[inside] - first, np.flatnonzero(inside)] = np.inf
-        least = np.minimum(least, squares.min(axis=0))
-    return float(np.median(np.sqrt(np.maximum(least, 0.0))))
+        return _Least(squares.min(axis=0))
+
+    found: _Least = reduce(latents, Numbered(least))
+    return float(np.median(np.sqrt(np.maximum(found.squares, 0.0))))
 
 
 def round_trip(space: Space, z: Float[np.ndarray, " d"]) -> tuple[np.ndarray, dict[str, Any]]:
