@@ -141,6 +141,7 @@ def test_the_whole_road(make: Callable[[Path], Made], tmp_path: Path) -> None:
     run = Run(out)
     assert run.paths.report.is_file()
     assert run.codec.latent_shape == model.latent_shape
+    assert (run.paths.analysis / "channels.json").is_file() == (len(model.latent_shape) > 1)
     described = json.loads((run.paths.model / "model.json").read_text())
     assert tuple(described["latent_shape"]) == model.latent_shape
     assert described["layout"] == ("channels-last" if "keras" in model.text else "channels-first")
@@ -148,5 +149,5 @@ def test_the_whole_road(make: Callable[[Path], Made], tmp_path: Path) -> None:
     np.testing.assert_allclose(z, model.encode(run.store.pixels), atol=1e-5)
     for method in ("normal", "independent"):
         drawn, pictures = run.samples(method), run.pictures(method)
-        assert (drawn.shape, pictures.shape) == ((16, z.shape[1]), (16, SIDE, SIDE, 3))
+        assert (drawn.shape, pictures.shape) == ((16, *model.latent_shape), (16, SIDE, SIDE, 3))
         assert np.abs(pictures - np.clip(model.decode(drawn), 0, 255)).max() <= 1

@@ -60,7 +60,6 @@ def _content(run: "Run") -> dict[str, Any]:
     latents = LatentSet.open(run.paths.latents, store.rows("train"))
     return {
         "name": run.settings.name,
-        "folder": str(run.folder),
         "description": store.description,
         "images": len(store),
         "splits": {split: len(store.rows(split)) for split in ("train", "val", "test")},
