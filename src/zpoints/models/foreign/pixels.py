@@ -24,10 +24,13 @@ def to_model(pictures: UInt8[np.ndarray, "n h w c"], recipe: Recipe) -> Float32[
     x = pictures[..., ::-1] if recipe.order == "bgr" else pictures
     if recipe.transposed:
         x = x.swapaxes(1, 2)
-    x = x * scale + shift
     if recipe.layout.endswith("channels-first"):
-        x = x.transpose(0, 3, 1, 2)
-    return np.ascontiguousarray(x, np.float32).reshape(len(pictures), *input_shape(recipe))
+        x, scale, shift = x.transpose(0, 3, 1, 2), scale[:, None, None], shift[:, None, None]
+    # Bytes are turned before they are numbers, four times as long; a tenth of an Encoder's time, otherwise.
+    values = np.multiply(np.ascontiguousarray(x), scale, dtype=scale.dtype)
+    if shift.any():
+        values += shift
+    return values.astype(np.float32, copy=False).reshape(len(pictures), *input_shape(recipe))
 
 
 def in_layout(values: np.ndarray, recipe: Recipe) -> np.ndarray | None:
