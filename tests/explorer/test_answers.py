@@ -18,8 +18,8 @@ from zpoints.explorer.attributes import attributes_of, direction, possible
 from zpoints.explorer.packing import packed
 from zpoints.explorer.plane import coordinates, plane
 from zpoints.explorer.point import checked, nearest, usual_distance
-from zpoints.explorer.space import Space, open_space
-from zpoints.explorer.start import POINTS, arrays_of, heading_of, shown
+from zpoints.explorer.space import POINTS, Space, open_space
+from zpoints.explorer.start import arrays_of, heading_of
 from zpoints.explorer.thumbnails import thumbnails
 from zpoints.vectors.latent_set import LatentSet
 
@@ -133,7 +133,7 @@ def test_which_columns_are_attributes() -> None:
 def test_more_vectors_than_dots() -> None:
     z = np.random.default_rng(0).normal(size=(POINTS + 500, 2)).astype(np.float32)
     many = open_space(z)
-    rows = shown(many)
+    rows = many.shown
     assert len(rows) == POINTS == len(set(rows.tolist()))
     _, arrays = plane(many, "z", 0, 1)
     np.testing.assert_allclose(arrays["points"], z[rows], atol=1e-6)

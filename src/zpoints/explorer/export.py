@@ -6,20 +6,20 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Int, UInt8
-from PIL import Image
 
 from zpoints.explorer.attributes import attributes_of, directions, possible
 from zpoints.explorer.packing import packed
 from zpoints.explorer.page_files import one_file
 from zpoints.explorer.point import usual_distance
 from zpoints.explorer.space import Space
-from zpoints.explorer.start import arrays_of, heading_of, shown
+from zpoints.explorer.start import arrays_of, heading_of
 from zpoints.explorer.thumbnails import thumbnails
 from zpoints.explorer.weights import decoder_arrays
 from zpoints.files.atomic import atomic_path
+from zpoints.images.sheets import contact_sheet
 from zpoints.system.progress import Progress, Silent
 from zpoints.system.sizes import in_words
-from zpoints.vectors.latent_set import LatentSet, drawn
+from zpoints.vectors.latent_set import drawn
 
 __all__ = ["export_page"]
 
@@ -55,7 +55,7 @@ def export_page(space: Space, out: str | Path, progress: Progress | None = None)
     heading, notes = heading_of(space), []
     chosen = _chosen(space)
     arrays = {**_narrow(arrays_of(space)), "shown": chosen.astype(np.int32)}
-    arrays["vectors"] = _rows(space, chosen).astype(np.float16)
+    arrays["vectors"] = space.latents.subset(chosen).array().astype(np.float16)
     if len(chosen) < space.latents.n:
         notes.append(
             f"Densities and neighbours in this file are those of {len(chosen):,} of the {space.latents.n:,} "
@@ -82,13 +82,8 @@ def export_page(space: Space, out: str | Path, progress: Progress | None = None)
 
 def _chosen(space: Space) -> Int[np.ndarray, " k"]:
     """The vectors that the file holds."""
-    numbers, most = shown(space), max(VECTORS // (2 * space.latents.dimension), 100)
+    numbers, most = space.shown, max(VECTORS // (2 * space.latents.dimension), 100)
     return numbers if len(numbers) <= most else numbers[drawn(len(numbers), most, seed=0)]
-
-
-def _rows(space: Space, numbers: Int[np.ndarray, " k"]) -> np.ndarray:
-    latents = space.latents
-    return LatentSet.open(latents, numbers if latents.rows is None else latents.rows[numbers]).array()
 
 
 def _narrow(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -117,31 +112,21 @@ def _thumbs(
         small = np.concatenate(
             [thumbnails(space, part, side) for part in np.array_split(chosen[:count], -(-count // 4096))]
         )
-        data = _jpeg(_sheet(small, COLUMNS))
+        data = _jpeg(small, COLUMNS)
         if len(data) <= SHEET or count < 100:
             break
         count = int(0.9 * count * SHEET / len(data))
     if count < len(chosen):
         notes.append(f"Thumbnails of {count:,} of these vectors are in this file.")
     height, width = small.shape[1:3]
-    return {"columns": COLUMNS, "height": height, "width": width, "count": count}, np.frombuffer(
+    return {"columns": min(COLUMNS, count), "height": height, "width": width, "count": count}, np.frombuffer(
         data, np.uint8
     )
 
 
-def _sheet(pictures: UInt8[np.ndarray, "m h w c"], columns: int) -> UInt8[np.ndarray, "y x c"]:
-    """Row by row."""
-    count, height, width, colours = pictures.shape
-    rows = -(-count // columns)
-    whole = np.zeros((rows * columns, height, width, colours), np.uint8)
-    whole[:count] = pictures
-    grid = whole.reshape(rows, columns, height, width, colours).swapaxes(1, 2)
-    return grid.reshape(rows * height, columns * width, colours)
-
-
-def _jpeg(sheet: UInt8[np.ndarray, "y x c"]) -> bytes:
+def _jpeg(pictures: UInt8[np.ndarray, "m h w c"], columns: int) -> bytes:
     data = io.BytesIO()
-    Image.fromarray(sheet[..., 0] if sheet.shape[2] == 1 else sheet).save(data, "JPEG", quality=QUALITY)
+    contact_sheet(pictures, columns, gap=0).save(data, "JPEG", quality=QUALITY)
     return data.getvalue()
 
 
@@ -172,6 +157,6 @@ def _decoder(
                 task.advance()
             all_pictures = np.concatenate(pictures)
             shape = all_pictures.shape[1:3]
-            arrays[f"grid_{k}"] = np.frombuffer(_jpeg(_sheet(all_pictures, STEPS)), np.uint8)
+            arrays[f"grid_{k}"] = np.frombuffer(_jpeg(all_pictures, STEPS), np.uint8)
             grids.append({"basis": "pca", "i": i, "j": j, "steps": STEPS, "reach": REACH})
     return {"grids": grids, "decoded": list(shape), "codec": False}, arrays

@@ -8,7 +8,6 @@ from jaxtyping import Float
 from zpoints.analysis.result import Basis
 from zpoints.errors import UsageError
 from zpoints.explorer.space import Space
-from zpoints.explorer.start import shown
 from zpoints.statistics.contours import PlaneDensity
 from zpoints.statistics.ellipses import LEVELS, normal_coverage
 from zpoints.vectors.reduce import collect
@@ -32,8 +31,8 @@ def plane(space: Space, basis: Basis, i: int, j: int) -> tuple[dict[str, Any], d
     """What the page shows of a plane: a heading, and arrays.
 
     The arrays: ``density``, that of `PlaneDensity` on its grid, the first index along component i; ``points``, (k, 2)
-    coordinates of the vectors that `shown` names, in own units; ``margin_i`` and ``margin_j``, number densities on 90
-    bins over +/- 4.5 standard deviations, per standard deviation.
+    coordinates of the vectors that `Space.shown` names, in own units; ``margin_i`` and ``margin_j``, number
+    densities on 90 bins over +/- 4.5 standard deviations, per standard deviation.
 
     Raises
     ------
@@ -64,7 +63,7 @@ def plane(space: Space, basis: Basis, i: int, j: int) -> tuple[dict[str, Any], d
     }
     arrays = {
         "density": density.density.astype(np.float32),
-        "points": values[shown(space)].astype(np.float32),
+        "points": values[space.shown].astype(np.float32),
         **margins,
     }
     return heading, arrays

@@ -70,7 +70,7 @@ def nearest(latents: LatentSet, z: Float[np.ndarray, " d"], count: int) -> Neigh
     rough = collect(latents, squares)
     few = min(max(count, CANDIDATES), len(rough))
     candidates = np.sort(np.argpartition(rough, few - 1)[:few])
-    found = LatentSet.open(latents, candidates if latents.rows is None else latents.rows[candidates]).array()
+    found = latents.subset(candidates).array()
     distances = np.linalg.norm(found - z, axis=1)
     order = np.argsort(distances, kind="stable")[:count]
     return Neighbours(candidates[order], distances[order])
@@ -81,7 +81,7 @@ def usual_distance(latents: LatentSet) -> float:
     if latents.n < 3:
         return float("nan")
     numbers = drawn(latents.n, min(COMPARED, latents.n), seed=0)
-    some = LatentSet.open(latents, numbers if latents.rows is None else latents.rows[numbers]).array()
+    some = latents.subset(numbers).array()
     own = np.einsum("md,md->m", some, some)
 
     def least(first: int, block: np.ndarray) -> _Least:

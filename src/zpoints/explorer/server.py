@@ -22,10 +22,9 @@ from zpoints.explorer.page_files import served_files, served_page
 from zpoints.explorer.plane import plane
 from zpoints.explorer.point import checked, nearest, round_trip, usual_distance
 from zpoints.explorer.space import Space
-from zpoints.explorer.start import arrays_of, heading_of, shown
+from zpoints.explorer.start import arrays_of, heading_of
 from zpoints.explorer.thumbnails import thumbnails
 from zpoints.statistics.core import mahalanobis
-from zpoints.vectors.latent_set import LatentSet
 from zpoints.vectors.reduce import collect
 
 __all__ = ["application"]
@@ -199,7 +198,7 @@ class Answers:
 
     def attribute(self, question: Any) -> bytes:
         attribute = find(self.space, str(question.get("name")))
-        return packed({}, {"values": attribute.values[shown(self.space)]})
+        return packed({}, {"values": attribute.values[self.space.shown]})
 
     def direction(self, question: Any) -> bytes:
         found = direction(self.space, str(question.get("name")), _whole(question, "chosen"))
@@ -239,13 +238,8 @@ class Answers:
 
     def _rows(self, numbers: np.ndarray) -> np.ndarray:
         """Vectors in any order, also twice."""
-        latents = self.space.latents
         different, place = np.unique(numbers, return_inverse=True)
-        if len(different) == 1:  # a set has two vectors at least
-            different = np.unique([different[0], (different[0] + 1) % latents.n])
-            place = np.searchsorted(different, numbers)
-        rows = different if latents.rows is None else latents.rows[different]
-        return LatentSet.open(latents, rows).array()[place]
+        return self.space.latents.subset(different).array()[place]
 
 
 async def _answered(work: Callable[[], bytes]) -> Response:

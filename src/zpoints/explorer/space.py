@@ -14,7 +14,7 @@ from jaxtyping import Int
 from zpoints.analysis.distribution import Distribution
 from zpoints.analysis.result import Analysis
 from zpoints.errors import ArrayError, UsageError
-from zpoints.vectors.latent_set import LatentSet
+from zpoints.vectors.latent_set import LatentSet, drawn
 
 if TYPE_CHECKING:
     from zpoints.images.store import ImageStore
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from zpoints.run.folder import Run
     from zpoints.samplers import Sampler
 
-__all__ = ["Space", "open_space"]
+__all__ = ["POINTS", "Space", "open_space"]
 
+POINTS = 20_000
+"""Dots in a plane: of more vectors, so many drawn at random. Contours and counts are always those of all."""
 PLAIN = ("id", "source", "split")
 """Columns of an index that are no attributes."""
 
@@ -52,6 +54,7 @@ class Space:
     rows: Int[np.ndarray, " n"] | None = None
     samplers: "Mapping[str, Sampler | Path]" = field(default_factory=dict)
     get_codec: "Callable[[], Codec] | None" = None
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def __post_init__(self) -> None:
         if self.distribution.dimension != self.latents.dimension:
@@ -85,21 +88,27 @@ class Space:
             lambda: run.codec,
         )
 
-    @cached_property
-    def _lock(self) -> threading.Lock:
-        return threading.Lock()
-
-    @cached_property
+    @property
     def codec(self) -> "Codec | None":
-        """The model, opened at first use."""
+        """The model, opened at first use, and once, whoever asks first."""
         with self._lock:
-            found = None if self.get_codec is None else self.get_codec()
+            found = self._opened
         if found is not None and found.dimension != self.latents.dimension:
             raise ArrayError(
                 f"{self.name}: the model takes vectors of {found.dimension} components, and these have "
                 f"{self.latents.dimension}; give the model that made them"
             )
         return found
+
+    @cached_property
+    def _opened(self) -> "Codec | None":
+        return None if self.get_codec is None else self.get_codec()
+
+    @cached_property
+    def shown(self) -> Int[np.ndarray, " k"]:
+        """Numbers of the vectors whose dots are drawn; the same ones in every plane."""
+        n = self.latents.n
+        return np.arange(n) if n <= POINTS else drawn(n, POINTS, seed=0)
 
     def sampler(self, name: str) -> "Sampler":
         """A fitted sampler.

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from zpoints.analysis.result import BASES, Analysis, Basis
 from zpoints.explorer.attributes import attributes_of, described
@@ -13,19 +13,10 @@ from zpoints.explorer.space import Space
 from zpoints.statistics.correlation import strongest_pairs
 from zpoints.statistics.ellipses import LEVELS, normal_coverage
 from zpoints.statistics.margins import SCORES
-from zpoints.vectors.latent_set import drawn
 
-__all__ = ["POINTS", "arrays_of", "heading_of", "shown"]
+__all__ = ["arrays_of", "heading_of"]
 
-POINTS = 20_000
-"""Dots in a plane: of more vectors, so many drawn at random. Contours and counts are always those of all."""
 LISTED = 24  # planes, or components, of a list
-
-
-def shown(space: Space) -> Int[np.ndarray, " k"]:
-    """Numbers of the vectors whose dots are drawn; the same ones in every plane."""
-    n = space.latents.n
-    return np.arange(n) if n <= POINTS else drawn(n, POINTS, seed=0)
 
 
 def heading_of(space: Space) -> dict[str, Any]:
@@ -64,7 +55,7 @@ def arrays_of(space: Space) -> dict[str, np.ndarray]:
     if margins is not None:
         found |= {"radii": margins.radii, "scores": SCORES}
     return {name: np.asarray(array, np.float32) for name, array in found.items()} | {
-        "shown": shown(space).astype(np.int32)
+        "shown": space.shown.astype(np.int32)
     }
 
 

@@ -18,15 +18,15 @@ LEAST_ROW = TITLE + NOTE + 10
 FRAME = (217, 72, 15)
 
 
-def contact_sheet(pictures: UInt8[np.ndarray, "n h w c"], columns: int) -> Image.Image:
+def contact_sheet(pictures: UInt8[np.ndarray, "n h w c"], columns: int, gap: int = GAP) -> Image.Image:
     """Pictures, pixel by pixel, in rows of `columns`, with a thin gap between them."""
     n, height, width, colours = pictures.shape
     columns = min(columns, n)
     rows = -(-n // columns)
-    sheet = np.full((rows * (height + GAP) + GAP, columns * (width + GAP) + GAP, colours), PAPER, np.uint8)
+    sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, colours), PAPER, np.uint8)
     for number, picture in enumerate(pictures):
         row, column = divmod(number, columns)
-        top, left = GAP + row * (height + GAP), GAP + column * (width + GAP)
+        top, left = gap + row * (height + gap), gap + column * (width + gap)
         sheet[top : top + height, left : left + width] = picture
     return Image.fromarray(sheet[:, :, 0] if colours == 1 else sheet)
 

@@ -188,7 +188,10 @@ class LatentSet:
         """At most `count` of the vectors, drawn at random without repetition, in their order."""
         if count >= self.n:
             return self
-        numbers = drawn(self.n, count, seed)
+        return self.subset(drawn(self.n, count, seed))
+
+    def subset(self, numbers: Int[np.ndarray, " m"]) -> Self:
+        """Some of the vectors, by their numbers in this set, ascending, each once."""
         return type(self)(self.name, self.reader, numbers if self.rows is None else self.rows[numbers])
 
     def of_components(self, numbers: Int[np.ndarray, " l"]) -> Self:

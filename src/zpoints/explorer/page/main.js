@@ -2,8 +2,8 @@
 
 import { File } from "zpoints/file";
 import { Geometry } from "zpoints/geometry";
-import { Attributes, Axes, Path, Samples, Training, facts, tabs } from "zpoints/panels";
-import { $, Newest, made, number, painted, percent, thumbs } from "zpoints/parts";
+import { Attributes, Axes, Path, Samples, Training, tabs } from "zpoints/panels";
+import { $, Newest, facts, made, number, painted, percent, thumbs } from "zpoints/parts";
 import { PlaneView, label } from "zpoints/plane";
 import { Server } from "zpoints/server";
 import { State } from "zpoints/state";
@@ -34,7 +34,7 @@ async function begin() {
   const state = new State(geometry);
   const page = { source, heading, arrays, geometry, state, failed };
   describe(page);
-  const view = (page.view = planePart(page));
+  page.view = planePart(page);
   page.coordinates = (z) => coordinatesOf(page, z);
   pointPart(page);
   const choose = tabs();
@@ -48,8 +48,8 @@ async function begin() {
     return page.training.select(numbers);
   };
   addressPart(page);
-  if (!state.read(location.hash)) state.tell("plane", "point");
-  else if (!view.plane) state.tell("plane", "point");
+  state.read(location.hash);
+  state.tell("plane", "point");
   page.training.show().catch(failed);
   window.zpointsSource = source; // for whoever wants to ask from the console
   document.documentElement.dataset.ready = "yes";
@@ -241,7 +241,7 @@ function pointPart(page) {
 }
 
 function quickFacts(page) {
-  const { state, geometry, heading, view } = page, distance = geometry.distance(state.z), nearer = geometry.shareNearer(distance);
+  const { state, geometry, view } = page, distance = geometry.distance(state.z), nearer = geometry.shareNearer(distance);
   const [u, v] = view.point, { r, field } = view.plane, held = field.held(field.at(u, v));
   const square = (u * u - 2 * r * u * v + v * v) / Math.max(1 - r * r, 1e-12);
   const law = nearer === undefined ? `${Math.sqrt(geometry.rank).toFixed(1)} is usual` : `farther out than ${percent(nearer)} of the z-points`;
@@ -252,7 +252,6 @@ function quickFacts(page) {
     ["inside, of all planes", made("span", { id: "all-planes" }, all)],
     ["coordinates", view.plane.axes.map((axis) => `${axis}: ${label(geometry.coordinate(state.z, view.plane.basis, axis))}`).join(", ")],
   ]);
-  void heading;
 }
 
 async function preparedPicture({ source, state, view, geometry }, z) {
@@ -289,7 +288,7 @@ function addressPart({ state }) {
     timer = setTimeout(write, 300);
   });
   addEventListener("hashchange", () => {
-    if (location.hash !== own) state.read(location.hash);
+    if (location.hash !== own) state.tell(...state.read(location.hash));
   });
 }
 

@@ -1,7 +1,7 @@
 // Ways to move besides the plane: axes, samplers, training pictures, attributes, a path.
 
 import { gif } from "zpoints/gif";
-import { $, made, number, percent, saved, slider, thumbs } from "zpoints/parts";
+import { $, made, number, saved, slider, thumbs } from "zpoints/parts";
 
 const SLIDERS = 12, DRAWN = 24, STEPS = 25, TRIED = 40;
 
@@ -285,9 +285,3 @@ export class Path {
     saved(gif([...frames, ...frames.slice(1, -1).reverse()]), "path.gif", "image/gif");
   }
 }
-
-export function facts(list, rows) {
-  $(list).replaceChildren(...rows.flatMap(([term, text]) => [made("dt", {}, term), made("dd", {}, text)]));
-}
-
-export { percent };

@@ -31,6 +31,11 @@ export function thumbs(list, items, chosen) {
   }));
 }
 
+// Terms and what is said of them.
+export function facts(list, rows) {
+  $(list).replaceChildren(...rows.flatMap(([term, text]) => [made("dt", {}, term), made("dd", {}, text)]));
+}
+
 // A slider with its name and value; `changed(value, begun)` is told of every move.
 export function slider(name, { min, max, step = 0.05, value = 0, text = (v) => v.toFixed(2) }, changed) {
   const output = made("output", {}, text(value));

@@ -195,8 +195,6 @@ export class PlaneView {
     }
     const outside = Math.max(Math.abs(point[0]), Math.abs(point[1])) > AROUND;
     const x = this.x(clamped(point[0])), y = this.y(clamped(point[1]));
-    context.strokeStyle = colour.paper;
-    context.lineWidth = 4;
     for (const width of [4, 2]) {
       context.lineWidth = width;
       context.strokeStyle = width === 4 ? colour.paper : colour.second;

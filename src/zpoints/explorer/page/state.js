@@ -54,7 +54,7 @@ export class State {
     return `#plane=${basis},${i},${j}&z=${toBase64Url(new Uint8Array(Float32Array.from(this.z).buffer))}`;
   }
 
-  // Go where an address says; what is wrong in it is left out. Returns whether there was anything.
+  // Go where an address says; what is wrong in it is left out. Returns what has changed, to be told.
   read(text) {
     const parts = new URLSearchParams(text.replace(/^#/, "")), told = [];
     const [basis, i, j] = (parts.get("plane") ?? "").split(",");
@@ -71,8 +71,7 @@ export class State {
     } catch {
       // no vector: the point stays
     }
-    if (told.length) this.tell(...told);
-    return told.length > 0;
+    return told;
   }
 
   valid(basis, i, j) {
