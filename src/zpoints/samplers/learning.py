@@ -21,6 +21,7 @@ LONGEST_GRADIENT = 1.0
 LOOKS = 20  # at the held-out vectors
 PATIENCE = 0.5  # share of all steps without a better look, after which the training ends
 JUDGES = 2048
+LEAST_CYCLE = 20
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
 Loss = Callable[[nn.Module, Tensor, torch.Generator], Tensor]
@@ -84,9 +85,9 @@ def learn(
     average = AveragedModel(network, multi_avg_fn=partial(_into_mean, lesson.average))
     fused = device.kind in ("cpu", "cuda")
     optimiser = torch.optim.AdamW(network.parameters(), lesson.rate, weight_decay=WEIGHT_DECAY, fused=fused)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, lesson.rate, total_steps=lesson.steps, pct_start=0.1
-    )
+    # A cycle of fewer steps has no rise to divide by.
+    total = max(lesson.steps, LEAST_CYCLE)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, lesson.rate, total_steps=total, pct_start=0.1)
     random = torch.Generator(device.kind).manual_seed(lesson.seed)
     # Untrained the networks draw from the normal law: what few vectors teach may be worse than that.
     best, when, kept = _judged(average, loss, judges, lesson.seed + 1), 0, _copied(average)

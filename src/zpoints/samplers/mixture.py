@@ -1,14 +1,14 @@
 """A mixture of multivariate normal distributions: what RAE fits to a trained autoencoder's latent vectors."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from zpoints.samplers.base import Sampler, log_volume, restored
+from zpoints.samplers.base import Sampler, log_volume
 from zpoints.samplers.checks import check_number, check_whole, seed_of
+from zpoints.samplers.em import BLOCK, climb, joint_bytes, law_of, passes, start_of, state_of
 from zpoints.samplers.points import Points
 from zpoints.statistics.mixtures import Mixture as Law
 from zpoints.statistics.mixtures import MixtureSums
@@ -20,8 +20,6 @@ CANDIDATES = (1, 2, 5, 10, 20, 40)
 PRIORS = (0.001, 0.05, 0.3, 1.0)  # times the number of dimensions
 TRIAL = 20_000  # vectors on which the number of components and the prior are chosen
 HELD_OUT = 0.1  # of them, on which they are judged
-SETTLED = 1e-3  # gain of an iteration in nats a vector, from which on it goes no further
-BLOCK = 4096
 TRIAL_ITERATIONS = 12
 
 
@@ -93,10 +91,10 @@ class Mixture(Sampler):
 
         def one_pass(law: Law) -> MixtureSums:
             expected = partial(MixtureSums.of, mixture=law)
-            return reduce(latents, Through(pca.whiten, expected), size=BLOCK, besides=_joint_bytes(law))
+            return reduce(latents, Through(pca.whiten, expected), size=BLOCK, besides=joint_bytes(law))
 
-        start = _start(trial, std, k, seed).mixture(prior)
-        self.mixture_, self.log_likelihood_ = _climb(one_pass, start, prior, self.iterations)
+        start = start_of(trial, std, k, seed).mixture(prior)
+        self.mixture_, self.log_likelihood_ = climb(one_pass, start, prior, self.iterations)
 
     def _choose(
         self, trial: Float[np.ndarray, "m r"], std: Float[np.ndarray, " r"], seed: int
@@ -119,8 +117,8 @@ class Mixture(Sampler):
         for k in numbers:
             # Fewer vectors a component never want a weaker prior.
             tried = priors[priors.index(found[1]) :][:2] if best is not None else priors
-            start, one_pass = _start(fit, std, k, seed), _passes(fit)
-            laws = [_climb(one_pass, start.mixture(p), p, TRIAL_ITERATIONS)[0] for p in tried]
+            start, one_pass = start_of(fit, std, k, seed), passes(fit)
+            laws = [climb(one_pass, start.mixture(p), p, TRIAL_ITERATIONS)[0] for p in tried]
             scores = [law.log_density(judge) for law in laws]
             prior = int(np.argmax([score.mean() for score in scores]))
             # Paired: what both describe badly does not blur the comparison.
@@ -139,59 +137,10 @@ class Mixture(Sampler):
         return law.log_density(self._spanned(z)) - log_volume(self.distribution_.pca)
 
     def _state(self) -> dict[str, Any]:
-        law = self.mixture_
-        return super()._state() | {
-            "mixture_weights": law.weights,
-            "mixture_means": law.means,
-            "mixture_covariances": law.covariances,
-            "mixture_log_likelihood": np.asarray(self.log_likelihood_),
-        }
+        likelihood = {"mixture_log_likelihood": np.asarray(self.log_likelihood_)}
+        return super()._state() | state_of(self.mixture_) | likelihood
 
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
         self._restore_distribution(arrays)
-        k, r = arrays["mixture_weights"].size, self.distribution_.pca.rank
-        shapes = {"weights": (k,), "means": (k, r), "covariances": (k, r, r)}
-        self.mixture_ = Law(*(restored(arrays, f"mixture_{name}", shape) for name, shape in shapes.items()))
+        self.mixture_ = law_of(arrays, self.distribution_.pca.rank)
         self.log_likelihood_ = float(arrays["mixture_log_likelihood"])
-
-
-def _passes(x: Float[np.ndarray, "m r"]) -> Callable[[Law], MixtureSums]:
-    """Passes over whitened vectors in memory."""
-    return lambda law: reduce(x, partial(MixtureSums.of, mixture=law), size=BLOCK, besides=_joint_bytes(law))
-
-
-def _joint_bytes(law: Law) -> int:
-    """Memory of a block's distances from all components."""
-    return 8 * BLOCK * law.means.size
-
-
-def _climb(
-    one_pass: Callable[[Law], MixtureSums], law: Law, prior: float, iterations: int
-) -> tuple[Law, float]:
-    """Expectation and maximisation in turn until little is gained; also the last mean log-likelihood."""
-    last = -np.inf
-    for _ in range(iterations):
-        sums = one_pass(law)
-        gain, last = sums.mean_log_likelihood - last, sums.mean_log_likelihood
-        law = sums.mixture(prior)
-        if gain < SETTLED:
-            break
-    return law, last
-
-
-def _start(x: Float[np.ndarray, "m r"], std: Float[np.ndarray, " r"], k: int, seed: int) -> MixtureSums:
-    """Sums of one component per cluster of k-means; in the vectors' own units, where clusters lie apart."""
-    from sklearn.cluster import KMeans
-
-    if k == 1:
-        label = np.zeros(len(x), np.int64)
-    else:
-        label = KMeans(k, n_init=1, max_iter=20, random_state=seed).fit_predict(x * std)
-    members = [x[label == c] for c in range(k)]
-    return MixtureSums(
-        len(x),
-        0.0,
-        np.array([len(m) for m in members], np.float64),
-        np.stack([m.sum(axis=0) for m in members]),
-        np.stack([m.T @ m for m in members]),
-    )

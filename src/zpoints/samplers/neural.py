@@ -71,6 +71,9 @@ class Neural(Sampler):
     def _network(self, rank: int) -> "torch.nn.Module":
         """An untrained network for so many principal axes."""
 
+    def _prepare(self, u: Float[np.ndarray, "n r"], seed: int) -> None:
+        """What is known of the whitened vectors to learn from before there is a network."""
+
     @abstractmethod
     def _loss(
         self, network: "torch.nn.Module", vectors: "torch.Tensor", random: "torch.Generator"
@@ -103,6 +106,7 @@ class Neural(Sampler):
         u = collect(chosen, lambda block: whiten(block).astype(np.float32))
         order = np.random.default_rng(seed).permutation(len(u))
         held = max(1, int(HELD_OUT * len(u)))
+        self._prepare(u[order[held:]], seed)
         lesson = FitOptions(self.steps, self.batch, self.rate, seed, self.device, self._average)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
