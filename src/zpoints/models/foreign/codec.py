@@ -52,7 +52,7 @@ class ForeignCodec:
         ------
         ArrayError : the model gives arrays of another shape than the recipe says, or numbers that are not finite.
         """
-        z = self._asked("encode", to_model(pictures, self.recipe))
+        z = self._asked("encode", to_model(pictures, self.recipe, takes_bytes=self.backend.takes_bytes))
         if z.shape != (len(pictures), *self.latent_shape):
             raise ArrayError(
                 f"the Encoder gives arrays of shape {z.shape[1:]}, and codec.toml says {self.latent_shape}; correct "

@@ -117,9 +117,12 @@ class Found:
 class Backend(ABC):
     """An opened model at work: its own arrays in, its own arrays out, a batch at a time."""
 
+    takes_bytes: bool = False
+    """Pictures of grey levels may be given as they are, in place of float32."""
+
     @abstractmethod
     def encode(self, x: np.ndarray) -> np.ndarray:
-        """Latent arrays (n, ...) of pictures as the model takes them, float32."""
+        """Latent arrays (n, ...) of pictures as the model takes them, float32 (or bytes, if it `takes_bytes`)."""
 
     @abstractmethod
     def decode(self, z: np.ndarray) -> np.ndarray:

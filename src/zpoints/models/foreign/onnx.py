@@ -84,6 +84,7 @@ class OnnxBackend(Backend):
 
     def __init__(self, encoder: Path, decoder: Path, output: str) -> None:
         self.encoder, self.decoder = _Half(encoder), _Half(decoder)
+        self.takes_bytes = self.encoder.dtype is np.uint8
         names = self.encoder.outputs
         if output and output not in names:
             raise UsageError(f"{encoder}: no output '{output:.100}'; there are {', '.join(names)}")
@@ -162,7 +163,7 @@ class _Half:
 
     def run(self, values: np.ndarray, output: str) -> np.ndarray:
         """One batch, in parts where the graph takes batches of one size only."""
-        if self.dtype is np.uint8:
+        if self.dtype is np.uint8 and values.dtype != np.uint8:
             values = np.rint(np.clip(values, 0, BYTES))
         values = values.astype(self.dtype, copy=False)
         batch = self.shape[0] if self.shape else None

@@ -1,7 +1,7 @@
 """Pictures as a model of another tool takes them, and its output as pictures: arithmetic, and nothing else."""
 
 import numpy as np
-from jaxtyping import Float32, Real, UInt8
+from jaxtyping import Real, UInt8
 
 from zpoints.models.foreign.recipe import Recipe
 
@@ -18,8 +18,10 @@ def input_shape(recipe: Recipe) -> tuple[int, ...]:
     return (int(np.prod(shape)),) if recipe.layout.startswith("flat") else shape
 
 
-def to_model(pictures: UInt8[np.ndarray, "n h w c"], recipe: Recipe) -> Float32[np.ndarray, "n ..."]:
-    """What the Encoder takes: float32, contiguous, of shape (n, *input_shape)."""
+def to_model(
+    pictures: UInt8[np.ndarray, "n h w c"], recipe: Recipe, *, takes_bytes: bool = False
+) -> Real[np.ndarray, "n ..."]:
+    """What the Encoder takes: float32 (bytes, of an Encoder of these), contiguous, of shape (n, *input_shape)."""
     scale, shift = _scale_and_shift(recipe)
     x = pictures[..., ::-1] if recipe.order == "bgr" else pictures
     if recipe.transposed:
@@ -27,10 +29,12 @@ def to_model(pictures: UInt8[np.ndarray, "n h w c"], recipe: Recipe) -> Float32[
     if recipe.layout.endswith("channels-first"):
         x, scale, shift = x.transpose(0, 3, 1, 2), scale[:, None, None], shift[:, None, None]
     # Bytes are turned before they are numbers, four times as long; a tenth of an Encoder's time, otherwise.
-    values = np.multiply(np.ascontiguousarray(x), scale, dtype=scale.dtype)
-    if shift.any():
-        values += shift
-    return values.astype(np.float32, copy=False).reshape(len(pictures), *input_shape(recipe))
+    values = np.ascontiguousarray(x)
+    if not (takes_bytes and (scale == 1).all() and not shift.any()):
+        values = np.multiply(values, scale, dtype=scale.dtype)
+        if shift.any():
+            values += shift
+    return values.reshape(len(pictures), *input_shape(recipe))
 
 
 def in_layout(values: np.ndarray, recipe: Recipe) -> np.ndarray | None:
