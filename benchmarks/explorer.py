@@ -52,8 +52,10 @@ def _served(*what: str) -> tuple[subprocess.Popen[str], str, float]:
 def _live(browser: Any, run: str) -> None:
     server, url, started = _served(run)
     page = _opened(browser, url)
+    _until(page, "performance.getEntriesByName('zpoints: plane').length > 0")
+    print(f"usable, with its first plane, {time.perf_counter() - started:.1f} s after the command")
     _until(page, "performance.getEntriesByName('zpoints: picture').length > 0")
-    print(f"usable, with its first picture, {time.perf_counter() - started:.1f} s after the command")
+    print(f"its first picture {time.perf_counter() - started:.1f} s after the command")
     _drag(page, "live")
     print(f"anonymous memory of the server: {_rss(server.pid):.0f} MiB")
     server.terminate()

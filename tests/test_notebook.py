@@ -145,6 +145,9 @@ def test_the_next_session_goes_on(place: Path, first: tuple[pd.DataFrame, str], 
 @pytest.mark.slow
 def test_the_budget_reaches_the_commands(second: NotebookNode) -> None:
     commands = [line for line in printed(second).splitlines() if line.startswith("$ zpoints")]
+    commands = [
+        line for line in commands if not line.startswith("$ zpoints explore")
+    ]  # keeps nothing in memory
     assert len(commands) == 4 + 2 * len(SMALL["METHODS"])
     assert all("--ram 4GiB" in line for line in commands)
 
@@ -168,6 +171,17 @@ def test_it_says_what_its_text_promises(second: NotebookNode) -> None:
     distance = {name: float(figure) for name, figure in rows}
     assert distance["uniform"] > 1.5 * distance["z-points of the training"]
     assert distance["normal"] < 1.5 * distance["z-points of the training"]
+
+
+@pytest.mark.slow
+def test_it_shows_the_explorer(place: Path, second: NotebookNode) -> None:
+    """The page of a server that ended with its notebook, and the file that stays."""
+    (cell,) = [cell for cell in second.cells if "explorer" in tags(cell)]
+    (shown,) = [output.data["text/html"] for output in cell.outputs if "text/html" in output.get("data", {})]
+    assert re.search(r'<iframe src="http://127\.0\.0\.1:\d+/[\w-]{20,}/"', shown)
+    page = (place / "drive/runs/faces/explorer.html").read_text()
+    assert "<title>" in page
+    assert len(page) < 25e6
 
 
 @pytest.mark.slow

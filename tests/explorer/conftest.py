@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from pages import BROWSERS
 
 from zpoints.explorer.serving import Explorer
 from zpoints.explorer.space import Space
 
 if TYPE_CHECKING:
     from zpoints.run.folder import Run
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 @pytest.fixture(scope="session")

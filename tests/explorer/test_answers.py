@@ -195,3 +195,14 @@ def test_things_that_do_not_belong_together(space: Space, vectors: np.ndarray, e
     for z in (np.ones(4, np.float32)[:3], np.full(4, np.nan, np.float32), np.empty(0, np.float32)):
         with pytest.raises(ArrayError):
             checked(z, space)
+
+
+def test_chosen_rows_have_their_own_pictures(explored_run) -> None:
+    """Vectors of one split, and a folder with the pictures of all: the space is the run's own."""
+    run, split = explored_run, explored_run.store.rows("train")
+    latents = LatentSet.open(run.paths.latents, split)
+    found = open_space(run.paths.analysis, latents=latents, codec=run.paths.model, images=run.paths.images)
+    np.testing.assert_array_equal(found.rows, split)
+    pd.testing.assert_frame_equal(found.index, Space.of_run(run).index)
+    numbers = np.arange(5)
+    np.testing.assert_array_equal(thumbnails(found, numbers, 64), run.store.pixels[split[:5]])

@@ -1,13 +1,13 @@
 """The page in a browser, as a person uses it; its arithmetic beside NumPy's and PyTorch's."""
 
 import io
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from pages import opened, place, until
 from PIL import Image
 
 from zpoints.analysis import walks
@@ -15,22 +15,6 @@ from zpoints.explorer.export import export_page
 from zpoints.explorer.plane import plane
 from zpoints.explorer.serving import Explorer
 from zpoints.explorer.space import Space, open_space
-
-WIDE = {"width": 1400, "height": 950}
-
-
-def opened(browser: Any, address: str, **options: Any) -> Any:
-    """The page, ready; it notes what is asked of others, and what goes wrong."""
-    context = browser.new_context(viewport=options.pop("viewport", WIDE), accept_downloads=True, **options)
-    page = context.new_page()
-    page.trouble, page.asked = [], []
-    page.on("pageerror", lambda error: page.trouble.append(str(error)))
-    page.on("console", lambda told: page.trouble.append(told.text) if told.type == "error" else None)
-    page.on("request", lambda request: page.asked.append(request.url))
-    page.goto(address)
-    page.wait_for_selector("html[data-ready]", timeout=60_000)
-    until(page, "document.getElementById('facts').children.length > 0")
-    return page
 
 
 @pytest.fixture(params=["live", "file"])
@@ -46,14 +30,6 @@ def page(request: pytest.FixtureRequest, browser: Any, explorer: Explorer, expor
     found.context.close()
 
 
-def until(page: Any, expression: str, argument: Any = None, seconds: float = 60.0) -> None:
-    """Wait for what a function or an expression says; Playwright's own waiting needs eval, which the page forbids."""
-    end = time.monotonic() + seconds
-    while not page.evaluate(expression, argument):
-        assert time.monotonic() < end, expression
-        page.wait_for_timeout(40)
-
-
 def picture(page: Any) -> bytes:
     return page.evaluate("document.getElementById('picture').toDataURL()")
 
@@ -66,11 +42,6 @@ def point(page: Any) -> list[float]:
         const z = new URLSearchParams(location.hash.slice(1)).get("z");
         return [...new Float32Array(fromBase64(z).buffer)]; }"""
     )
-
-
-def place(page: Any, x: float, y: float) -> tuple[float, float]:
-    box = page.locator("#overlay").bounding_box()
-    return box["x"] + x * box["width"], box["y"] + y * box["height"]
 
 
 def test_the_point_is_dragged_and_the_picture_follows(page: Any) -> None:
@@ -224,6 +195,18 @@ def test_the_keyboard_alone(page: Any) -> None:
     page.locator("#tab-axes").focus()
     page.keyboard.press("ArrowRight")
     assert page.locator("#panel-samples").is_visible()
+
+
+@pytest.mark.parametrize("width", [390, 1000, 1400])
+def test_nothing_sticks_out_of_its_panel(browser: Any, explorer: Explorer, width: int) -> None:
+    page = opened(browser, explorer.url, viewport={"width": width, "height": 900})
+    for tab in ("axes", "samples", "training", "attributes", "path"):
+        page.click(f"#tab-{tab}")
+        beyond = """() => { const edge = document.getElementById("panels").getBoundingClientRect().right;
+            return [...document.querySelectorAll("#panels *")].filter((e) => e.getBoundingClientRect().right > edge)
+                .map((e) => e.outerHTML.slice(0, 80)); }"""
+        assert page.evaluate(beyond) == [], tab
+    page.context.close()
 
 
 def test_every_control_has_a_name(page: Any) -> None:

@@ -165,3 +165,30 @@ def test_a_small_budget_trains_in_parts_and_a_smaller_one_is_refused(
     with pytest.raises(BudgetError) as caught:
         tried(store, learner)
     assert "--ram" in line(caught.value)
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "selu"])
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize(
+    ("picture", "channels", "kernel"), [((28, 30, 1), (4, 8), 3), ((33, 17, 3), (3, 5, 7), 4)]
+)
+def test_values_are_those_that_the_layers_give_out(activation, batch_norm, picture, channels, kernel):
+    """Counted by hooks while a picture passes through the network itself."""
+    settings = AutoencoderSettings(
+        latent=6, channels=channels, kernel=kernel, activation=activation, batch_norm=batch_norm
+    )
+    architecture = Architecture.of(picture, settings)
+    network, given = Autoencoder(architecture).eval(), 0
+
+    def count(module, taken, out):
+        nonlocal given
+        given += out.numel()
+
+    for module in network.modules():
+        if not list(module.children()):
+            module.register_forward_hook(count)
+    height, width, colours = picture
+    with torch.inference_mode():
+        network(torch.zeros(1, colours, height, width))
+    assert activation_bytes(architecture, 1) == 4 * given
+    assert parameter_count(architecture) == sum(p.numel() for p in network.parameters())

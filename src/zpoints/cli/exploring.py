@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from zpoints.cli.errors import done, say
-from zpoints.cli.options import Columns, Debug, Quiet, progress_of
+from zpoints.cli.options import Columns, Debug, Quiet, progress_of, vectors_in
+from zpoints.errors import UsageError
 
 __all__ = ["explore"]
 
@@ -20,8 +21,12 @@ def explore(
         Path | None, typer.Option(help="Folder of a trained model, of which the vectors are.")
     ] = None,
     images: Annotated[
-        Path | None, typer.Option(help="Folder of prepared pictures, one for each vector.")
+        Path | None, typer.Option(help="Folder of prepared pictures, one for each vector of the file.")
     ] = None,
+    index: Annotated[
+        Path | None, typer.Option(help="With --latents: index.parquet of their pictures, to choose a split.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="With --index: train, val or test.")] = "train",
     export: Annotated[
         Path | None, typer.Option(help="Write one HTML file that needs no server, and end.")
     ] = None,
@@ -34,7 +39,10 @@ def explore(
     """Move through latent space in the browser, and see at every moment the picture that the Decoder makes."""
     from zpoints.explorer.space import open_space
 
-    space = open_space(source, latents=latents, codec=model, images=images, columns=columns)
+    if index is not None and latents is None:
+        raise UsageError("--index: chooses among the vectors that --latents names; give both")
+    vectors = None if latents is None else vectors_in(Path(latents), index, split, columns)
+    space = open_space(source, latents=vectors, codec=model, images=images, columns=columns)
     if export is not None:
         from zpoints.explorer.export import export_page
 

@@ -149,7 +149,8 @@ def open_space(
     source : a `Run` or its folder; an `Analysis` or its folder; or vectors, as `LatentSet.open` takes them, of which
         only the distribution is measured then, and no plane is ranked.
     latents : the vectors, with an analysis from a folder.
-    codec : a `Codec` or the folder of a trained model. images : an `ImageStore` or its folder, a picture per vector.
+    codec : a `Codec` or the folder of a trained model. images : an `ImageStore` or its
+        folder: a picture per vector, or per row of the array that the vectors are chosen from.
     columns : of a table that are components.
 
     Raises
@@ -186,9 +187,16 @@ def open_space(
         vectors,
         analysis,
         store,
-        None if store is None else np.arange(len(store)),
+        None if store is None else _rows(vectors, len(store)),
         get_codec=_opener(codec),
     )
+
+
+def _rows(vectors: LatentSet, pictures: int) -> Int[np.ndarray, " n"]:
+    """Numbers of the pictures: of chosen rows of an array, those rows, where there is a picture for all of it."""
+    if vectors.rows is not None and vectors.total == pictures:
+        return vectors.rows
+    return np.arange(pictures)
 
 
 def _store(images: Any) -> "ImageStore | None":

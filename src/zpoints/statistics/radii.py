@@ -23,8 +23,7 @@ from typing import Self
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.special import betainc, betaincinv, ndtr
-from scipy.stats import chi2
+from scipy.special import betainc, betaincinv, gammaincinv, ndtr
 
 from zpoints.statistics.mardia import kurtosis_null
 
@@ -225,7 +224,9 @@ class Radii:
 
     @property
     def _chi_square_radii(self) -> Float[np.ndarray, " levels"]:
-        return np.sqrt(chi2.ppf(SHARES, self.dimension))
+        return np.sqrt(
+            2 * gammaincinv(self.dimension / 2, SHARES)
+        )  # of chi square; scipy.stats takes a second to import
 
     @property
     def _cumulative(self) -> Float[np.ndarray, " edges"]:

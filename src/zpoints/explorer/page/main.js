@@ -3,11 +3,12 @@
 import { File } from "zpoints/file";
 import { Geometry } from "zpoints/geometry";
 import { Attributes, Axes, Path, Samples, Training, tabs } from "zpoints/panels";
-import { $, Newest, facts, made, number, painted, percent, thumbs } from "zpoints/parts";
+import { $, Newest, facts, made, number, painted, percent, seldom, thumbs } from "zpoints/parts";
 import { PlaneView, label } from "zpoints/plane";
 import { Server } from "zpoints/server";
 import { State } from "zpoints/state";
 
+const WORDS = 100; // milliseconds between two descriptions of the point: nobody reads faster
 const REST = 220; // milliseconds without a move, after which the slower questions are asked
 const STEP = 0.1, WIDE_STEP = 0.5; // standard deviations of an arrow key
 
@@ -94,7 +95,7 @@ function planePart(page) {
     if (k === null) $("hover").hidden = true; else hoverer.ask(k);
   };
   const lasso = (places) => page.lassoed(places.map((k) => page.arrays.shown[k])).catch(failed);
-  const view = new PlaneView($("base"), $("overlay"), { move: put, key, hover, lasso });
+  const view = new PlaneView($("base"), $("overlay"), $("mark"), { move: put, key, hover, lasso });
 
   const planes = new Newest(async ({ basis, i, j }, late) => {
     const began = performance.now(), plane = await source.plane(basis, i, j);
@@ -122,7 +123,7 @@ function planePart(page) {
   state.listen((what) => {
     if (!what.includes("point") || !view.plane) return;
     view.point = coordinatesOf(page, state.z);
-    view.drawOverlay();
+    view.placePoint();
   });
   const chosen = () => {
     const [basis, i, j] = [$("basis").value, Number($("axis-i").value), Number($("axis-j").value)];
@@ -209,6 +210,7 @@ function planeWords({ heading, arrays }, plane) {
 function pointPart(page) {
   const { state, geometry, source, heading, view } = page;
   let moved = 0, timer;
+  const say = seldom(() => quickFacts(page), WORDS);
   const frames = new Newest(async (z, late) => {
     const asked = moved;
     if (source.decodes) {
@@ -234,7 +236,7 @@ function pointPart(page) {
     if (!what.includes("point") || !view.plane) return;
     moved = performance.now();
     if (shows) frames.ask(state.z);
-    quickFacts(page);
+    say();
     clearTimeout(timer);
     timer = setTimeout(() => rests.ask(state.z), REST);
   });

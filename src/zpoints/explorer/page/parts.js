@@ -85,6 +85,22 @@ export class Newest {
   }
 }
 
+// Calls `work` at once, and then at most once in so many milliseconds; the last call is never left out.
+export function seldom(work, milliseconds) {
+  let timer, again = false;
+  const call = () => {
+    if (timer) return void (again = true);
+    work();
+    timer = setTimeout(() => {
+      timer = undefined;
+      if (!again) return;
+      again = false;
+      call();
+    }, milliseconds);
+  };
+  return call;
+}
+
 export function saved(bytes, name, type) {
   const link = made("a", { href: URL.createObjectURL(new Blob([bytes], { type })), download: name });
   link.click();

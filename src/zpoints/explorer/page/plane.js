@@ -7,8 +7,8 @@ const PALETTE = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9
 
 export class PlaneView {
   // `on` has move(u, v, begun), hover(number or null, x, y), lasso(numbers), key(event); u, v in standard deviations.
-  constructor(base, overlay, on) {
-    Object.assign(this, { base, overlay, on, plane: null, point: [0, 0], drawn: [], colours: null, dots: true });
+  constructor(base, overlay, mark, on) {
+    Object.assign(this, { base, overlay, mark, on, plane: null, point: [0, 0], drawn: [], colours: null, dots: true });
     this.chosen = new Set();
     this.lassoing = false;
     this.listen();
@@ -36,6 +36,7 @@ export class PlaneView {
     if (!this.plane || !this.base.width) return;
     this.drawBase();
     this.drawOverlay();
+    this.placePoint();
   }
 
   // Pixels of a place in standard deviations, and back.
@@ -175,7 +176,7 @@ export class PlaneView {
 
   drawOverlay() {
     if (!this.plane) return;
-    const context = this.begin(this.overlay), { colour, point } = this, { centre, scale, points } = this.plane;
+    const context = this.begin(this.overlay), { colour } = this, { centre, scale, points } = this.plane;
     context.fillStyle = colour.third;
     for (const [u, v] of this.drawn) {
       context.beginPath();
@@ -193,22 +194,16 @@ export class PlaneView {
       context.strokeStyle = colour.third;
       context.stroke();
     }
-    const outside = Math.max(Math.abs(point[0]), Math.abs(point[1])) > AROUND;
-    const x = this.x(clamped(point[0])), y = this.y(clamped(point[1]));
-    for (const width of [4, 2]) {
-      context.lineWidth = width;
-      context.strokeStyle = width === 4 ? colour.paper : colour.second;
-      context.beginPath();
-      context.arc(x, y, 7, 0, 2 * Math.PI);
-      context.moveTo(x - 12, y); context.lineTo(x + 12, y);
-      context.moveTo(x, y - 12); context.lineTo(x, y + 12);
-      context.stroke();
-    }
-    if (outside) {
-      context.fillStyle = colour.second;
-      context.textAlign = "center";
-      context.fillText("outside of the window", x, y + (y < EDGE.top + 30 ? 26 : -16));
-    }
+  }
+
+  // The point is an element of its own: to move it costs less than to draw the overlay anew.
+  placePoint() {
+    if (!this.plane) return;
+    const [u, v] = this.point, x = this.x(clamped(u)), y = this.y(clamped(v));
+    this.mark.hidden = false;
+    this.mark.style.transform = `translate(${x}px, ${y}px)`;
+    this.mark.classList.toggle("outside", Math.max(Math.abs(u), Math.abs(v)) > AROUND);
+    this.mark.classList.toggle("high", y < EDGE.top + 30);
   }
 
   listen() {

@@ -24,7 +24,7 @@ class AutoencoderKind(CodecKind):
 
     def train(self, store: ImageStore, out: Path, settings: Settings, progress: Progress) -> Codec:
         """See `CodecKind`; `zpoints.models.autoencoder.training.train` says more."""
-        _ask_for_torch()
+        _ask_for("lightning_fabric", "torch")
         from zpoints.models.autoencoder.codec import NetworkCodec
         from zpoints.models.autoencoder.training import train
         from zpoints.system.device import Device
@@ -34,22 +34,22 @@ class AutoencoderKind(CodecKind):
 
     def open(self, folder: Path, training: TrainingSettings) -> Codec:
         """See `CodecKind`."""
-        _ask_for_torch()
+        _ask_for("torch")  # without Fabric, which takes as long to import as PyTorch
         from zpoints.models.autoencoder.codec import NetworkCodec
 
         return NetworkCodec.load(folder, training)
 
     def smallest_memory(self, shape: tuple[int, int, int], settings: Settings) -> int:
         """What training takes one picture at a time."""
-        _ask_for_torch()
+        _ask_for("lightning_fabric", "torch")
         from zpoints.models.autoencoder.memory import training_bytes
         from zpoints.models.autoencoder.network import Architecture
 
         return IMPORTED + training_bytes(Architecture.of(shape, settings.autoencoder), 1)
 
 
-def _ask_for_torch() -> None:
-    for module in ("lightning_fabric", "torch"):
+def _ask_for(*modules: str) -> None:
+    for module in modules:
         instead = "take autoencoder.kind = 'pca', which does without"
         load(module, "train", "autoencoder.kind = 'autoencoder'", instead)
 

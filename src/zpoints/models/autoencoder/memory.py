@@ -40,16 +40,14 @@ def parameter_count(architecture: Architecture) -> int:
 @cache
 def _sizes(architecture: Architecture) -> tuple[int, int]:
     """(parameters, values that all layers give out for one picture)."""
-    values = 0
-
-    def count(module: torch.nn.Module, given: object, out: torch.Tensor) -> None:
-        nonlocal values
-        values += out.numel()
-
-    with torch.device("meta"), torch.inference_mode():
-        network = Autoencoder(architecture)
-        for module in network.modules():
-            if not list(module.children()):
-                module.register_forward_hook(count)
-        network(torch.empty(1, architecture.colours, architecture.height, architecture.width))
+    a = architecture
+    with torch.device("meta"):
+        network = Autoencoder(a)
+    # Worked out, and not by a pass of meta tensors: for that PyTorch imports its compiler, as large as itself.
+    after = 1 + a.batch_norm  # layers without weights of their own, which give out as much again
+    maps = [
+        channels * height * width for channels, (height, width) in zip(a.channels, a.sizes[1:], strict=True)
+    ]
+    last = 2 * a.colours * a.height * a.width  # the last convolution, and the sigmoid
+    values = (1 + after) * (sum(maps) + sum(maps)) + a.latent + last
     return sum(p.numel() for p in network.parameters()), values

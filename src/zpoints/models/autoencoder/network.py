@@ -101,7 +101,8 @@ class Autoencoder(nn.Module):
         self.architecture = architecture
         self.encoder = Encoder(architecture)
         self.decoder = Decoder(architecture)
-        _initialise(self)
+        if not self.encoder.to_latent.weight.is_meta:  # there only the shapes are wanted
+            _initialise(self)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Reconstruct pictures."""
