@@ -1,6 +1,9 @@
 """What the page is told, beside independent computations."""
 
+import base64
 import json
+import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +18,7 @@ import zpoints as zp
 from support import correlated, line
 from zpoints.errors import ArrayError, UsageError, ZPointsError
 from zpoints.explorer.attributes import attributes_of, direction, possible
+from zpoints.explorer.export import export_page
 from zpoints.explorer.packing import packed
 from zpoints.explorer.plane import coordinates, plane
 from zpoints.explorer.point import checked, nearest, usual_distance
@@ -206,3 +210,18 @@ def test_chosen_rows_have_their_own_pictures(explored_run) -> None:
     pd.testing.assert_frame_equal(found.index, Space.of_run(run).index)
     numbers = np.arange(5)
     np.testing.assert_array_equal(thumbnails(found, numbers, 64), run.store.pixels[split[:5]])
+
+
+def test_a_sampler_that_cannot_be_read_is_left_out_of_the_file_with_a_note(space: Space, tmp_path) -> None:
+    """As after a change of what samplers are: the page is written, and says so."""
+    (tmp_path / "sampler.npz").write_bytes(b"of another time")
+    name, kept = next(iter(space.samplers.items()))
+    odd = replace(space, samplers={"mixture": tmp_path / "sampler.npz", name: kept}, get_codec=None)
+    out = export_page(odd, tmp_path / "page.html")
+    (data,) = re.findall(r'<script type="text/plain" id="data">([^<]+)</script>', out.read_text())
+    content = base64.b64decode(data)
+    length = int.from_bytes(content[:8], "little")
+    heading = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["json"])
+    assert heading["samplers"] == [name]
+    assert any(note.startswith("Without the sampler mixture: ") for note in heading["notes"])
+    assert load(content)["sampler_0"].shape[1] == space.latents.dimension

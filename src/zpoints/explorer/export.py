@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int, UInt8
 
+from zpoints.errors import ArrayError
 from zpoints.explorer.attributes import attributes_of, directions, possible
 from zpoints.explorer.packing import packed
 from zpoints.explorer.page_files import one_file
@@ -62,8 +63,8 @@ def export_page(space: Space, out: str | Path, progress: Progress | None = None)
             "z-points, drawn at random."
         )
     heading["usual"] = usual_distance(space.latents)
-    for k, name in enumerate(space.samplers):
-        arrays[f"sampler_{k}"] = space.sampler(name).sample(DRAWN, seed=1).astype(np.float16)
+    heading["samplers"], drawn_vectors = _samples(space, notes)
+    arrays |= drawn_vectors
     arrays |= _attributes(space, chosen)
     if space.store is not None:
         heading["thumbs"], arrays["thumbs"] = _thumbs(space, chosen, notes)
@@ -78,6 +79,17 @@ def export_page(space: Space, out: str | Path, progress: Progress | None = None)
         progress.say(f"{out}: {note}")
     progress.say(f"{out}: {in_words(out.stat().st_size)}")
     return out
+
+
+def _samples(space: Space, notes: list[str]) -> tuple[list[str], dict[str, np.ndarray]]:
+    """The samplers whose files can be read, with some vectors of each; of the others a note."""
+    found: dict[str, np.ndarray] = {}
+    for name in space.samplers:
+        try:
+            found[name] = space.sampler(name).sample(DRAWN, seed=1).astype(np.float16)
+        except ArrayError as error:
+            notes.append(f"Without the sampler {name}: {error}.")
+    return [*found], {f"sampler_{k}": z for k, z in enumerate(found.values())}
 
 
 def _chosen(space: Space) -> Int[np.ndarray, " k"]:
