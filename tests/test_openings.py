@@ -264,6 +264,7 @@ def test_each_stands_in_the_help(installed: Path, command: str, name: str) -> No
     assert name in zpoints(installed, command, "--help")
 
 
+@pytest.mark.slow
 def test_a_whole_run_with_all_four(installed: Path, tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text(CONFIG)
     run = tmp_path / "runs" / "brought"

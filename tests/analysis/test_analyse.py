@@ -192,7 +192,7 @@ def one_thread():  # type: ignore[no-untyped-def]
     numba.set_num_threads(threads)
 
 
-@pytest.mark.parametrize("block", [1, 7, 1999, 2000, 100_000])
+@pytest.mark.parametrize("block", [pytest.param(1, marks=pytest.mark.slow), 7, 1999, 2000, 100_000])
 def test_the_block_length_does_not_matter(analysis, cloud, block, one_thread):
     assert_same(analyse(cloud, AnalysisSettings(block=block)), analysis, 1e-10)
 

@@ -74,6 +74,7 @@ def in_groups(parts: int):  # type: ignore[no-untyped-def]
     return mock.patch("zpoints.analysis.analyse.groups_of", groups_of)
 
 
+@pytest.mark.slow
 def test_two_groups_of_planes_as_170000_vectors_of_256_components_have(many):
     view = mock.Mock(n=170_000, dimension=256)
     with mock.patch.object(planes, "share", lambda wish, least: wish):

@@ -37,6 +37,18 @@ def test_the_kernel_distance_of_one_law_is_zero_within_its_error():
     assert 0.2 < np.std(off) < 1.2, "the error is a careful one: for equal laws up to three times too large"
 
 
+def test_sorted_pictures_do_not_change_the_kernel_distance_s_error():
+    """Four classes, far from each other, one after the other or shuffled."""
+    random = np.random.default_rng(0)
+    x = np.concatenate([random.normal(size=(200, 5)) + 3 * k for k in range(4)])
+    y = np.concatenate([random.normal(size=(200, 5)) + 3 * k for k in range(4)])
+    value, error = kernel_distance(x, y)
+    shuffled, other = kernel_distance(random.permutation(x), random.permutation(y))
+    assert value == pytest.approx(shuffled, rel=1e-9)
+    assert error == pytest.approx(other, rel=1.0)
+    assert error < 3 * other
+
+
 def test_density_and_coverage_by_their_definition(monkeypatch):
     monkeypatch.setattr(distances, "BLOCK", 50)
     a, b = two()

@@ -1,4 +1,4 @@
-"""Vectors with an attribute: the subset's mean, and a covariance between its own and that of all."""
+"""Vectors with an attribute: the subset's mean, and a covariance between its own and that within groups."""
 
 import numpy as np
 import pytest
@@ -33,10 +33,29 @@ def test_the_covariance_lies_between(shrinkage, smiling):
     points, rows, x = smiling
     found, subset = conditioned(points, rows, shrinkage).distribution, x[rows]
     share = 6 / (len(rows) + 6) if shrinkage is None else shrinkage
-    expected = (1 - share) * np.cov(subset.T) + share * np.cov(x.T)
+    rest = np.delete(x, rows, axis=0)
+    pooled = ((len(subset) - 1) * np.cov(subset.T) + (len(rest) - 1) * np.cov(rest.T)) / (len(x) - 2)
+    expected = (1 - share) * np.cov(subset.T) + share * pooled
     assert found.n == len(rows)
     np.testing.assert_allclose(found.covariance, expected, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(found.mean, subset.mean(axis=0), rtol=1e-9)
+
+
+def test_the_distance_between_two_groups_is_no_spread_within_them():
+    """An attribute whose mean lies three standard deviations apart: 6.7 % of its vectors lie beyond the middle."""
+    random = np.random.default_rng(0)
+    x = random.normal(size=(4000, 40))
+    x[:40, 0] += 3.0
+    points = Points.of(zpoints.analyse(x))
+    z = Normal(random_state=1).fit(conditioned(points, np.arange(40), 1.0)).sample(20_000)
+    assert np.var(z[:, 0]) == pytest.approx(1, abs=0.06)
+    assert (z[:, 0] < z[:, 0].mean() - 1.5).mean() == pytest.approx(0.0668, abs=0.01)
+
+
+def test_all_vectors_are_a_subset_too(smiling):
+    points, _, x = smiling
+    found = conditioned(points, np.arange(len(x)), 1.0).distribution
+    np.testing.assert_allclose(found.covariance, np.cov(x.T), rtol=1e-6, atol=1e-9)
 
 
 def test_fewer_vectors_than_components_still_span_all_of_them(smiling):

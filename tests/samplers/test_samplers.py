@@ -8,7 +8,7 @@ import zpoints
 from support import correlated, line
 from zpoints.analysis.distribution import Distribution
 from zpoints.errors import ArrayError, UsageError
-from zpoints.samplers import SAMPLERS, Ellipse, EllipsePairs, Sampler, by_name
+from zpoints.samplers import SAMPLERS, Ellipse, EllipsePairs, Kernel, Sampler, by_name
 from zpoints.statistics.moments import Moments
 
 NEURAL = {"flow", "flow-matching"}
@@ -323,3 +323,12 @@ def test_the_density_is_that_of_scipy(name, cloud):
     if name == "independent":
         normal = scipy.stats.norm.logpdf(x, mean, np.sqrt(np.diagonal(covariance))).sum(axis=1)
     np.testing.assert_allclose(made(name).fit(cloud).score_samples(x), normal, rtol=1e-9)
+
+
+def test_the_kernel_s_width_does_not_depend_on_the_order_of_the_file():
+    """Four classes, one after the other: the vectors that choose the width are from all of them."""
+    random = np.random.default_rng(0)
+    x = np.concatenate([random.normal(size=(1000, 8)) + 3 * random.normal(size=8) for _ in range(4)])
+    widths = [Kernel(random_state=0).fit(z).width_ for z in (x, random.permutation(x))]
+    assert abs(widths[0] - widths[1]) < 0.11, widths
+    assert widths[0] < 0.6
