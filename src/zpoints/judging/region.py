@@ -8,6 +8,7 @@ from jaxtyping import Float
 from scipy.stats import ks_2samp
 
 from zpoints.comparison.classifiers import CLASSIFIER_AXES, tell_apart
+from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
 from zpoints.vectors.latent_set import LatentSet
 from zpoints.vectors.reduce import Numbered, reduce
@@ -15,6 +16,7 @@ from zpoints.vectors.reduce import Numbered, reduce
 __all__ = ["Nearest", "mahalanobis_summary", "two_sample_test", "violated_planes"]
 
 BLOCK = 1024
+VECTORS_PER_AXIS = 5  # of both sets together; with fewer, every vector would be about as far out as any other
 LEVEL = 3.0
 """Sigma of the ellipses in the planes of principal axes; a normal vector violates 1.11 % of them."""
 
@@ -62,10 +64,12 @@ def mahalanobis_summary(
 ) -> dict[str, Any]:
     """Mahalanobis distances: median, 5 and 95 %, and how far their law is from that of held-out vectors.
 
-    ``ks_distance`` is Kolmogorov and Smirnov's largest difference of the two distribution functions.
+    The quantiles are in the training's principal axes. ``ks_distance`` is Kolmogorov and Smirnov's largest difference
+    of the two distribution functions, by axes of both sets together: in the training's own a sampler that was fitted
+    to it has shorter vectors than any that the training has not seen, whatever their law.
     """
-    ours, theirs = (np.linalg.norm(pca.whiten(x), axis=1) for x in (vectors, held_out))
-    low, median, high = np.quantile(ours, [0.05, 0.5, 0.95])
+    low, median, high = np.quantile(np.linalg.norm(pca.whiten(vectors), axis=1), [0.05, 0.5, 0.95])
+    ours, theirs = (np.linalg.norm(u, axis=1) for u in _both_whitened(vectors, held_out))
     return {
         "median": float(median),
         "low": float(low),
@@ -74,22 +78,32 @@ def mahalanobis_summary(
     }
 
 
+def _both_whitened(
+    a: Float[np.ndarray, "m d"], b: Float[np.ndarray, "h d"]
+) -> tuple[Float[np.ndarray, "n r"], Float[np.ndarray, "n r"]]:
+    """As many vectors of each, in the leading principal axes of all of them: neither side is nearer to these."""
+    count = min(len(a), len(b))
+    a, b = np.asarray(a[:count], np.float64), np.asarray(b[:count], np.float64)
+    pca = PCA.of_moments(Moments.of(a) + Moments.of(b))
+    axes = max(1, min(pca.rank, 2 * count // VECTORS_PER_AXIS))
+    return pca.whiten(a)[:, :axes], pca.whiten(b)[:, :axes]
+
+
 def two_sample_test(
-    vectors: Float[np.ndarray, "m d"], held_out: Float[np.ndarray, "h d"], pca: PCA, seed: int
+    vectors: Float[np.ndarray, "m d"], held_out: Float[np.ndarray, "h d"], seed: int
 ) -> dict[str, Any]:
     """The better of two classifiers at telling vectors from held-out ones: accuracy 0.5 is guessing, 1 is certain.
 
     Its p value is doubled (Bonferroni), since the better one of two is chosen.
 
-    They see the 50 leading whitened axes and the squared Mahalanobis distance, and are tested on other vectors than
-    they were trained on; see `comparison.classifiers.tell_apart`.
+    They see the 50 leading whitened axes and the squared Mahalanobis distance, by axes of both sets together, and are
+    tested on other vectors than they were trained on; see `comparison.classifiers.tell_apart`.
     """
 
-    def features(x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "m f"]:
-        u = pca.whiten(x)
+    def features(u: Float[np.ndarray, "m r"]) -> Float[np.ndarray, "m f"]:
         return np.column_stack([u[:, :CLASSIFIER_AXES], (u**2).sum(axis=1)])
 
-    found = tell_apart(vectors, held_out, features, seed)
+    found = tell_apart(*_both_whitened(vectors, held_out), features, seed)
     return found[0] | {"p": min(1.0, len(found) * found[0]["p"])}
 
 

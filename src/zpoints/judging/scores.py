@@ -208,7 +208,7 @@ def _sampler(reference: Reference, candidate: Candidate, bound: float, task: Tas
         **figures,
         "mahalanobis": mahalanobis_summary(z, reference.held_z, pca),
         "violated_planes": json_number(violated_planes(z, pca)),
-        "two_sample": two_sample_test(z, reference.held_z, pca, reference.seed),
+        "two_sample": two_sample_test(z, reference.held_z, reference.seed),
         "nearest": median,
         "nearest_ratio": median / reference.held_nearest if reference.held_nearest > 0 else None,
         "round_trip": look.trip,
