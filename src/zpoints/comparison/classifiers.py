@@ -11,7 +11,7 @@ from zpoints.comparison.clouds import PARTS, Cloud
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
 
-__all__ = ["CLASSIFIER_AXES", "classifiers", "distances", "tell_apart"]
+__all__ = ["CLASSIFIER_AXES", "VECTORS_PER_AXIS", "classifiers", "distances", "tell_apart"]
 
 VECTORS_PER_AXIS = 5  # a fitted normal uses so few axes that it has at least so many vectors for each
 CLASSIFIER_AXES, CLASSIFIER_VECTORS = 50, 10_000

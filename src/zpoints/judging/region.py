@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import ks_2samp
 
-from zpoints.comparison.classifiers import CLASSIFIER_AXES, tell_apart
+from zpoints.comparison.classifiers import CLASSIFIER_AXES, VECTORS_PER_AXIS, tell_apart
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
 from zpoints.vectors.latent_set import LatentSet
@@ -16,7 +16,6 @@ from zpoints.vectors.reduce import Numbered, reduce
 __all__ = ["Nearest", "mahalanobis_summary", "two_sample_test", "violated_planes"]
 
 BLOCK = 1024
-VECTORS_PER_AXIS = 5  # of both sets together; with fewer, every vector would be about as far out as any other
 LEVEL = 3.0
 """Sigma of the ellipses in the planes of principal axes; a normal vector violates 1.11 % of them."""
 
@@ -85,6 +84,7 @@ def _both_whitened(
     count = min(len(a), len(b))
     a, b = np.asarray(a[:count], np.float64), np.asarray(b[:count], np.float64)
     pca = PCA.of_moments(Moments.of(a) + Moments.of(b))
+    # With fewer vectors for an axis, every one would be about as far out as any other.
     axes = max(1, min(pca.rank, 2 * count // VECTORS_PER_AXIS))
     return pca.whiten(a)[:, :axes], pca.whiten(b)[:, :axes]
 

@@ -89,7 +89,7 @@ def learn(
     total = max(lesson.steps, LEAST_CYCLE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, lesson.rate, total_steps=total, pct_start=0.1)
     random = torch.Generator(device.kind).manual_seed(lesson.seed)
-    # Untrained the networks draw from the normal law: what few vectors teach may be worse than that.
+    # Untrained the networks draw from a law that was fitted already: what few vectors teach may be worse than that.
     best, when, kept = _judged(average, loss, judges, lesson.seed + 1), 0, _copied(average)
     every = max(1, lesson.steps // LOOKS)
     for step in range(1, lesson.steps + 1):

@@ -49,5 +49,5 @@ def _sizes(architecture: Architecture) -> tuple[int, int]:
         channels * height * width for channels, (height, width) in zip(a.channels, a.sizes[1:], strict=True)
     ]
     last = 2 * a.colours * a.height * a.width  # the last convolution, and the sigmoid
-    values = (1 + after) * (sum(maps) + sum(maps)) + a.latent + last
+    values = (1 + after) * 2 * sum(maps) + a.latent + last
     return sum(p.numel() for p in network.parameters()), values
