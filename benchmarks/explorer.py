@@ -1,6 +1,7 @@
 """The explorer's speed: a drag in Chromium, another plane, the exported file.
 
 python -m benchmarks.explorer runs/faces          # a run of 64x64 pictures
+python -m benchmarks.explorer --wide              # 10,000 vectors of 256 components, 64x64 pictures
 python -m benchmarks.explorer --planes            # 170,000 x 256 vectors, without a model
 """
 
@@ -27,7 +28,12 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("run", nargs="?")
     parser.add_argument("--planes", action="store_true")
+    parser.add_argument("--wide", action="store_true")
+    parser.add_argument("--serve-wide", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.serve_wide:
+        _serve_wide()
+        return
     from playwright.sync_api import sync_playwright
 
     path = next(found for name in BROWSERS if (found := shutil.which(name)))
@@ -35,6 +41,8 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         if arguments.planes:
             _planes(browser, Path(place))
+        elif arguments.wide:
+            _wide(browser)
         else:
             _live(browser, arguments.run)
             _file(browser, arguments.run, Path(place))
@@ -69,6 +77,36 @@ def _file(browser: Any, run: str, place: Path) -> None:
     _drag(_opened(browser, out.as_uri()), "file")
 
 
+def _wide(browser: Any) -> None:
+    server = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.explorer", "--serve-wide"], stdout=subprocess.PIPE, text=True
+    )
+    assert server.stdout is not None
+    page = _opened(browser, server.stdout.readline().strip())
+    _until(page, "performance.getEntriesByName('zpoints: picture').length > 0")
+    for _ in range(3):
+        _drag(page, "live, 256 components")
+    print(f"anonymous memory of the server: {_rss(server.pid):.0f} MiB")
+    server.kill()
+    server.wait()
+
+
+def _serve_wide() -> None:
+    """An explorer of the default network for 256 components, without training: it takes as long as a trained one."""
+    import zpoints as zp
+    from zpoints.config import AutoencoderSettings, TrainingSettings
+    from zpoints.models.autoencoder.codec import NetworkCodec
+    from zpoints.models.autoencoder.network import Architecture, Autoencoder
+    from zpoints.system.device import Device
+
+    network = Autoencoder(Architecture.of((64, 64, 3), AutoencoderSettings(latent=256))).eval()
+    codec = NetworkCodec(network, Device.of(TrainingSettings(device="cpu")))
+    z = np.random.default_rng(0).normal(size=(10_000, 256)).astype(np.float32)
+    with zp.explore(z, codec) as explorer:
+        print(explorer.url, flush=True)
+        time.sleep(600)
+
+
 def _drag(page: Any, name: str) -> None:
     """Move the pointer on a figure of eight; from each picture, the time since the move that it shows."""
     page.wait_for_timeout(3000)
@@ -93,7 +131,6 @@ def _drag(page: Any, name: str) -> None:
 
 
 def _planes(browser: Any, place: Path) -> None:
-
     random = np.random.default_rng(0)
     mix = random.normal(size=(256, 256)).astype(np.float32) / 16
     z = np.concatenate([random.normal(size=(10_000, 256)).astype(np.float32) @ mix for _ in range(17)])
