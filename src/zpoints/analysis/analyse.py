@@ -18,8 +18,10 @@ import pandas as pd
 
 from zpoints.analysis import cuts as trimming
 from zpoints.analysis.channels import channels_of
-from zpoints.analysis.components import component_summary, component_table, with_dead
+from zpoints.analysis.components import component_summary, component_table, spoilt_places, with_dead
+from zpoints.analysis.conclusion import conclusion
 from zpoints.analysis.distribution import Distribution
+from zpoints.analysis.evidence import evidence_of
 from zpoints.analysis.groundwork import Groundwork
 from zpoints.analysis.normality import Normality, least_normal, normality
 from zpoints.analysis.plane_statistics import plane_statistics
@@ -44,6 +46,7 @@ from zpoints.statistics.living import Living
 from zpoints.statistics.measures import COVERAGE, FEWEST, Noise
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
+from zpoints.statistics.repeats import Repeats, row_numbers
 from zpoints.system.budget import require
 from zpoints.system.forecast import forecast
 from zpoints.system.kernels import compiling_told
@@ -51,6 +54,7 @@ from zpoints.system.meter import Meter
 from zpoints.system.progress import Progress, Silent
 from zpoints.vectors.inquiries import Line, line
 from zpoints.vectors.latent_set import LatentSet
+from zpoints.vectors.reduce import collect
 from zpoints.vectors.views import View
 
 __all__ = ["analyse", "measure_distribution"]
@@ -100,9 +104,21 @@ def analyse(
     settings, progress = settings or AnalysisSettings(), progress or Silent()
     with Meter() as meter, compiling_told(progress):
         _say_how_long(latents, settings, progress)
-        measurement = Measurement(latents, settings, progress)
+        repeats = _repeats(latents, progress)
+        counted_once = latents if repeats.counted == latents.n else latents.subset(repeats.first)
+        measurement = Measurement(counted_once, settings, progress, repeats)
         found = measurement.inquiries.run(measurement.analysis())
-    return replace(found, summary=replace(found.summary, **asdict(meter.cost)))
+    summary = replace(found.summary, **asdict(meter.cost))
+    return replace(found, summary=summary, latents=latents)
+
+
+def _repeats(latents: LatentSet, progress: Progress) -> Repeats:
+    found = Repeats.of(collect(latents, row_numbers, label="repeats", progress=progress))
+    if found.counted < latents.n:
+        progress.say(
+            f"{latents.name}: {found.repeated:,} of {latents.n:,} vectors equal an earlier one; each is counted once"
+        )
+    return found
 
 
 def _say_how_long(latents: LatentSet, settings: AnalysisSettings, progress: Progress) -> None:
@@ -140,7 +156,18 @@ class _Turned:
 
 
 class Measurement(Groundwork):
-    """The lines of thought of a whole analysis."""
+    """The lines of thought of a whole analysis.
+
+    Parameters
+    ----------
+    latents, settings, progress : as of `Groundwork`. repeats : how many of the vectors are different.
+    """
+
+    def __init__(
+        self, latents: LatentSet, settings: AnalysisSettings, progress: Progress, repeats: Repeats
+    ) -> None:
+        super().__init__(latents, settings, progress)
+        self.repeats = repeats
 
     @line
     async def analysis(self) -> Analysis:
@@ -191,11 +218,21 @@ class Measurement(Groundwork):
             "normality": shape.summary,
             "region": region_summary(whole, await self.lengths(), first.sample, shape.confirmed),
             "latent": shaped.summary(shape_of, moments.n) if shaped and shape_of else None,
+            "evidence": evidence_of(
+                whole,
+                first.sample,
+                living.numbers,
+                spoilt_places(tables["z"]),
+                shape.confirmed,
+                (await self.lengths()).std / float(np.sqrt(np.mean(spread))),
+                self.repeats.distinct,
+            ),
+            "repeated": self.repeats.n - moments.n,
             "pca": {"matrix": self.settings.pca, "of": self.settings.pca_of, "vectors": distribution.n},
         }
         typed = AnalysisSummary.from_dict(summary, "the analysis")
         return Analysis.of_tables(
-            summary=replace(typed, verdict=verdict(typed)),
+            summary=replace(typed, kind=conclusion(typed).kind, verdict=verdict(typed)),
             components=[with_dead(tables["z"], living), tables["pca"]],
             planes=list(planes.tables.values()),
             trimming=turned.table,

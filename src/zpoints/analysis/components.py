@@ -15,16 +15,20 @@ from zpoints.statistics.modes import count_modes, half_maximum_width
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.univariate import (
     kolmogorov_smirnov,
+    kolmogorov_smirnov_log10_p,
     kolmogorov_smirnov_noise,
     kurtosis_error,
+    kurtosis_log10_p,
     normal_tail,
     skewness_error,
+    skewness_log10_p,
+    tail_error,
 )
 
-__all__ = ["BEYOND", "LIMIT", "NARROW", "component_summary", "component_table", "with_dead"]
+__all__ = ["BEYOND", "LEVEL", "NARROW", "component_summary", "component_table", "spoilt_places", "with_dead"]
 
-LIMIT = 7.0
-"""A component counts as not normal from so many standard errors on: normal samples never came near it."""
+LEVEL = 5e-4
+"""A component counts as not normal when its p-value, times the number of components, is below this."""
 
 BEYOND = ("beyond_2", "beyond_3", "beyond_4")
 """Names of the shares beyond `histograms.TAIL_LEVELS` standard deviations."""
@@ -78,6 +82,7 @@ def component_table(
         }
     )
     found["deviation"] = _deviation(found, fine, n)
+    found["log10_p"] = _log10_p(found, fine, n)
     found["rank"] = (
         found["deviation"].rank(ascending=False, method="first", na_option="bottom").astype(np.int64)
     )
@@ -124,8 +129,20 @@ def _deviation(table: pd.DataFrame, fine: Histograms, n: int) -> np.ndarray:
     for level, name in zip(TAIL_LEVELS, BEYOND, strict=True):
         share = normal_tail(level)
         if n * share >= FEWEST_BEYOND:
-            parts.append(np.abs(table[name] - share) / np.sqrt(share * (1 - share) / n))
+            parts.append(np.abs(table[name] - share) / tail_error(level, n))
     return np.max(np.stack(parts), axis=0)
+
+
+def _log10_p(table: pd.DataFrame, fine: Histograms, n: int) -> np.ndarray:
+    """The smallest of three p-values (skewness, kurtosis, KS), times 3."""
+    if n < FEWEST:
+        return np.full(len(table), np.nan)
+    parts = [
+        skewness_log10_p(table["skewness"].to_numpy(), n),
+        kurtosis_log10_p(table["excess_kurtosis"].to_numpy(), n),
+        kolmogorov_smirnov_log10_p(_distance_from_normal(fine), n),
+    ]
+    return np.minimum(np.min(np.stack(parts), axis=0) + np.log10(len(parts)), 0.0)
 
 
 def _distance_from_normal(fine: Histograms) -> np.ndarray:
@@ -134,14 +151,19 @@ def _distance_from_normal(fine: Histograms) -> np.ndarray:
     return kolmogorov_smirnov(fine, zero, zero + 1)
 
 
+def spoilt_places(table: pd.DataFrame) -> Int[np.ndarray, " k"]:
+    """Rows of the components that are not normal."""
+    return np.flatnonzero(table["log10_p"] + np.log10(len(table)) < np.log10(LEVEL))
+
+
 def component_summary(table: pd.DataFrame) -> dict[str, Any]:
     """Scalars of the components of one set of axes."""
     ratio = table["std"] / table["std"].median()
     dominant = table[ratio > DOMINANT].sort_values("std", ascending=False)
-    spoilt = table[table["deviation"] > LIMIT]
-    shown = ["component", "skewness", "excess_kurtosis", "modes", "core_sigma", "deviation"]
+    spoilt = table.iloc[spoilt_places(table)]
+    shown = ["component", "skewness", "excess_kurtosis", "modes", "core_sigma", "deviation", "log10_p"]
     return {
-        "limit": LIMIT,
+        "level": LEVEL,
         "not_normal": len(spoilt),
         "dominant": [int(c) for c in dominant["component"]],
         "narrow": [

@@ -44,12 +44,13 @@ __all__ = [
     "tables_cost",
 ]
 
-LIMIT = 7.0
-"""A plane counts as not normal from so many standard errors on. Normal clouds stay below: the largest deviation was
-5.8 in 32,640 planes of 170,000 vectors, 4.7 in 9,360 planes of 300."""
+LEVEL = 5e-4
+"""Probability with which the planes of a normal cloud pass `limit_for`, all of them together."""
 
-MANY_PLANES = 1 << 17
-TAIL = 1.8  # per standard error: in 8.4 million planes of 200 normal vectors, 15 were beyond 7.0, the last at 8.5
+TAILS = ((1000, 5.6, 2.4), (100, 6.2, 1.8), (40, 6.2, 1.7))
+"""From so many vectors on: the deviation that 1 in 10,000 planes of normal clouds pass, and the rate at which the
+logarithm of that share falls for each further standard error. From 110,000 to 165,000 simulated planes of n = 40 to 500,
+16,560 to 83,000 of n up to 20,000 (`benchmarks/plane_tails.py`); the rate is a careful one."""
 
 DEGENERATE = 1e-9  # planes with 1 - r^2 below this hold one component twice; their ellipse is a line
 LISTED = 10
@@ -122,9 +123,21 @@ def tables_cost(latents: LatentSet) -> int:
     return 2 * PLANE_BYTES * planes + 8 * MATRICES * d**2
 
 
-def limit_for(planes: int) -> float:
-    """`LIMIT`, and more where there are so many planes that chance alone would pass it."""
-    return LIMIT + max(0.0, float(np.log(planes / MANY_PLANES)) / TAIL)
+def limit_for(planes: int, n: int) -> float:
+    """Deviation in standard errors that the worst of so many normal planes passes with probability `LEVEL` at most.
+
+    It depends on the number of planes and on that of vectors: with few of them the figures of a plane are no normal
+    numbers. Below 40 vectors no deviation counts, since one vector more or less in a region may be ten of them.
+
+    Examples
+    --------
+    >>> round(limit_for(32_640, 170_000), 1), round(limit_for(28, 100), 1), limit_for(28, 25)
+    (9.3, 7.2, inf)
+    """
+    for fewest, usual, rate in TAILS:
+        if n >= fewest:
+            return usual + max(0.0, float(np.log(1e-4 * planes / LEVEL))) / rate
+    return float("inf")
 
 
 def groups_of(view: View) -> list[PlaneGroup]:
@@ -203,14 +216,14 @@ def plane_summary(planes: pd.DataFrame, noise: Noise | None) -> PlaneSummary:
     """Scalars of the planes of one set of axes: noise, medians, the worst planes, and what spoils them."""
     if planes.empty or noise is None:
         return {"planes": len(planes), "fewest_vectors": FEWEST}
-    limit = limit_for(len(planes))
+    limit = limit_for(len(planes), noise.n)
     spoilt = planes[planes["deviation"] > limit]
     shown = ["i", "j", "r", *COVERAGE, "mutual_information_excess", "agreement", "deviation"]
     worst = planes.dropna(subset=["deviation"]).nsmallest(LISTED, "rank")
     figures = {s.name: _figure(planes[s.name], noise, s) for s in noise.statistics if s.shown}
     return {
         "planes": len(planes),
-        "limit": limit,
+        "limit": json_number(limit),
         "not_normal": len(spoilt),
         "degenerate": int(planes["deviation"].isna().sum()),
         "largest_deviation": json_number(planes["deviation"].max()),
@@ -260,7 +273,7 @@ def rank_disagreements(planes: pd.DataFrame, n: int, count: int = LISTED) -> lis
             "of_normal_pair": float(expected[p]),
         }
         for p in order
-        if np.abs(off[p]) > limit_for(len(planes))
+        if np.abs(off[p]) > limit_for(len(planes), n)
     ]
 
 

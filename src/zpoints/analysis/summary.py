@@ -7,6 +7,7 @@ A figure that could not be measured is None.
 from dataclasses import dataclass
 from typing import ClassVar
 
+from zpoints.analysis.evidence import Evidence
 from zpoints.analysis.table_summaries import ComponentSummary, Coverage, PlaneSummary
 from zpoints.files.records import Bases, Document, Record
 
@@ -330,6 +331,10 @@ class AnalysisSummary(Document):
     components, coverage, planes : by basis, ``z`` and ``pca``.
     rank_disagreements : pairs that depend on each other otherwise than normal pairs with their correlation.
     trimming, normality, region, pca : see their classes.
+    kind : of law, in a few words (`conclusion.conclusion`); empty in files up to format 2.
+    evidence : what decides that; None in files up to format 2.
+    repeated : vectors that equal an earlier one; each was counted once, and n are different (but not where vectors
+        take so few values that these are what there is to say).
     verdict : sentences, the conclusion first.
     notes : what was left out of the vectors' file or table, or guessed about it.
     seconds, peak_ram_mib, peak_vram_mib : what the analysis took.
@@ -343,7 +348,7 @@ class AnalysisSummary(Document):
     (500, 0, 3)
     """
 
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
 
     n: int
     d: int
@@ -361,6 +366,9 @@ class AnalysisSummary(Document):
     pca: PCASummary
     dead: tuple[DeadComponent, ...] = ()
     latent: LatentSummary | None = None
+    kind: str = ""
+    evidence: Evidence | None = None
+    repeated: int = 0
     verdict: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float | None = None

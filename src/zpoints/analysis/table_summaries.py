@@ -38,7 +38,7 @@ class MomentErrors(Record):
 
 @dataclass(frozen=True, eq=False)
 class WorstComponent(Record):
-    """One of the least normal components; deviation in standard errors."""
+    """One of the least normal components; deviation in standard errors, log10 of its p-value (None of old files)."""
 
     component: int
     skewness: float | None
@@ -46,6 +46,7 @@ class WorstComponent(Record):
     modes: int
     core_sigma: float | None
     deviation: float | None
+    log10_p: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,14 +55,14 @@ class ComponentSummary(Record):
 
     Attributes
     ----------
-    limit : deviation in standard errors from which on a component counts as not normal; `not_normal` do.
+    level : a component counts as not normal, as `not_normal` do, when its p-value times their number is below this;
+        None of files up to format 2, where `limit` was a deviation in standard errors.
     dominant : components with more than 1.5 of the median standard deviation, the largest first.
     narrow : those that leave their Gaussian within 1.5 sigma. several_modes : those with more than one maximum.
     normal_tail : what a normal component has beyond 2, 3 and 4 sigma.
     worst : the least normal ones first.
     """
 
-    limit: float
     not_normal: int
     dominant: tuple[int, ...]
     narrow: tuple[int, ...]
@@ -71,6 +72,8 @@ class ComponentSummary(Record):
     normal_tail: dict[str, float]
     standard_error: MomentErrors
     worst: tuple[WorstComponent, ...]
+    level: float | None = None
+    limit: float | None = None
 
 
 @dataclass(frozen=True, eq=False)

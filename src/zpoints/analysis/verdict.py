@@ -5,9 +5,8 @@ are answered.
 """
 
 import numpy as np
-from scipy.special import ndtr
 
-from zpoints.analysis.components import NARROW
+from zpoints.analysis.conclusion import conclusion
 from zpoints.analysis.normality import SURE_LOG10_P
 from zpoints.analysis.summary import AnalysisSummary
 from zpoints.statistics.living import NAMED, Living, named
@@ -16,13 +15,14 @@ from zpoints.statistics.measures import FEWEST
 __all__ = ["verdict"]
 
 SURE = 5.0  # standard errors from which on one figure of all vectors together counts as measured
-SURE_KS = 3.0  # in mean distances of a normal sample; 1.5 is the 95 % point
 
 
 def verdict(summary: AnalysisSummary) -> tuple[str, ...]:
     """Sentences: the conclusion, then components, planes, all dimensions together, the core, the region."""
     parts = [
         _dead(summary),
+        _repeated(summary),
+        _few_values(summary),
         _components(summary),
         _planes(summary),
         _together(summary),
@@ -30,62 +30,7 @@ def verdict(summary: AnalysisSummary) -> tuple[str, ...]:
         _region(summary),
         summary.latent.sentence if summary.latent else "",
     ]
-    return (_conclusion(summary), *(part for part in parts if part))
-
-
-def _conclusion(summary: AnalysisSummary) -> str:
-    if summary.n < FEWEST:
-        return f"{summary.n} vectors are too few to tell whether they are normally distributed."
-    regions = summary.region.clusters.regions
-    if regions > 1:
-        return f"Not one normal distribution: the vectors lie in {regions} separate regions."
-    if within_noise(summary):
-        return f"A multivariate normal distribution, within the noise of {summary.n:,} vectors."
-    z = summary.components.z
-    reach, narrow = z.median.core_sigma, z.narrow
-    if not any(table.not_normal for table in (summary.components.z, summary.components.pca)):
-        return (
-            "Not a multivariate normal distribution, though every component alone is a Gaussian within the noise of "
-            f"{summary.n:,} vectors: how the components depend on each other is more than correlation."
-        )
-    if reach < NARROW:
-        return f"Not a normal distribution: the median component's density leaves its Gaussian at {reach:g} sigma."
-    but = f", but for component{'s' if len(narrow) > 1 else ''} {named(narrow)}" if narrow else ""
-    limit = " (farther out there are too few vectors to tell)" if reach >= visible_sigma(summary.n) else ""
-    return (
-        f"Nearly a multivariate normal distribution{but}: the core is normal up to about {reach:g} sigma{limit}, "
-        f"{_flanks(summary)}."
-    )
-
-
-def visible_sigma(n: int) -> float:
-    """Where a normal sample's own core ends: from there a quarter of a sigma holds fewer than 10 of n vectors."""
-    edges = np.arange(0, 8, 0.25)
-    return float(edges[(n * np.diff(ndtr(edges)) >= 10).sum()])
-
-
-def within_noise(summary: AnalysisSummary) -> bool:
-    """Whether no figure differs from those of a normal sample of the same size."""
-    both = (summary.components, summary.planes)
-    if any(part.z.not_normal or part.pca.not_normal for part in both):
-        return False
-    normality = summary.normality
-    mardia = (normality.mardia.skewness.z, normality.mardia.kurtosis.z)
-    if any(z is not None and abs(z) > SURE for z in mardia):
-        return False
-    if normality.radii.ks_distance > SURE_KS * normality.radii.normal_ks_distance:
-        return False
-    return all(row.log10_p > SURE_LOG10_P for row in normality.least_normal_directions.found)
-
-
-def _flanks(summary: AnalysisSummary) -> str:
-    scale = summary.normality.radii.scale_variance or 0.0
-    error = summary.normality.radii.scale_variance_error or 0.0
-    if scale > SURE * error:
-        return "with heavier flanks"
-    if scale < -SURE * error:
-        return "with lighter flanks"
-    return "with flanks of normal weight"
+    return (conclusion(summary).sentence, *(part for part in parts if part))
 
 
 def _dead(summary: AnalysisSummary) -> str:
@@ -97,6 +42,24 @@ def _dead(summary: AnalysisSummary) -> str:
         np.array([row.value for row in summary.dead]),
     ).sentence
     return f"Dead: {sentence}; left out here, and put back by samplers."
+
+
+def _repeated(summary: AnalysisSummary) -> str:
+    if not summary.repeated:
+        return ""
+    return (
+        f"Repeated: {summary.repeated:,} of {summary.n + summary.repeated:,} vectors equal an earlier one; each was "
+        f"counted once, and all figures are of the {summary.n:,} different ones."
+    )
+
+
+def _few_values(summary: AnalysisSummary) -> str:
+    e = summary.evidence
+    if e is None or not (e.few_values or e.atoms):
+        return ""
+    few = f"component {named(list(e.few_values))} takes few different values" if e.few_values else ""
+    atoms = f"component {named(list(e.atoms))} has one value in 5 % of the vectors or more" if e.atoms else ""
+    return f"Discrete in part: {'; '.join(part for part in (few, atoms) if part)}."
 
 
 def _components(summary: AnalysisSummary) -> str:

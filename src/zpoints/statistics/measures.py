@@ -11,9 +11,10 @@ from typing import Self
 import numpy as np
 from jaxtyping import Float, Float32
 
-from zpoints.statistics.ellipses import LEVELS, normal_coverage
+from zpoints.statistics.ellipses import LEVELS
 from zpoints.statistics.moments import Moments, joined
 from zpoints.statistics.planes import PlaneCounts, PlaneGroup, bins_for, standardise
+from zpoints.statistics.radii import RadiusNull
 from zpoints.statistics.statistic import PlaneMeasures, Statistic, Values, columns_of
 
 __all__ = ["COVERAGE", "FEWEST", "MASS_NAMES", "STATISTICS", "Noise"]
@@ -27,12 +28,17 @@ MASS_NAMES = ("39", "68", "86", "95")
 FEWEST = 20
 """With fewer vectors there is no noise to compare with: no contour is worth the name."""
 
-SIMULATED = 24  # components, so 276 planes: their spread is known to 4 %
+SIMULATED = 24  # components, so 276 planes: as these share components, their spread is known to 4 to 10 %
 SIMULATED_BLOCK = 16_384
 
 
 def _coverage(k: int) -> Callable[[PlaneMeasures], Values]:
     return lambda planes: planes.coverage[:, k]
+
+
+def _normal_coverage(sigma: float) -> Callable[[int], float]:
+    """Exact for n vectors and their own ellipse (Beta law, `radii.RadiusNull`); near `ellipses.normal_coverage`."""
+    return lambda n: float(RadiusNull(n, 2).share_within(np.array([sigma**2]))[0])
 
 
 def _of_region(what: str, k: int) -> Callable[[PlaneMeasures], Values]:
@@ -57,7 +63,7 @@ def _regional(mass: str, k: int) -> list[Statistic]:
 
 STATISTICS: tuple[Statistic, ...] = (
     *(
-        Statistic(name, _coverage(k), side="both", normal=normal_coverage(sigma))
+        Statistic(name, _coverage(k), side="both", normal=_normal_coverage(sigma))
         for k, (name, sigma) in enumerate(zip(COVERAGE, LEVELS, strict=True))
     ),
     Statistic(
@@ -131,13 +137,13 @@ class Noise:
         columns = columns_of(planes, statistics)
         mean = {name: float(np.mean(values)) for name, values in columns.items()}
         std = {name: float(np.std(values, ddof=1)) for name, values in columns.items()}
-        mean |= {s.name: s.normal for s in statistics if s.normal is not None}
+        mean |= {s.name: exact for s in statistics if (exact := s.normal_of(n)) is not None}
         law = {}
         for s in statistics:
             scaled = s.scaled(columns[s.name])
             centre = float(np.mean(scaled))
             if s.normal is not None:
-                centre = float(s.scaled(np.array([s.normal]))[0])
+                centre = float(s.scaled(np.array([mean[s.name]]))[0])
             law[s.name] = (centre, float(np.std(scaled, ddof=1)))
         return cls(n, tuple(statistics), mean, std, law, planes.regions.stretch.std(axis=(0, 2)))
 

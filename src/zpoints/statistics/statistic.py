@@ -65,7 +65,8 @@ class Statistic:
     side : where a defect lies, beside a normal pair: ``"above"``, ``"below"``, or on ``"both"`` sides.
     scale : ``"linear"``, or ``"log"`` for a positive figure whose logarithm has the more nearly normal law.
     judged : whether it counts in a plane's ``deviation``, the largest of all judged ones.
-    normal : what a normal pair has for any number of vectors; None is the mean of the simulated planes.
+    normal : what a normal pair has: a number that holds for any number of vectors, or a function of that; None is the
+        mean of the simulated planes.
     centred : whether the table shows it less what a normal pair has.
     shown : whether the table shows it.
     deviation_shown : whether the table has a column ``NAME_deviation``, in standard errors, with its sign.
@@ -91,7 +92,7 @@ class Statistic:
     side: str = "both"
     scale: str = "linear"
     judged: bool = True
-    normal: float | None = None
+    normal: float | Callable[[int], float] | None = None
     centred: bool = False
     shown: bool = True
     deviation_shown: bool = True
@@ -112,6 +113,10 @@ class Statistic:
             return values
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.log(values)
+
+    def normal_of(self, n: int) -> float | None:
+        """What normal pairs of n vectors have, where that is known exactly."""
+        return self.normal(n) if callable(self.normal) else self.normal
 
     def defect(self, deviation: Values) -> Values:
         """How far a deviation lies on the side of a defect: more agreement than noise allows would be a wonder."""

@@ -1,0 +1,291 @@
+"""Which kind of law the vectors follow, in one sentence with the one or two effect sizes that say so.
+
+The kinds, in the order in which they are asked: too few vectors, few values, a sphere, several regions, normal within
+the noise; then what the rival densities of `statistics.negentropy` explain decides between elliptical, normal but for
+named components or directions, nearly normal, margins, and dependence beyond correlation.
+"""
+
+import numpy as np
+
+from zpoints.analysis.components import LEVEL
+from zpoints.analysis.evidence import Evidence, GainSummary
+from zpoints.analysis.normality import SURE_LOG10_P
+from zpoints.analysis.summary import AnalysisSummary
+from zpoints.statistics.living import named
+from zpoints.statistics.measures import FEWEST
+from zpoints.statistics.repeats import OFTEN
+
+__all__ = ["Conclusion", "conclusion", "within_noise"]
+
+FEWEST_PER_AXIS = 5
+"""Vectors for each axis, from which on something can be said of all dimensions together."""
+
+ON_SPHERE = (
+    0.02  # standard deviation of the lengths, in those of a component; normal vectors have 0.7 at least
+)
+EVIDENT = 4.0  # standard errors of a gain
+SMALL_GAIN, SMALL_TOLD, NEAR_COVERAGE = 0.1, 0.55, 0.45
+"""Nearly normal: gain in nats per vector and right answers at most, and what the median 1 sigma ellipse may hold."""
+
+
+class Conclusion(tuple[str, str]):
+    """Kind and sentence."""
+
+    __slots__ = ()
+
+    @property
+    def kind(self) -> str:
+        return self[0]
+
+    @property
+    def sentence(self) -> str:
+        return self[1]
+
+
+def conclusion(summary: AnalysisSummary) -> Conclusion:
+    """The kind of law and a sentence about it.
+
+    Kinds: ``too few vectors``, ``discrete``, ``sphere``, ``several regions``, ``normal``, ``elliptical``,
+    ``normal but for components``, ``normal but for directions``, ``nearly normal``, ``margins``, ``dependence``.
+    """
+    for asked in (_too_few, _discrete, _sphere, _regions, _normal, _elliptical, _but_for, _nearly, _margins):
+        if found := asked(summary):
+            return Conclusion(found)
+    return Conclusion(_dependence(summary))
+
+
+Found = tuple[str, str] | None
+
+
+def _too_few(s: AnalysisSummary) -> Found:
+    if s.n < FEWEST:
+        return "too few vectors", f"{s.n} vectors are too few to tell whether they are normally distributed."
+    living = s.d - len(s.dead)
+    if s.n >= FEWEST_PER_AXIS * living or not within_noise(s):
+        return None
+    return (
+        "too few vectors",
+        f"Too few vectors: {s.n:,} of {living:,} components. No component and no plane differs from normal by more "
+        f"than noise; of all dimensions together nothing can be said with fewer than {FEWEST_PER_AXIS * living:,}.",
+    )
+
+
+def _discrete(s: AnalysisSummary) -> Found:
+    e, living = _evidence(s), s.d - len(s.dead)
+    if e is None:
+        return None
+    if e.distinct * OFTEN <= s.n:
+        return "discrete", f"Discrete: the {s.n:,} vectors take {e.distinct:,} different values in all."
+    if 2 * len(e.few_values) < living:
+        return None
+    which = (
+        "every component takes"
+        if len(e.few_values) == living
+        else f"{len(e.few_values)} of {living} components take"
+    )
+    return "discrete", f"Discrete: {which} a few different values only, where a normal one would repeat none."
+
+
+def _sphere(s: AnalysisSummary) -> Found:
+    e = _evidence(s)
+    if e is None or s.rank < 2 or e.length_spread > ON_SPHERE:
+        return None
+    spread = s.normality.random_directions.excess_kurtosis
+    uniform = -6 / (s.rank + 2)
+    return (
+        "sphere",
+        f"On a sphere: all vectors have length {s.region.mean_length:.4g}, within {s.region.std_length:.2g}; the centre "
+        f"lies {s.region.centre_length:.2g} from the origin. Along random directions the excess kurtosis is "
+        f"{_signed(spread.median)} in the median, where uniform vectors of a sphere have {uniform:+.3f}.",
+    )
+
+
+def _regions(s: AnalysisSummary) -> Found:
+    clusters = s.region.clusters
+    if clusters.regions < 2:
+        return None
+    least = "at least " if getattr(clusters, "at_least", True) else ""
+    return (
+        "several regions",
+        f"Not one normal distribution: the vectors lie in {least}{clusters.regions} separate regions.",
+    )
+
+
+def _normal(s: AnalysisSummary) -> Found:
+    if not within_noise(s):
+        return None
+    return "normal", f"A multivariate normal distribution, within the noise of {s.n:,} vectors."
+
+
+def _elliptical(s: AnalysisSummary) -> Found:
+    e = _evidence(s)
+    if e is None or e.best != "elliptical" or not _evident(e.gains["elliptical"]):
+        return None
+    gain, radii = e.gains["elliptical"], s.normality.radii
+    kappa, error = radii.scale_variance or 0.0, radii.scale_variance_error or 0.0
+    heavier = kappa > 0
+    text = f"Elliptical, with {'heavier' if heavier else 'lighter'} radii than a normal law"
+    share = (e.freedom_gain or 0.0) / gain.nats
+    if e.freedom is not None and share > 0.9:
+        text += f": about a multivariate t law of {e.freedom:.3g} degrees of freedom"
+    elif e.freedom is not None:
+        text += f" (a t law of {e.freedom:.3g} degrees of freedom explains {100 * share:.0f} % of that)"
+    text += f". {_nats(gain)}"
+    spread = s.normality.random_directions.excess_kurtosis
+    if spread.median is not None and spread.std is not None:
+        text += (
+            f"; the excess kurtosis along random directions is {spread.median:+.2f} +/- {spread.std:.2f}, where an "
+            f"elliptical law has 3 kappa = {3 * kappa:+.2f} (error {3 * error:.2g}) along all of them"
+        )
+    return "elliptical", f"{text}."
+
+
+def _but_for(s: AnalysisSummary) -> Found:
+    e = _evidence(s)
+    if e is None:
+        return None
+    if e.rest_without_components:
+        off = list(e.off_components)
+        worst = {row.component: row for row in s.components.z.worst}
+        figures = "; ".join(
+            f"{component} has skewness {_signed(worst[component].skewness)} and excess kurtosis "
+            f"{_signed(worst[component].excess_kurtosis)}"
+            for component in off[:2]
+            if component in worst
+        )
+        return (
+            "normal but for components",
+            f"Normal, but for component{'s' if len(off) > 1 else ''} {named(off)} ({figures}): all others together are a "
+            f"multivariate normal distribution within the noise.{_gain_of(e)}",
+        )
+    if e.rest_without_directions:
+        found = _confirmed(s)
+        first, count = found[0], len(found)
+        which = "one direction" if count == 1 else f"{count} directions"
+        return (
+            "normal but for directions",
+            f"Normal, but for {which} (the least normal has skewness {first.skewness:+.2f} and excess kurtosis "
+            f"{first.excess_kurtosis:+.2f}; they are in histograms.npz): all axes at right angles to "
+            f"{'it' if count == 1 else 'them'} together are a multivariate normal distribution within the "
+            f"noise.{_gain_of(e)}",
+        )
+    return None
+
+
+def _nearly(s: AnalysisSummary) -> Found:
+    e = _evidence(s)
+    if e is None or not e.gains:
+        return None
+    gain = e.gains[e.best]
+    inner = s.planes.z.figures.get("coverage_1")
+    if gain.nats > SMALL_GAIN or gain.told_apart > SMALL_TOLD or s.components.z.not_normal:
+        return None
+    if inner is not None and inner.median is not None and inner.median > NEAR_COVERAGE:
+        return None
+    return (
+        "nearly normal",
+        f"Nearly a multivariate normal distribution: what differs is beyond the noise, but small. {_nats(gain)}.",
+    )
+
+
+def _margins(s: AnalysisSummary) -> Found:
+    e, z = _evidence(s), s.components.z
+    by_directions = e is not None and e.best == "directions" and _evident(e.gains["directions"])
+    if not z.not_normal and not by_directions:
+        return None
+    living = s.d - len(s.dead)
+    text = f"{_shape(s)} margins: {z.not_normal} of {living} components differ from a Gaussian"
+    if by_directions and 2 * z.not_normal < living:
+        text = f"{_shape(s)} along hidden directions, at least {len(_confirmed(s))}"
+    if z.not_normal <= 3 and e is not None:
+        text += f" ({named(list(e.off_components))})"
+    return "margins", f"Not normal: {text[0].lower()}{text[1:]}.{_gain_of(e)}"
+
+
+def _dependence(s: AnalysisSummary) -> tuple[str, str]:
+    planes = s.planes.z
+    shown = []
+    if planes.not_normal:
+        shown.append(f"{planes.not_normal:,} of {planes.planes:,} planes differ from a normal pair")
+    mardia = s.normality.mardia
+    shown += [
+        f"Mardia's {name} lies {test.z:+.1f} standard errors off"
+        for name, test in (("skewness", mardia.skewness), ("kurtosis", mardia.kurtosis))
+        if test.z is not None and _beyond(test.log10_p)
+    ]
+    if found := _confirmed(s):
+        shown.append(
+            f"{len(found)} hidden direction{'s' if len(found) > 1 else ''} found that {'are' if len(found) > 1 else 'is'} not normal"
+        )
+    because = "; ".join(shown) or "the Mahalanobis distances have another law"
+    return (
+        "dependence",
+        "Normal margins, but dependence beyond correlation: every component alone is a Gaussian within the noise, and "
+        f"all together are not a normal distribution ({because}).{_gain_of(_evidence(s))}",
+    )
+
+
+def within_noise(s: AnalysisSummary) -> bool:
+    """Whether no figure differs from those of a normal sample of the same size, each by its corrected p-value.
+
+    Each family of tests (components, planes, skewness, kurtosis, radii, directions; both bases) may be wrong once in
+    2,000 normal clouds, all together once in 250.
+    """
+    both = (s.components, s.planes)
+    if any(part.z.not_normal or part.pca.not_normal for part in both):
+        return False
+    mardia, radii = s.normality.mardia, s.normality.radii
+    if _beyond(mardia.skewness.log10_p) or _beyond(mardia.kurtosis.log10_p):
+        return False
+    if np.log(2) - 2 * s.n * radii.ks_distance**2 < np.log(LEVEL):
+        return False
+    return not _confirmed(s)
+
+
+def _beyond(log10_p: float | None) -> bool:
+    return log10_p is not None and log10_p < np.log10(LEVEL)
+
+
+def _confirmed(s: AnalysisSummary) -> list:
+    return [row for row in s.normality.least_normal_directions.found if row.log10_p < SURE_LOG10_P]
+
+
+def _evidence(s: AnalysisSummary) -> Evidence | None:
+    return s.evidence
+
+
+def _evident(gain: GainSummary) -> bool:
+    return gain.nats > EVIDENT * gain.error
+
+
+def _nats(gain: GainSummary) -> str:
+    return (
+        f"Negentropy at least {gain.nats:.2g} +/- {gain.error:.1g} nats per vector; {100 * gain.told_apart:.0f} % of "
+        "held-out vectors and normal draws are told apart (50 % is guessing)"
+    )
+
+
+def _gain_of(e: Evidence | None) -> str:
+    if e is None or not e.gains or not _evident(e.gains[e.best]):
+        return ""
+    parts = f" {_nats(e.gains[e.best])}"
+    elliptical = e.gains["elliptical"]
+    if e.best != "elliptical" and _evident(elliptical):
+        parts += f"; an elliptical law explains {100 * elliptical.nats / e.gains[e.best].nats:.0f} % of that"
+    return f"{parts}."
+
+
+def _shape(s: AnalysisSummary) -> str:
+    """Skewed, heavy or light, by the median of the worst components or of the confirmed directions."""
+    rows = list(s.components.z.worst) or _confirmed(s)
+    skew = np.median([abs(row.skewness or 0.0) for row in rows])
+    kurtosis = np.median([row.excess_kurtosis or 0.0 for row in rows])
+    tails = "heavy" if kurtosis > 0 else "light"
+    # A skewed law has a kurtosis of some 3/2 of its squared skewness (gamma law); what has more is heavy as well.
+    if skew > 0.1 and abs(kurtosis) <= 2 * skew**2:
+        return "Skewed"
+    return f"Skewed and {tails}" if skew > 0.5 else tails.capitalize()
+
+
+def _signed(value: float | None) -> str:
+    return "?" if value is None else f"{value:+.2f}"
