@@ -34,7 +34,7 @@ from zpoints.analysis.planes import (
     rank_disagreements,
     tables_cost,
 )
-from zpoints.analysis.readings import counted, inner_planes, whitened
+from zpoints.analysis.readings import SAMPLE, counted, inner_planes, whitened
 from zpoints.analysis.region import region_summary
 from zpoints.analysis.result import Analysis
 from zpoints.analysis.summary import AnalysisSummary
@@ -104,21 +104,25 @@ def analyse(
     settings, progress = settings or AnalysisSettings(), progress or Silent()
     with Meter() as meter, compiling_told(progress):
         _say_how_long(latents, settings, progress)
-        repeats = _repeats(latents, progress)
-        counted_once = latents if repeats.counted == latents.n else latents.subset(repeats.first)
+        counted_once, repeats = _counted_once(latents, progress)
         measurement = Measurement(counted_once, settings, progress, repeats)
         found = measurement.inquiries.run(measurement.analysis())
     summary = replace(found.summary, **asdict(meter.cost))
     return replace(found, summary=summary, latents=latents)
 
 
-def _repeats(latents: LatentSet, progress: Progress) -> Repeats:
-    found = Repeats.of(collect(latents, row_numbers, label="repeats", progress=progress))
-    if found.counted < latents.n:
-        progress.say(
-            f"{latents.name}: {found.repeated:,} of {latents.n:,} vectors equal an earlier one; each is counted once"
-        )
-    return found
+def _counted_once(latents: LatentSet, progress: Progress) -> tuple[LatentSet, Repeats]:
+    """The different vectors, where some are repeated by more than chance."""
+    repeats = Repeats.of(collect(latents, row_numbers, label="repeats", progress=progress))
+    if not repeats.repeated:
+        return latents, repeats
+    some = latents.some(SAMPLE, seed=0).array() if latents.n > SAMPLE else latents.array()
+    if repeats.counted(some) == latents.n:
+        return latents, repeats
+    progress.say(
+        f"{latents.name}: {repeats.repeated:,} of {latents.n:,} vectors equal an earlier one; each is counted once"
+    )
+    return latents.subset(repeats.first), repeats
 
 
 def _say_how_long(latents: LatentSet, settings: AnalysisSettings, progress: Progress) -> None:

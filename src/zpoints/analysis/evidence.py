@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from zpoints.analysis.components import LEVEL
+from zpoints.files.documents import json_number
 from zpoints.files.records import Record
 from zpoints.statistics.mardia import MardiaTest
 from zpoints.statistics.moments import Moments
@@ -20,6 +21,7 @@ LOOKED_AT = 4096  # vectors whose values are counted
 FEW_VALUES = 64  # different ones among so many
 SAME = 0.05  # share of the vectors that have one and the same value
 AMONG = 8  # a normal law may be named "but for" one in so many of its components or axes
+NORMAL_WEIGHT = 3.8191  # distance of a normal law's outer half percents over that of its quartiles
 RANDOM = 200  # directions of the rest that are looked at
 
 
@@ -46,6 +48,9 @@ class Evidence(Record):
     rest_without_components, rest_without_directions : whether all else is normal within the noise; None where there
         is nothing to leave out, or too much.
     few_values, atoms : components of few different values, and those of which one value is frequent.
+    asymmetry, tail_weight : of the components that are not normal, or else of the directions: median of the absolute
+        value of (q97.5 + q2.5 - 2 q50) / (q97.5 - q2.5), 0 for a normal law, and of (q99.5 - q0.5) / (q75 - q25) over
+        that of a normal law. Quantiles, since moments of heavy tails say little. None where all are normal.
     length_spread : standard deviation of the lengths, in standard deviations of a component (their root mean
         square).
     distinct : different vectors.
@@ -60,6 +65,8 @@ class Evidence(Record):
     rest_without_directions: bool | None
     few_values: tuple[int, ...]
     atoms: tuple[int, ...]
+    asymmetry: float | None
+    tail_weight: float | None
     length_spread: float
     distinct: int
 
@@ -88,6 +95,8 @@ def evidence_of(
     """
     sample = np.asarray(sample, np.float64)
     few, atoms = few_values(sample)
+    odd = sample[:, off] if len(off) else whole.whiten(sample) @ directions.T
+    asymmetry, tail_weight = _margin_shape(odd)
     found: dict[str, Any] = {
         "gains": {},
         "held_out": 0,
@@ -98,6 +107,8 @@ def evidence_of(
         "rest_without_directions": _rest_without_directions(whole, sample, directions),
         "few_values": [int(numbers[k]) for k in few],
         "atoms": [int(numbers[k]) for k in atoms],
+        "asymmetry": asymmetry,
+        "tail_weight": tail_weight,
         "length_spread": length_spread,
         "distinct": distinct,
     }
@@ -115,6 +126,17 @@ def evidence_of(
         "freedom": rivals.freedom if np.isfinite(rivals.freedom) else None,
         "freedom_gain": rivals.freedom_gain,
     }
+
+
+def _margin_shape(odd: Float[np.ndarray, "s k"]) -> tuple[float | None, float | None]:
+    if not odd.shape[1]:
+        return None, None
+    levels = [0.005, 0.025, 0.25, 0.5, 0.75, 0.975, 0.995]
+    lowest, low, lower, middle, upper, high, highest = np.quantile(odd, levels, axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        asymmetry = np.abs(high + low - 2 * middle) / (high - low)
+        weight = (highest - lowest) / (upper - lower) / NORMAL_WEIGHT
+    return json_number(np.nanmedian(asymmetry)), json_number(np.nanmedian(weight))
 
 
 def few_values(sample: Float[np.ndarray, "s d"]) -> tuple[np.ndarray, np.ndarray]:

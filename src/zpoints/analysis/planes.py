@@ -32,7 +32,6 @@ from zpoints.vectors.reduce import reduce
 from zpoints.vectors.views import View
 
 __all__ = [
-    "LIMIT",
     "PlaneSummary",
     "expected_cost",
     "group_table",
@@ -49,8 +48,8 @@ LEVEL = 5e-4
 
 TAILS = ((1000, 5.6, 2.4), (100, 6.2, 1.8), (40, 6.2, 1.7))
 """From so many vectors on: the deviation that 1 in 10,000 planes of normal clouds pass, and the rate at which the
-logarithm of that share falls for each further standard error. From 110,000 to 165,000 simulated planes of n = 40 to 500,
-16,560 to 83,000 of n up to 20,000 (`benchmarks/plane_tails.py`); the rate is a careful one."""
+logarithm of that share falls for each further standard error. From 110,000 to 165,000 simulated planes of n = 40 to
+500, 16,560 to 83,000 of n up to 20,000 (`benchmarks/plane_tails.py`); the rate is a careful one."""
 
 DEGENERATE = 1e-9  # planes with 1 - r^2 below this hold one component twice; their ellipse is a line
 LISTED = 10

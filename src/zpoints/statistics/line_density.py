@@ -1,6 +1,6 @@
 r"""The density of values on a line, whatever their tails: kernels on a scale that shortens what lies far out.
 
-Values x become :math:`y = \mathrm{asinh}((x - m) / s)`, m their median and s their quartiles' distance over 1.35: near
+Values x become :math:`y = \mathrm{asinh}((x - m) / s)`, m their median, s their quartiles' distance over 1.35: near
 the middle a linear scale, far out a logarithmic one. On it Gaussian kernels (Silverman's width, on a grid) estimate
 the density; 1 % of a wide logistic law is mixed in, so that no value has density 0, and far out the density falls
 like a power of x.

@@ -98,17 +98,17 @@ class Rivals:
         random = np.random.default_rng([seed, 8])
         x = np.asarray(x[random.permutation(len(x))[:MOST]], np.float64)
         first, *quarters = np.split(x, [len(x) // 2, len(x) // 2 + len(x) // 4])
-        kinds: dict[str, Callable[[], _Model]] = {
-            "elliptical": lambda: _Elliptical(first, quarter),
-            "margins": lambda: _Margins(np.concatenate([first, quarter])),
+        kinds: dict[str, Callable[[Vectors], _Model]] = {
+            "elliptical": lambda quarter: _Elliptical(first, quarter),
+            "margins": lambda quarter: _Margins(np.concatenate([first, quarter])),
         }
         if len(directions):
-            kinds["directions"] = lambda: _Directions(np.concatenate([first, quarter]), directions)
+            kinds["directions"] = lambda quarter: _Directions(np.concatenate([first, quarter]), directions)
         parts: dict[str, list[tuple[np.ndarray, float]]] = {name: [] for name in kinds}
         freedom, t_gain = [], []
         for quarter, held in (quarters, quarters[::-1]):
             for name, make in kinds.items():
-                model = make()
+                model = make(quarter)
                 parts[name].append(model.judged(held, random))
                 if isinstance(model, _Elliptical):
                     freedom.append(model.freedom)
@@ -285,15 +285,15 @@ def tyler_shape(x: Vectors) -> Float[np.ndarray, "d d"]:
 
 
 def student_freedom(squares: Values, d: int) -> tuple[float, float]:
-    """Degrees of freedom and squared scale of the multivariate t law of most likely squared radii.
+    """Degrees of freedom and squared scale of the multivariate t law that makes squared radii most likely.
 
-    By expectation and maximisation of the scale for every number of degrees of freedom (0.5 to 1,000; above 500 is
-    infinity: normal), the best by Brent's search.
+    For each number of degrees of freedom (0.5 to 1,000; above 500 is infinity: normal) the scale by expectation and
+    maximisation; the best number by Brent's search.
 
     References
     ----------
-    C. Liu, D. Rubin, ML estimation of the t distribution using EM and its extensions, ECM and ECME, Statistica Sinica 5
-    (1995), https://www.jstor.org/stable/24305551
+    C. Liu, D. Rubin, ML estimation of the t distribution using EM and its extensions, ECM and ECME, Statistica Sinica
+    5 (1995), https://www.jstor.org/stable/24305551
     """
     from scipy.optimize import minimize_scalar
 

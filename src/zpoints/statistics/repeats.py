@@ -1,8 +1,7 @@
 r"""Vectors that stand in a set more than once, found by a number of 64 bits for each.
 
-A vector's 32-bit words :math:`w_k` make :math:`\sum_k m_k w_k \bmod 2^{64}`, the multipliers random and odd, and the sum
-is mixed. Two different vectors have the same number by chance once in some 10^9 pairs at most, so what has the same
-number is compared in full by whoever must be sure.
+A vector's words of 64 bits :math:`w_k` make :math:`\sum_k m_k w_k \bmod 2^{64}`, the multipliers random and odd. That
+two of a million different vectors have the same number has a probability of some :math:`10^{-7}`.
 """
 
 from dataclasses import dataclass
@@ -15,7 +14,9 @@ from jaxtyping import Int, Num, UInt64
 __all__ = ["OFTEN", "Repeats", "row_numbers"]
 
 OFTEN = 10
-"""Vectors for each different one, from which on the vectors take few values, and each value counts as often as it is."""
+"""Vectors for each different one, from which on they take few values, and each value counts as often as it occurs."""
+
+CHANCE = 10
 
 
 def row_numbers(block: Num[np.ndarray, "m d"]) -> UInt64[np.ndarray, " m"]:
@@ -71,12 +72,30 @@ class Repeats:
         """How many different vectors there are."""
         return len(self.first)
 
-    @property
-    def counted(self) -> int:
-        """How many of the vectors count: the different ones, unless these are but a few values, repeated often."""
-        return self.distinct if self.distinct * OFTEN > self.n else self.n
+    def counted(self, some: Num[np.ndarray, "m d"]) -> int:
+        """How many of the vectors count: the different ones, unless they repeat by chance, or take few values only.
+
+        By chance: not more often than `CHANCE` times as often as independent components of so few values would.
+
+        Parameters
+        ----------
+        some : some of the vectors, drawn at random.
+        """
+        if self.distinct * OFTEN <= self.n or self.repeated <= CHANCE * self.n**2 / 2 * _collision(some):
+            return self.n
+        return self.distinct
 
     @property
     def repeated(self) -> int:
         """How many vectors equal an earlier one."""
         return self.n - self.distinct
+
+
+def _collision(some: Num[np.ndarray, "m d"]) -> float:
+    """Probability that two vectors are equal, if components are independent: the product of theirs."""
+    m = len(some)
+    probability = 1.0
+    for column in some.T:
+        _, counts = np.unique(column, return_counts=True)
+        probability *= float(np.sum(counts * (counts - 1.0))) / (m * (m - 1.0))
+    return probability
