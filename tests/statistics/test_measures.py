@@ -23,7 +23,11 @@ def test_every_figure_has_a_noise():
     assert noise.n == 3000
     assert noise.stretch_error.shape == (len(MASS_NAMES),)
     assert all(spread > 0 for spread in noise.std.values())
-    np.testing.assert_allclose([noise.mean[name] for name in COVERAGE], [normal_coverage(k) for k in LEVELS])
+    # Their own mean and covariance: a squared distance follows a Beta law, near chi-square.
+    n = noise.n
+    exact = scipy.stats.beta(1, (n - 3) / 2).cdf(np.array(LEVELS) ** 2 * n / (n - 1) ** 2)
+    np.testing.assert_allclose([noise.mean[name] for name in COVERAGE], exact)
+    np.testing.assert_allclose(exact, [normal_coverage(k) for k in LEVELS], atol=2e-3)
     np.testing.assert_allclose(
         columns["agreement"], np.mean([columns[f"agreement_{mass}"] for mass in MASS_NAMES], axis=0)
     )

@@ -11,7 +11,7 @@ from zpoints.analysis.components import LEVEL
 from zpoints.analysis.evidence import Evidence, GainSummary
 from zpoints.analysis.normality import SURE_LOG10_P
 from zpoints.analysis.summary import AnalysisSummary
-from zpoints.statistics.living import named
+from zpoints.statistics.living import NAMED, named
 from zpoints.statistics.measures import FEWEST
 from zpoints.statistics.repeats import OFTEN
 
@@ -201,17 +201,18 @@ def _nearly(s: AnalysisSummary) -> Found:
 
 
 def _margins(s: AnalysisSummary) -> Found:
-    e, z = _evidence(s), s.components.z
-    by_directions = e is not None and e.best == "directions" and _evident(e.gains["directions"])
-    if not z.not_normal and not by_directions:
+    e, off = _evidence(s), s.components.z.not_normal
+    if not off:
         return None
-    living = s.d - len(s.dead)
-    text = f"{_shape(s)} margins: {z.not_normal} of {living} components differ from a Gaussian"
-    if by_directions and 2 * z.not_normal < living:
-        text = f"{_shape(s)} along hidden directions, at least {len(_confirmed(s))}"
-    if z.not_normal <= 3 and e is not None:
-        text += f" ({named(list(e.off_components))})"
-    return "margins", f"Not normal: {text[0].lower()}{text[1:]}.{_gain_of(e)}"
+    which = f" ({named(list(e.off_components))})" if e is not None and off <= NAMED else ""
+    hidden = len(_confirmed(s))
+    if hidden and e is not None and e.best == "directions":
+        which += f", and at least {hidden} hidden direction{'s' if hidden > 1 else ''}"
+    return (
+        "margins",
+        f"Not normal: {_shape(s)} margins; {off} of {s.d - len(s.dead)} components differ from a Gaussian{which}."
+        f"{_gain_of(e)}",
+    )
 
 
 def _dependence(s: AnalysisSummary) -> tuple[str, str]:
@@ -291,7 +292,7 @@ def _shape(s: AnalysisSummary) -> str:
     skew, weight = (e.asymmetry or 0.0, e.tail_weight or 1.0) if e else (0.0, 1.0)
     tails = "heavy" if weight > HEAVY else "light" if weight < LIGHT else ""
     words = [word for word in ("skewed" if skew > SKEWED else "", tails) if word]
-    return " and ".join(words).capitalize() or "Odd"
+    return " and ".join(words) or "odd"
 
 
 def _signed(value: float | None) -> str:

@@ -15,9 +15,13 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from scipy.special import gammaincc, gammaln, log_ndtr
+from scipy.special import gammaincc, gammaln
 
-__all__ = ["MardiaTest", "kurtosis_null", "skewness_null", "tensor_variance"]
+from zpoints.statistics.univariate import skewed_log10_p
+
+__all__ = ["MardiaTest", "kurtosis_null", "kurtosis_skewness", "skewness_null", "tensor_variance"]
+
+FEW, MANY = 0.7, 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,23 +54,31 @@ class MardiaTest:
         r"""Is :math:`b_1` larger than normal samples of n vectors of d components have it?
 
         Its law is taken for a gamma law with the mean and variance of `skewness_null`. For many vectors that is
-        Mardia's :math:`n b_1 / 6 \sim \chi^2` with :math:`d (d + 1) (d + 2) / 6` degrees of freedom.
+        Mardia's :math:`n b_1 / 6 \sim \chi^2` with :math:`d (d + 1) (d + 2) / 6` degrees of freedom. Of fewer than
+        1,000 vectors its upper tail is up to 13 times too small at 1 in 10,000 (n = 20 to 100, by simulation): there
+        the p-value is raised to the power `FEW`.
         """
         expected, error = skewness_null(n, d)
         log10_p = float("nan")
         if error > 0:
             shape = (expected / error) ** 2
             log10_p = _log_gamma_tail(shape, value / expected * shape) / np.log(10)
+            log10_p *= FEW if n < MANY else 1.0
         return cls(value, expected, error, float(log10_p))
 
     @classmethod
     def of_kurtosis(cls, value: float, n: int, d: int) -> Self:
-        r"""Does :math:`b_2` differ, to either side, from that of normal samples? Normal law of the z-score."""
+        r"""Does :math:`b_2` differ, to either side, from that of normal samples?
+
+        The z-score is skewed for few vectors: it is taken to a normal law as Anscombe and Glynn do for one component
+        (`univariate.skewed_log10_p`), with the skewness of `kurtosis_skewness`.
+        """
         expected, error = kurtosis_null(n, d)
         log10_p = float("nan")
         if error > 0:
-            log10_p = (np.log(2) + log_ndtr(-abs(value - expected) / error)) / np.log(10)
-        return cls(value, expected, error, float(min(log10_p, 0.0)))
+            z = np.array([(value - expected) / error])
+            log10_p = float(skewed_log10_p(z, kurtosis_skewness(n, d))[0])
+        return cls(value, expected, error, log10_p)
 
     @property
     def z(self) -> float:
@@ -106,6 +118,24 @@ def kurtosis_null(n: int, d: int) -> tuple[float, float]:
     freedom = max(n - 3, 0) * max(n - d - 1, 0) * max(n - d + 1, 0)
     variance = 8 * d * (d + 2) * freedom / ((n + 1) ** 2 * (n + 3) * (n + 5))
     return expected, float(np.sqrt(variance))
+
+
+def kurtosis_skewness(n: int, d: int) -> float:
+    r"""Skewness of :math:`b_2` over normal samples, approximately.
+
+    That of the mean of n independent :math:`D^4 - 2 (d + 2) D^2`, :math:`D^2` chi-square with d degrees of freedom:
+    what is left of :math:`D^4` when the covariance is fitted. For d = 1 this is :math:`\sqrt{216 / n}`; the exact
+    skewness there, over that, corrects for small n. A sample's frame and its complement of dimension n - 1 - d have
+    the same z-score, so the smaller dimension counts.
+    """
+    d = max(min(d, n - 1 - d), 1)
+    m = [float(np.exp(gammaln(d / 2 + k) - gammaln(d / 2) + k * np.log(2))) for k in range(7)]
+    c = 2 * (d + 2)
+    mean = m[2] - c * m[1]
+    second = m[4] - 2 * c * m[3] + c * c * m[2] - mean**2
+    third = m[6] - 3 * c * m[5] + 3 * c * c * m[4] - c**3 * m[3] - 3 * mean * second - mean**3
+    small = (n * n - 5 * n + 2) / ((n + 7) * (n + 9)) * np.sqrt((n + 3) * (n + 5) / ((n - 2) * (n - 3)))
+    return float(third / second**1.5 / np.sqrt(n) * small)
 
 
 def tensor_variance(n: int, d: int) -> float:

@@ -140,7 +140,7 @@ def _gain(found: list[tuple[np.ndarray, float]]) -> Gain:
 class _Normal:
     """Normal law of given vectors; the scale may come from others, since one's own lie nearer."""
 
-    def __init__(self, of: Vectors, scaled_by: Vectors | None = None) -> None:
+    def __init__(self, of: Vectors, scaled_by: Float[np.ndarray, "k d"] | None = None) -> None:
         self.mean = of.mean(axis=0)
         self.root = np.linalg.cholesky(np.atleast_2d(np.cov(of, rowvar=False)))
         self.inverse = np.linalg.inv(self.root)
@@ -183,7 +183,7 @@ class _Model:
 
 
 class _Elliptical(_Model):
-    def __init__(self, shaped: Vectors, radii_of: Vectors) -> None:
+    def __init__(self, shaped: Vectors, radii_of: Float[np.ndarray, "k d"]) -> None:
         self.normal = _Normal(shaped, radii_of)
         some = shaped[:SHAPED]
         self.centre = np.median(some, axis=0)

@@ -14,6 +14,7 @@ __all__ = [
     "kurtosis_error",
     "kurtosis_log10_p",
     "normal_tail",
+    "skewed_log10_p",
     "skewness_error",
     "skewness_log10_p",
     "tail_error",
@@ -144,7 +145,12 @@ def kurtosis_log10_p(excess: Vector, n: int) -> Vector:
     skew = (
         6 * (n * n - 5 * n + 2) / ((n + 7) * (n + 9)) * sqrt(6 * (n + 3) * (n + 5) / (n * (n - 2) * (n - 3)))
     )
-    a = 6 + 8 / skew * (2 / skew + sqrt(1 + 4 / skew**2))
+    return skewed_log10_p(x, skew)
+
+
+def skewed_log10_p(x: Vector, skewness: float) -> Vector:
+    """The same of any statistic of mean 0, variance 1 and positive skewness that is shaped like a kurtosis."""
+    a = 6 + 8 / skewness * (2 / skewness + sqrt(1 + 4 / skewness**2))
     below = 1 + x * sqrt(2 / (a - 4))
     # Far below what a normal sample can have, the transformation has no value: the smallest one it has is taken.
     ratio = np.cbrt((1 - 2 / a) / np.maximum(below, 1e-3))
