@@ -2,8 +2,11 @@
 
 The kinds, in the order in which they are asked: too few vectors, few values, a sphere, several regions, normal within
 the noise; then what the rival densities of `statistics.negentropy` explain decides between elliptical, normal but for
-named components or directions, nearly normal, margins, and dependence beyond correlation.
+named components or directions, nearly normal, not normal along hidden directions, margins, and dependence beyond
+correlation.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,6 +27,8 @@ ON_SPHERE = (
     0.02  # standard deviation of the lengths, in those of a component; normal vectors have 0.7 at least
 )
 EVIDENT = 4.0  # standard errors of a gain
+MAIN = 0.8  # share of the negentropy that an elliptical law explains where the law is called so
+STUDENT = 0.9  # share of what the radii explain that a t law must explain to be named
 SMALL_GAIN, SMALL_TOLD, NEAR_COVERAGE = 0.1, 0.55, 0.45
 """Nearly normal: gain in nats per vector and right answers at most, and what the median 1 sigma ellipse may hold."""
 SKEWED, HEAVY, LIGHT = (
@@ -33,40 +38,36 @@ SKEWED, HEAVY, LIGHT = (
 )  # `Evidence.asymmetry` and `tail_weight` from which on the words are said
 
 
-class Conclusion(tuple[str, str]):
-    """Kind and sentence."""
+@dataclass(frozen=True)
+class Conclusion:
+    """Kind of law, in a few words, and a sentence about it."""
 
-    __slots__ = ()
-
-    @property
-    def kind(self) -> str:
-        return self[0]
-
-    @property
-    def sentence(self) -> str:
-        return self[1]
+    kind: str
+    sentence: str
 
 
 def conclusion(summary: AnalysisSummary) -> Conclusion:
     """The kind of law and a sentence about it.
 
     Kinds: ``too few vectors``, ``discrete``, ``sphere``, ``several regions``, ``normal``, ``elliptical``,
-    ``normal but for components``, ``normal but for directions``, ``nearly normal``, ``margins``, ``dependence``.
+    ``normal but for components``, ``normal but for directions``, ``nearly normal``, ``directions``, ``margins``,
+    ``dependence``.
     """
     for asked in (
         _too_few,
         _discrete,
         _sphere,
-        lambda s: _regions(s),
+        _regions,
         _normal,
         _elliptical,
         _but_for,
         _nearly,
+        _directions,
         _margins,
     ):
         if found := asked(summary):
-            return Conclusion(found)
-    return Conclusion(_dependence(summary))
+            return Conclusion(*found)
+    return Conclusion(*_dependence(summary))
 
 
 Found = tuple[str, str] | None
@@ -131,25 +132,35 @@ def _normal(s: AnalysisSummary) -> Found:
 
 def _elliptical(s: AnalysisSummary) -> Found:
     e = _evidence(s)
-    if e is None or e.best != "elliptical" or not _evident(e.gains["elliptical"]):
+    if e is None or not e.gains or not _evident(e.gains["elliptical"]):
         return None
-    gain, radii = e.gains["elliptical"], s.normality.radii
-    kappa, error = radii.scale_variance or 0.0, radii.scale_variance_error or 0.0
-    heavier = kappa > 0
-    text = f"Elliptical, with {'heavier' if heavier else 'lighter'} radii than a normal law"
-    share = (e.freedom_gain or 0.0) / gain.nats
-    if e.freedom is not None and share > 0.9:
-        text += f": about a multivariate t law of {e.freedom:.3g} degrees of freedom"
-    elif e.freedom is not None:
-        text += f" (a t law of {e.freedom:.3g} degrees of freedom explains {100 * share:.0f} % of that)"
-    text += f". {_nats(gain)}"
+    gain, best = e.gains["elliptical"], e.gains[e.best]
+    if gain.nats < MAIN * best.nats:
+        return None
+    kappa, error = s.normality.radii.scale_variance or 0.0, s.normality.radii.scale_variance_error or 0.0
+    text = "Elliptical, in the main," if gain.nats < best.nats else "Elliptical,"
+    text += (
+        f" with {'heavier' if kappa > 0 else 'lighter'} radii than a normal law{_student(e)}. {_nats(best)}"
+    )
+    if gain.nats < best.nats:
+        text += f", and the elliptical law explains {100 * gain.nats / best.nats:.0f} % of that"
     spread = s.normality.random_directions.excess_kurtosis
     if spread.median is not None and spread.std is not None:
         text += (
             f"; the excess kurtosis along random directions is {spread.median:+.2f} +/- {spread.std:.2f}, where an "
-            f"elliptical law has 3 kappa = {3 * kappa:+.2f} (error {3 * error:.2g}) along all of them"
+            f"elliptical law has 3 kappa = {3 * kappa:+.2f} along all (error in normal samples {3 * error:.1g})"
         )
     return "elliptical", f"{text}."
+
+
+def _student(e: Evidence) -> str:
+    """The multivariate t law that comes nearest, where it explains what the radii do."""
+    if e.freedom is None:
+        return ""
+    share = (e.freedom_gain or 0.0) / e.gains["elliptical"].nats
+    if share > STUDENT:
+        return f", as a multivariate t law of {e.freedom:.3g} degrees of freedom"
+    return f" (a multivariate t law explains {100 * max(share, 0.0):.0f} % of that)"
 
 
 def _but_for(s: AnalysisSummary) -> Found:
@@ -167,8 +178,8 @@ def _but_for(s: AnalysisSummary) -> Found:
         )
         return (
             "normal but for components",
-            f"Normal, but for component{'s' if len(off) > 1 else ''} {named(off)} ({figures}): all others together are "
-            f"a multivariate normal distribution within the noise.{_gain_of(e)}",
+            f"Normal, but for component{'s' if len(off) > 1 else ''} {named(off)} ({figures}): all others together "
+            f"are a multivariate normal distribution within the noise.{_gain_of(e)}",
         )
     if e.rest_without_directions:
         found = _confirmed(s)
@@ -200,14 +211,28 @@ def _nearly(s: AnalysisSummary) -> Found:
     )
 
 
+def _directions(s: AnalysisSummary) -> Found:
+    """Laws of their own along hidden directions explain more than twice what those of the components do."""
+    e, off = _evidence(s), s.components.z.not_normal
+    if not off or e is None or e.best != "directions" or not _evident(e.gains["directions"]):
+        return None
+    if 2 * e.gains["margins"].nats > e.gains["directions"].nats:
+        return None
+    found = _confirmed(s)
+    first, count = found[0], len(found)
+    which = f"at least {count} hidden directions" if count > 1 else "a hidden direction"
+    return (
+        "directions",
+        f"Not normal along {which} (the least normal has skewness {first.skewness:+.2f} and excess kurtosis "
+        f"{first.excess_kurtosis:+.2f}), and therefore in {off} of {s.d - len(s.dead)} components.{_gain_of(e)}",
+    )
+
+
 def _margins(s: AnalysisSummary) -> Found:
     e, off = _evidence(s), s.components.z.not_normal
     if not off:
         return None
     which = f" ({named(list(e.off_components))})" if e is not None and off <= NAMED else ""
-    hidden = len(_confirmed(s))
-    if hidden and e is not None and e.best == "directions":
-        which += f", and at least {hidden} hidden direction{'s' if hidden > 1 else ''}"
     return (
         "margins",
         f"Not normal: {_shape(s)} margins; {off} of {s.d - len(s.dead)} components differ from a Gaussian{which}."
@@ -292,7 +317,7 @@ def _shape(s: AnalysisSummary) -> str:
     skew, weight = (e.asymmetry or 0.0, e.tail_weight or 1.0) if e else (0.0, 1.0)
     tails = "heavy" if weight > HEAVY else "light" if weight < LIGHT else ""
     words = [word for word in ("skewed" if skew > SKEWED else "", tails) if word]
-    return " and ".join(words) or "odd"
+    return " and ".join(words) or ("slightly heavy" if weight > 1 else "slightly light")
 
 
 def _signed(value: float | None) -> str:
