@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from zpoints.analysis import cuts as trimming
+from zpoints.analysis.axes import AxesPowers, leading_powers, leading_summary, spectrum_summary
 from zpoints.analysis.channels import channels_of
 from zpoints.analysis.components import component_summary, component_table, with_dead
 from zpoints.analysis.distribution import Distribution
@@ -150,6 +151,7 @@ class Measurement(Groundwork):
             self.distribution,
             self.turned,
             self.normality,
+            self.leading,
             self.lengths,
             self.channels,
         ):
@@ -170,6 +172,7 @@ class Measurement(Groundwork):
             "z": component_table("z", moments, components.fine, spread / spread.sum(), living.numbers),
             "pca": component_table("pca", axes.scores, along.fine, pca.explained_variance_ratio[: pca.rank]),
         }
+        own = tables["pca"] if pca is whole else None
         summary = {
             "notes": list(self.latents.notes),
             **_overview(moments, living, pca, axes.scores, whole),
@@ -189,6 +192,8 @@ class Measurement(Groundwork):
                 "core": trimming.core_summary(core, whole),
             },
             "normality": shape.summary,
+            "spectrum": spectrum_summary(moments, whole, first.sample),
+            "leading": leading_summary(whole, await self.leading(), shape.third, own),
             "region": region_summary(whole, await self.lengths(), first.sample, shape.confirmed),
             "latent": shaped.summary(shape_of, moments.n) if shaped and shape_of else None,
             "pca": {"matrix": self.settings.pca, "of": self.settings.pca_of, "vectors": distribution.n},
@@ -248,6 +253,11 @@ class Measurement(Groundwork):
         question = whitened(whole, search.directions)
         besides = 8 * self.size * (whole.rank + len(search.directions))
         return normality(search, *await self.inquiries.ask(question, "normality", besides))
+
+    @line
+    async def leading(self) -> AxesPowers:
+        """Distances along the axes that hold 95 % of the variance."""
+        return await self.inquiries.ask(leading_powers(await self.whole()), "leading axes")
 
 
 def _directions(shape: Normality, whole: PCA) -> np.ndarray:

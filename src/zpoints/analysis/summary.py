@@ -7,6 +7,7 @@ A figure that could not be measured is None.
 from dataclasses import dataclass
 from typing import ClassVar
 
+from zpoints.analysis.axes_summaries import AxesSummary, PicturesSummary, SpectrumSummary
 from zpoints.analysis.table_summaries import ComponentSummary, Coverage, PlaneSummary
 from zpoints.files.records import Bases, Document, Record
 
@@ -330,6 +331,9 @@ class AnalysisSummary(Document):
     components, coverage, planes : by basis, ``z`` and ``pca``.
     rank_disagreements : pairs that depend on each other otherwise than normal pairs with their correlation.
     trimming, normality, region, pca : see their classes.
+    spectrum : how many principal axes are more than noise; None in files of older formats.
+    leading : all dimensions together, of the axes that hold 95 % of the variance alone; None where these are all.
+    pictures : how many axes change the decoded picture; None without a model.
     verdict : sentences, the conclusion first.
     notes : what was left out of the vectors' file or table, or guessed about it.
     seconds, peak_ram_mib, peak_vram_mib : what the analysis took.
@@ -343,7 +347,7 @@ class AnalysisSummary(Document):
     (500, 0, 3)
     """
 
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
 
     n: int
     d: int
@@ -361,6 +365,9 @@ class AnalysisSummary(Document):
     pca: PCASummary
     dead: tuple[DeadComponent, ...] = ()
     latent: LatentSummary | None = None
+    spectrum: SpectrumSummary | None = None
+    leading: AxesSummary | None = None
+    pictures: PicturesSummary | None = None
     verdict: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float | None = None

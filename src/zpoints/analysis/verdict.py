@@ -7,6 +7,7 @@ are answered.
 import numpy as np
 from scipy.special import ndtr
 
+from zpoints.analysis.axes_summaries import axes_sentences
 from zpoints.analysis.components import NARROW
 from zpoints.analysis.normality import SURE_LOG10_P
 from zpoints.analysis.summary import AnalysisSummary
@@ -26,6 +27,7 @@ def verdict(summary: AnalysisSummary) -> tuple[str, ...]:
         _components(summary),
         _planes(summary),
         _together(summary),
+        *axes_sentences(summary),
         _core(summary),
         _region(summary),
         summary.latent.sentence if summary.latent else "",

@@ -4,6 +4,7 @@ The first argument is what a figure shows, as a rule an `Analysis`; ``a.plot.NAM
 Figures are drawn in one style, whatever the user's own is, and leave that alone.
 """
 
+from zpoints.plots.axes import signal
 from zpoints.plots.channels import channels
 from zpoints.plots.cloud import ellipsoid, mahalanobis, normality
 from zpoints.plots.compared import differences
@@ -35,6 +36,7 @@ __all__ = [
     "plane",
     "planes",
     "png",
+    "signal",
     "spectrum",
     "survivors",
 ]
@@ -46,6 +48,7 @@ FIGURES: dict[str, tuple[str, ...]] = {
         "density_pairs",
         "components",
         "spectrum",
+        "signal",
         "plane",
         "planes",
         "against",
