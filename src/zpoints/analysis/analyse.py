@@ -11,7 +11,7 @@ vectors or of the core, ask for up to two more.
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from zpoints.analysis.components import component_summary, component_table, with
 from zpoints.analysis.distribution import Distribution
 from zpoints.analysis.groundwork import Groundwork
 from zpoints.analysis.normality import Normality, least_normal, normality
+from zpoints.analysis.pictures import with_pictures
 from zpoints.analysis.plane_statistics import plane_statistics
 from zpoints.analysis.planes import (
     expected_cost,
@@ -54,6 +55,9 @@ from zpoints.vectors.inquiries import Line, line
 from zpoints.vectors.latent_set import LatentSet
 from zpoints.vectors.views import View
 
+if TYPE_CHECKING:
+    from zpoints.models.codec import Codec
+
 __all__ = ["analyse", "measure_distribution"]
 
 MANY_PLANES = 1 << 20  # whose tables take more memory than all else
@@ -67,6 +71,7 @@ def analyse(
     rows: np.ndarray | None = None,
     progress: Progress | None = None,
     columns: str | Sequence[str] | None = None,
+    codec: "Codec | None" = None,
 ) -> Analysis:
     """Measure every component and every plane of a set of latent vectors.
 
@@ -82,6 +87,8 @@ def analyse(
     rows : numbers of the vectors to use, ascending; None is all.
     progress : where to report; silent by default.
     columns : of a table that are components; see `LatentSet.open`.
+    codec : the model of these vectors; what one sigma along each axis changes in its pictures is then measured too
+        (``pixels_per_sigma``, see `zpoints.analysis.pictures`).
 
     Raises
     ------
@@ -103,7 +110,14 @@ def analyse(
         _say_how_long(latents, settings, progress)
         measurement = Measurement(latents, settings, progress)
         found = measurement.inquiries.run(measurement.analysis())
+        if codec is not None:
+            found = _in_words(with_pictures(found, codec, progress))
     return replace(found, summary=replace(found.summary, **asdict(meter.cost)))
+
+
+def _in_words(a: Analysis) -> Analysis:
+    """The verdict anew, after more was measured."""
+    return replace(a, summary=replace(a.summary, verdict=verdict(a.summary)))
 
 
 def _say_how_long(latents: LatentSet, settings: AnalysisSettings, progress: Progress) -> None:

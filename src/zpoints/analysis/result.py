@@ -48,7 +48,8 @@ class Analysis:
     components : one row per latent component, by its number: mean, std, median, fit_centre, fit_sigma, fwhm,
         fwhm_histogram (all in the vectors' units), fit_error, skewness, excess_kurtosis and their standard errors,
         ks_distance, beyond_2, beyond_3, beyond_4 (shares), modes, core_sigma (up to how many sigma the density
-        follows the fit), explained_variance (share), deviation (the largest, in standard errors of a
+        follows the fit), explained_variance (share), pixels_per_sigma and its standard error (by how many grey levels
+        one sigma changes the decoded picture; NaN without a model), deviation (the largest, in standard errors of a
         normal sample), rank (1 is the least normal) and dead (constant: mean and median are its value, std is 0, and
         there are no other figures).
     planes : one row per plane of two living latent components, by its numbers (i, j), i < j: r, rank_correlation
@@ -236,6 +237,8 @@ def _read(folder: Path, name: str) -> pd.DataFrame:
         table = table.rename(columns={"axes": "basis"})  # as the first format called it
     if name == "components" and "dead" not in table:
         table = table.assign(dead=False)  # once refused, so there were none
+    if name == "components" and "pixels_per_sigma" not in table:
+        table = table.assign(pixels_per_sigma=np.nan, pixels_per_sigma_error=np.nan)  # no model was asked
     missing = [column for column in ("basis", *INDEX[name]) if column not in table]
     if missing:
         raise ArrayError(f"{path}: no column '{missing[0]}'; {ANEW}")

@@ -1,7 +1,7 @@
 """Commands for vectors: measure, compare, draw, walk."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +21,10 @@ from zpoints.cli.options import (
 )
 from zpoints.errors import UsageError
 
+if TYPE_CHECKING:
+    from zpoints.config import Settings
+    from zpoints.models.codec import Codec
+
 __all__ = ["analyse", "compare", "sample", "walk"]
 
 
@@ -34,6 +38,10 @@ def analyse(
     ] = None,
     split: Annotated[str, typer.Option(help="With --index: train, val or test.")] = "train",
     columns: Columns = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Its model, to see what one sigma along each axis changes in a picture."),
+    ] = None,
     config: Config = None,
     changes: Changes = None,
     ram: Ram = None,
@@ -51,13 +59,23 @@ def analyse(
     settings = settings_of(config, changes, ram=ram, vram=vram)
     with budget_of(settings):
         vectors = vectors_in(latents, index, split, columns)
-        found = analyse_latents(vectors, settings.analysis, progress=progress_of(quiet))
+        codec = _codec(model, settings)
+        found = analyse_latents(vectors, settings.analysis, progress=progress_of(quiet), codec=codec)
         found.save(out)
     if not quiet:
         from zpoints.report.closing import analysis_lines
 
         say("\n".join(analysis_lines(found.summary)))
     done(quiet, f"analysis in {out}")
+
+
+def _codec(model: Path | None, settings: "Settings") -> "Codec | None":
+    """The model that an option names."""
+    if model is None:
+        return None
+    from zpoints.models.kinds import open_codec
+
+    return open_codec(model, settings.training)
 
 
 def compare(

@@ -4,7 +4,7 @@ The first argument is what a figure shows, as a rule an `Analysis`; ``a.plot.NAM
 Figures are drawn in one style, whatever the user's own is, and leave that alone.
 """
 
-from zpoints.plots.axes import signal
+from zpoints.plots.axes import pixels, signal
 from zpoints.plots.channels import channels
 from zpoints.plots.cloud import ellipsoid, mahalanobis, normality
 from zpoints.plots.compared import differences
@@ -33,6 +33,7 @@ __all__ = [
     "normality",
     "overview",
     "picture",
+    "pixels",
     "plane",
     "planes",
     "png",
@@ -49,6 +50,7 @@ FIGURES: dict[str, tuple[str, ...]] = {
         "components",
         "spectrum",
         "signal",
+        "pixels",
         "plane",
         "planes",
         "against",

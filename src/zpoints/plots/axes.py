@@ -5,14 +5,15 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from zpoints.analysis.axes_summaries import EdgeSummary
-from zpoints.analysis.result import Analysis
+from zpoints.analysis.pictures import VISIBLE
+from zpoints.analysis.result import Analysis, Basis
 from zpoints.errors import UsageError
 from zpoints.plots.style import ACCENT, INK, PALE, SECOND, new_figure, styled
 
-__all__ = ["signal"]
+__all__ = ["pixels", "signal"]
 
 
 @styled
@@ -58,6 +59,58 @@ def signal(a: Analysis) -> Figure:
         unit = np.linalg.eigvalsh(living / std / std[:, None])[::-1][: found.axes]
         _variances(panels[1], unit, found.correlation)
         panels[1].set_title(f"correlations: {_count(found.correlation)}", loc="left")
+    return figure
+
+
+@styled
+def pixels(a: Analysis) -> Figure:
+    """By how many grey levels one sigma along each axis changes the decoded picture: principal axes, and components.
+
+    Bars: two standard errors over the base points. Line: one grey level.
+
+    Parameters
+    ----------
+    a : the analysis, made with a model.
+
+    Raises
+    ------
+    UsageError : no model was asked.
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> from zpoints.models.pca import PCACodec
+    >>> codec = PCACodec((1, 2, 1), np.array([0.5, 0.5]), np.array([[0.05, 0.0], [0.0, 0.1]]))
+    >>> a = zp.analyse(np.random.default_rng(0).normal(size=(500, 2)), codec=codec)
+    >>> zp.plots.pixels(a)  # doctest: +ELLIPSIS
+    <Figure size ...>
+    """
+    if a.summary.pictures is None:
+        raise UsageError("this analysis was made without a model: give one, analyse(..., codec=...)")
+    figure, panels = new_figure(1, 2, 9.2, 3.2)
+    bases: tuple[tuple[Basis, str], ...] = (("pca", "principal axes"), ("z", "components"))
+    for panel, (basis, name) in zip(panels, bases, strict=True):
+        table = a.components_of(basis).dropna(subset=["pixels_per_sigma"])
+        change, error = table["pixels_per_sigma"], 2 * table["pixels_per_sigma_error"].fillna(0.0)
+        shown = np.maximum(change, 1e-2)
+        low = np.minimum(error, shown - 0.5e-2)
+        size = 3.0 if len(table) > 60 else 4.5
+        bars: dict[str, Any] = {
+            "fmt": "o",
+            "ms": size,
+            "lw": 0.8,
+            "color": ACCENT,
+            "mew": 0,
+            "ecolor": ACCENT,
+        }
+        panel.errorbar(table.index, shown, yerr=[low, error], **bars)
+        panel.axhline(VISIBLE, color=SECOND, lw=1.0)
+        panel.set(
+            xlabel=name.removesuffix("s").replace("axe", "axis"), ylabel="grey levels per sigma", yscale="log"
+        )
+        panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        panel.set_title(f"{name}: {int((change > VISIBLE).sum()):,} of {len(table):,} above 1", loc="left")
     return figure
 
 

@@ -29,7 +29,7 @@ def _analyse(run: Run, todo: Mapping[str, str], progress: Progress, done: Done) 
         latents = latents.of_shape(tuple(shape))
         if settings.layout == "auto":
             settings = settings.model_copy(update={"layout": model.get("layout", "auto")})
-    analyse(latents, settings, progress=progress).save(run.paths.analysis)
+    analyse(latents, settings, progress=progress, codec=run.codec).save(run.paths.analysis)
     return {"vectors": latents.n}
 
 
@@ -86,7 +86,7 @@ ANALYSE = Stage(
     _analyse,
     lambda run, part: [run.paths.analysis / name for name in ANALYSIS_FILES],
     needs=(ENCODE,),
-    recipe=2,  # 1 called the column `basis` still `axes`
+    recipe=3,  # 1 called the column `basis` still `axes`, 2 did not ask the model how visible an axis is
     depends=_measured,
     smallest=for_analysis,
     smaller="choose a smaller autoencoder.latent",
