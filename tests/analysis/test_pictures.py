@@ -60,6 +60,7 @@ def test_a_linear_model_has_its_matrix(analysis: zp.Analysis, codec: PCACodec) -
         assert (errors < 0.05 * found).all()
 
 
+@pytest.mark.slow
 def test_the_error_is_that_of_the_mean_over_base_points(analysis: zp.Analysis) -> None:
     class Curved(PCACodec):
         """Changes twice as much where the first component is positive."""
@@ -70,7 +71,7 @@ def test_the_error_is_that_of_the_mean_over_base_points(analysis: zp.Analysis) -
 
     plain = linear(6, 400)
     curved = Curved(plain.shape, plain.mean, plain.axes)
-    found = [pictures.with_pictures(zp.analyse(vectors), curved, seed=seed).components for seed in range(6)]
+    found = [pictures.with_pictures(analysis, curved, seed=seed).components for seed in range(6)]
     last = 2  # a component that does not cross the edge at 0
     means = np.array([table["pixels_per_sigma"][last] for table in found])
     errors = np.array([table["pixels_per_sigma_error"][last] for table in found])

@@ -22,6 +22,7 @@ from zpoints.analysis.channels import channels_of
 from zpoints.analysis.components import component_summary, component_table, with_dead
 from zpoints.analysis.distribution import Distribution
 from zpoints.analysis.groundwork import Groundwork
+from zpoints.analysis.groups import Labels, with_groups
 from zpoints.analysis.normality import Normality, least_normal, normality
 from zpoints.analysis.pictures import with_pictures
 from zpoints.analysis.plane_statistics import plane_statistics
@@ -72,6 +73,7 @@ def analyse(
     progress: Progress | None = None,
     columns: str | Sequence[str] | None = None,
     codec: "Codec | None" = None,
+    by: Any = None,
 ) -> Analysis:
     """Measure every component and every plane of a set of latent vectors.
 
@@ -89,6 +91,8 @@ def analyse(
     columns : of a table that are components; see `LatentSet.open`.
     codec : the model of these vectors; what one sigma along each axis changes in its pictures is then measured too
         (``pixels_per_sigma``, see `zpoints.analysis.pictures`).
+    by : a label for each vector (an array, a list, a pandas column); figures by group are then measured too
+        (``groups``, see `zpoints.analysis.groups`).
 
     Raises
     ------
@@ -106,12 +110,15 @@ def analyse(
     """
     latents = LatentSet.open(source, rows, columns)
     settings, progress = settings or AnalysisSettings(), progress or Silent()
+    labels = None if by is None else Labels.of(by).for_vectors(latents)
     with Meter() as meter, compiling_told(progress):
         _say_how_long(latents, settings, progress)
         measurement = Measurement(latents, settings, progress)
         found = measurement.inquiries.run(measurement.analysis())
         if codec is not None:
             found = _in_words(with_pictures(found, codec, progress))
+        if labels is not None:
+            found = _in_words(with_groups(found, labels))
     return replace(found, summary=replace(found.summary, **asdict(meter.cost)))
 
 

@@ -31,6 +31,7 @@ def verdict(summary: AnalysisSummary) -> tuple[str, ...]:
         _core(summary),
         _region(summary),
         summary.latent.sentence if summary.latent else "",
+        *(summary.groups.sentences if summary.groups else ()),
     ]
     return (_conclusion(summary), *(part for part in parts if part))
 

@@ -9,6 +9,7 @@ from zpoints.plots.channels import channels
 from zpoints.plots.cloud import ellipsoid, mahalanobis, normality
 from zpoints.plots.compared import differences
 from zpoints.plots.cuts import contours_after_cut, most_turned_plane, survivors
+from zpoints.plots.groups import groups
 from zpoints.plots.marginals import components, densities, density_pairs, overview, spectrum
 from zpoints.plots.pairs import against, agreement_map, coverage, plane, planes
 from zpoints.plots.pictures import picture
@@ -27,6 +28,7 @@ __all__ = [
     "density_pairs",
     "differences",
     "ellipsoid",
+    "groups",
     "learning_curve",
     "mahalanobis",
     "most_turned_plane",
@@ -62,6 +64,7 @@ FIGURES: dict[str, tuple[str, ...]] = {
         "contours_after_cut",
         "ellipsoid",
         "channels",
+        "groups",
     ),
     "Distribution": ("spectrum",),
     "Comparison": ("differences",),

@@ -137,6 +137,7 @@ def _analysis_figures(run: "Run", latents: LatentSet, analysis: Analysis) -> dic
         "variance": _embed(plots.spectrum(analysis)),
         "signal": _embed(plots.signal(analysis)) if analysis.summary.spectrum else None,
         "pixels": _embed(plots.pixels(analysis)) if analysis.summary.pictures else None,
+        "groups": _embed(plots.groups(analysis)) if analysis.groups is not None else None,
         "channels": _embed(plots.channels(analysis)) if analysis.channels is not None else None,
     }
     if plots.most_turned_plane(analysis):
