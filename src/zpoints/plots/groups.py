@@ -52,9 +52,8 @@ def groups(a: Analysis) -> Figure:
                 j, i, f"{square[i, j]:.2f}", ha="center", va="center", fontsize=8, color="w" if dark else INK
             )
     short = [name if len(name) <= 14 else f"{name[:13]}…" for name in names]
-    left.set_xticks(
-        range(count), short, rotation=45 if count > 4 else 0, ha="right" if count > 4 else "center"
-    )
+    turned = count > 4 or max(map(len, short)) > 8
+    left.set_xticks(range(count), short, rotation=45 if turned else 0, ha="right" if turned else "center")
     left.set_yticks(range(count), short)
     left.set_title("distance of centres", loc="left")
     for side in ("top", "right"):

@@ -217,8 +217,8 @@ def mixture_gain(
 
     In each of five turns a fifth of the vectors (of many, 2,000 of that fifth) is held out. To the others are fitted
     one normal with their mean and covariance, and the mixture :math:`\sum_g w_g N(m_g, \Sigma_g)` with the groups'
-    shares and means, and :math:`\Sigma_g = (1 - \lambda_g) S_g + \lambda_g S_{within}`. The labels of held-out vectors
-    are not looked at. In coordinates in which :math:`S_{within}` is the identity,
+    shares and means, and :math:`\Sigma_g = (1 - \lambda_g) S_g + \lambda_g S_{within}`. The labels of held-out
+    vectors are not looked at. In coordinates in which :math:`S_{within}` is the identity,
 
     .. math:: \lambda_g = \frac{\mathrm{mean}|r|^4 - |S_g|^2}{n_g |S_g - 1|^2}, at most 1
 
