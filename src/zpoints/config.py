@@ -221,6 +221,9 @@ class AnalysisSettings(Section):
     layout: Literal["auto", "channels-first", "channels-last"] = "auto"
     """Where latent arrays with a shape, as (n, 4, 32, 32), have their channels; of vectors it says nothing. ``auto``
     goes by the shape, and says what it took."""
+    by: str = ""
+    """A column of the pictures' index, as an attribute or class: figures by group are then measured too. Empty for
+    none."""
     trim_factors: Annotated[tuple[Width, ...], Field(min_length=1)] = (1.25, 1.35, 1.45, 1.55, 1.7, 1.8)
     """Factors of the FWHM cut, rising: a vector is dropped if any component lies farther from its centre than the
     factor times its FWHM."""

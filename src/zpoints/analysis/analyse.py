@@ -11,19 +11,22 @@ vectors or of the core, ask for up to two more.
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from zpoints.analysis import cuts as trimming
+from zpoints.analysis.axes import AxesPowers, leading_powers, leading_summary, spectrum_summary
 from zpoints.analysis.channels import channels_of
 from zpoints.analysis.components import component_summary, component_table, spoilt_places, with_dead
 from zpoints.analysis.conclusion import conclusion
 from zpoints.analysis.distribution import Distribution
 from zpoints.analysis.evidence import evidence_of
 from zpoints.analysis.groundwork import Groundwork
+from zpoints.analysis.groups import Labels, with_groups
 from zpoints.analysis.normality import Normality, least_normal, normality
+from zpoints.analysis.pictures import with_pictures
 from zpoints.analysis.plane_statistics import plane_statistics
 from zpoints.analysis.planes import (
     expected_cost,
@@ -57,6 +60,9 @@ from zpoints.vectors.latent_set import LatentSet
 from zpoints.vectors.reduce import collect
 from zpoints.vectors.views import View
 
+if TYPE_CHECKING:
+    from zpoints.models.codec import Codec
+
 __all__ = ["analyse", "measure_distribution"]
 
 MANY_PLANES = 1 << 20  # whose tables take more memory than all else
@@ -70,6 +76,8 @@ def analyse(
     rows: np.ndarray | None = None,
     progress: Progress | None = None,
     columns: str | Sequence[str] | None = None,
+    codec: "Codec | None" = None,
+    by: Any = None,
 ) -> Analysis:
     """Measure every component and every plane of a set of latent vectors.
 
@@ -85,6 +93,10 @@ def analyse(
     rows : numbers of the vectors to use, ascending; None is all.
     progress : where to report; silent by default.
     columns : of a table that are components; see `LatentSet.open`.
+    codec : the model of these vectors; what one sigma along each axis changes in its pictures is then measured too
+        (``pixels_per_sigma``, see `zpoints.analysis.pictures`).
+    by : a label for each vector (an array, a list, a pandas column); figures by group are then measured too
+        (``groups``, see `zpoints.analysis.groups`).
 
     Raises
     ------
@@ -102,13 +114,18 @@ def analyse(
     """
     latents = LatentSet.open(source, rows, columns)
     settings, progress = settings or AnalysisSettings(), progress or Silent()
+    labels = None if by is None else Labels.of(by).for_vectors(latents)
     with Meter() as meter, compiling_told(progress):
         _say_how_long(latents, settings, progress)
         counted_once, repeats = _counted_once(latents, progress)
         measurement = Measurement(counted_once, settings, progress, repeats)
         found = measurement.inquiries.run(measurement.analysis())
-    summary = replace(found.summary, **asdict(meter.cost))
-    return replace(found, summary=summary, latents=latents)
+        found = replace(found, latents=latents)
+        if codec is not None:
+            found = _in_words(with_pictures(found, codec, progress))
+        if labels is not None:
+            found = _in_words(with_groups(found, labels))
+    return replace(found, summary=replace(found.summary, **asdict(meter.cost)))
 
 
 def _counted_once(latents: LatentSet, progress: Progress) -> tuple[LatentSet, Repeats]:
@@ -123,6 +140,11 @@ def _counted_once(latents: LatentSet, progress: Progress) -> tuple[LatentSet, Re
         f"{latents.name}: {repeats.repeated:,} of {latents.n:,} vectors equal an earlier one; each is counted once"
     )
     return latents.subset(repeats.first), repeats
+
+
+def _in_words(a: Analysis) -> Analysis:
+    """The verdict anew, after more was measured."""
+    return replace(a, summary=replace(a.summary, verdict=verdict(a.summary)))
 
 
 def _say_how_long(latents: LatentSet, settings: AnalysisSettings, progress: Progress) -> None:
@@ -181,6 +203,7 @@ class Measurement(Groundwork):
             self.distribution,
             self.turned,
             self.normality,
+            self.leading,
             self.lengths,
             self.channels,
         ):
@@ -201,6 +224,7 @@ class Measurement(Groundwork):
             "z": component_table("z", moments, components.fine, spread / spread.sum(), living.numbers),
             "pca": component_table("pca", axes.scores, along.fine, pca.explained_variance_ratio[: pca.rank]),
         }
+        own = tables["pca"] if pca is whole else None
         summary = {
             "notes": list(self.latents.notes),
             **_overview(moments, living, pca, axes.scores, whole),
@@ -220,6 +244,8 @@ class Measurement(Groundwork):
                 "core": trimming.core_summary(core, whole),
             },
             "normality": shape.summary,
+            "spectrum": spectrum_summary(moments, whole, first.sample),
+            "leading": leading_summary(whole, await self.leading(), shape.third, own),
             "region": region_summary(whole, await self.lengths(), first.sample, shape.confirmed),
             "latent": shaped.summary(shape_of, moments.n) if shaped and shape_of else None,
             "evidence": evidence_of(
@@ -289,6 +315,11 @@ class Measurement(Groundwork):
         question = whitened(whole, search.directions)
         besides = 8 * self.size * (whole.rank + len(search.directions))
         return normality(search, *await self.inquiries.ask(question, "normality", besides))
+
+    @line
+    async def leading(self) -> AxesPowers:
+        """Distances along the axes that hold 95 % of the variance."""
+        return await self.inquiries.ask(leading_powers(await self.whole()), "leading axes")
 
 
 def _directions(shape: Normality, whole: PCA) -> np.ndarray:

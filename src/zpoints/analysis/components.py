@@ -79,6 +79,8 @@ def component_table(
             "modes": count_modes(fine),
             "core_sigma": core_sigma(fine, centre, sigma),
             "explained_variance": explained,
+            "pixels_per_sigma": np.nan,  # of a model: `pictures.with_pictures`
+            "pixels_per_sigma_error": np.nan,
         }
     )
     found["deviation"] = _deviation(found, fine, n)

@@ -36,11 +36,13 @@ class Normality:
     ----------
     directions : unit vectors in whitened coordinates, worst first.
     confirmed : those of them that look so to vectors which they were not fitted to.
+    third : the third moments, of which those of leading axes are a part.
     """
 
     summary: dict[str, Any]
     directions: Float[np.ndarray, "k r"]
     confirmed: Float[np.ndarray, "k r"]
+    third: ThirdMoments
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +85,7 @@ def normality(search: Search, radii: Radii, third: ThirdMoments, projections: Pr
         "henze_zirkler": HENZE_ZIRKLER,
     }
     sure = found if pursuit is None else found[pursuit.log10_p < SURE_LOG10_P]
-    return Normality(summary, found, sure)
+    return Normality(summary, found, sure, third)
 
 
 def _mardia(third: ThirdMoments) -> dict[str, Any]:

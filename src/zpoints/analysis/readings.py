@@ -45,6 +45,7 @@ __all__ = [
     "picked",
     "rank_sums",
     "whitened",
+    "whitening",
 ]
 
 SAMPLE = 32_768  # vectors kept in memory, or as many as fit into the bytes below

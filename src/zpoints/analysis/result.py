@@ -19,7 +19,7 @@ from zpoints.statistics.histograms import Histograms
 from zpoints.system.notebook import Figures, card, explored, in_lines, shortened
 from zpoints.vectors.latent_set import LatentSet
 
-__all__ = ["ANALYSIS_FILES", "BASES", "Analysis", "Basis"]
+__all__ = ["ANALYSIS_FILES", "BASES", "GROUP_FILES", "Analysis", "Basis"]
 
 Basis = Literal["z", "pca"]
 BASES: tuple[Basis, Basis] = ("z", "pca")
@@ -33,6 +33,7 @@ ANALYSIS_FILES = (
     "distribution.npz",
     "analysis.json",
 )
+GROUP_FILES = ("groups.parquet", "group_pairs.parquet")
 HISTOGRAM_PARTS = ("counts", "below", "above", "start", "width", "beyond")
 
 
@@ -48,7 +49,8 @@ class Analysis:
     components : one row per latent component, by its number: mean, std, median, fit_centre, fit_sigma, fwhm,
         fwhm_histogram (all in the vectors' units), fit_error, skewness, excess_kurtosis and their standard errors,
         ks_distance, beyond_2, beyond_3, beyond_4 (shares), modes, core_sigma (up to how many sigma the density
-        follows the fit), explained_variance (share), deviation (the largest, in standard errors of a
+        follows the fit), explained_variance (share), pixels_per_sigma and its standard error (by how many grey levels
+        one sigma changes the decoded picture; NaN without a model), deviation (the largest, in standard errors of a
         normal sample), rank (1 is the least normal) and dead (constant: mean and median are its value, std is 0, and
         there are no other figures).
     planes : one row per plane of two living latent components, by its numbers (i, j), i < j: r, rank_correlation
@@ -67,6 +69,11 @@ class Analysis:
         standard errors (which take one vector's values as dependent), and dead, how many of its components are; None
         where the latents are vectors.
     positions : mean and std over all vectors and channels at each position, by its ``row`` and ``column``; likewise.
+    groups : by label, one row per group: how many vectors, and how normal they are (see
+        `zpoints.analysis.group_summaries.GroupSummary`); None without labels.
+    group_pairs : by the labels a and b of two groups: distance of their centres in standard deviations within groups,
+        its error and p; covariance_distance (affine-invariant, beyond that of permuted groups), covariance_null and
+        covariance_z of the latter.
     latents : where the vectors are, for samplers and figures that need them; None after `load` without them.
 
     Examples
@@ -96,6 +103,8 @@ class Analysis:
     latents: LatentSet | None = None
     channels: pd.DataFrame | None = None
     positions: pd.DataFrame | None = None
+    groups: pd.DataFrame | None = None
+    group_pairs: pd.DataFrame | None = None
 
     @classmethod
     def of_tables(
@@ -161,8 +170,9 @@ class Analysis:
         """Write analysis.json, three tables (.parquet), distribution.npz and histograms.npz into a folder.
 
         The tables hold both bases, told apart by their column ``basis``. Every file is written whole or not at all.
-        Of latent arrays with a shape also channels.parquet, positions.parquet, and channels.json: means and standard
-        deviations per channel as the config.json of an autoencoder of diffusers takes them.
+        By group also groups.parquet and group_pairs.parquet. Of latent arrays with a shape also channels.parquet,
+        positions.parquet, and channels.json: means and standard deviations per channel as the
+        config.json of an autoencoder of diffusers takes them.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -176,11 +186,14 @@ class Analysis:
         }
         write_npz(folder / "histograms.npz", counts | {"directions": self.directions})
         self.distribution.save(folder / "distribution.npz")
-        for name in CHANNEL_FILES:
+        for name in (*CHANNEL_FILES, *GROUP_FILES):
             (folder / name).unlink(missing_ok=True)  # of another analysis
         if self.channels is not None and self.positions is not None and self.summary.latent:
             ChannelTables(self.channels, self.positions).save(folder)
             save_for_diffusers(folder / "channels.json", self.summary.latent)
+        for name, table in zip(GROUP_FILES, (self.groups, self.group_pairs), strict=True):
+            if table is not None:
+                write_table(folder / name, table.reset_index())
         self.summary.write(folder / "analysis.json")
 
     def _both(self, name: str) -> pd.DataFrame:
@@ -215,6 +228,9 @@ class Analysis:
             raise ArrayError(f"{folder / 'histograms.npz'}: no array {error}; {ANEW}") from error
         summary = AnalysisSummary.read(folder / "analysis.json")
         tables = ChannelTables.load(folder) if summary.latent else None
+        groups, pairs = (
+            (read_table(folder / name) for name in GROUP_FILES) if summary.groups else (None, None)
+        )
         return cls.of_tables(
             summary=summary,
             components=[_read(folder, "components")],
@@ -226,6 +242,8 @@ class Analysis:
             latents=None if latents is None else LatentSet.open(latents),
             channels=tables and tables.channels,
             positions=tables and tables.positions,
+            groups=None if groups is None else groups.set_index("group"),
+            group_pairs=None if pairs is None else pairs.set_index(["a", "b"]),
         )
 
 
@@ -236,6 +254,8 @@ def _read(folder: Path, name: str) -> pd.DataFrame:
         table = table.rename(columns={"axes": "basis"})  # as the first format called it
     if name == "components" and "dead" not in table:
         table = table.assign(dead=False)  # once refused, so there were none
+    if name == "components" and "pixels_per_sigma" not in table:
+        table = table.assign(pixels_per_sigma=np.nan, pixels_per_sigma_error=np.nan)  # no model was asked
     missing = [column for column in ("basis", *INDEX[name]) if column not in table]
     if missing:
         raise ArrayError(f"{path}: no column '{missing[0]}'; {ANEW}")

@@ -7,7 +7,9 @@ A figure that could not be measured is None.
 from dataclasses import dataclass
 from typing import ClassVar
 
+from zpoints.analysis.axes_summaries import AxesSummary, PicturesSummary, SpectrumSummary
 from zpoints.analysis.evidence import Evidence
+from zpoints.analysis.group_summaries import GroupsSummary
 from zpoints.analysis.table_summaries import ComponentSummary, Coverage, PlaneSummary
 from zpoints.files.records import Bases, Document, Record
 
@@ -335,6 +337,10 @@ class AnalysisSummary(Document):
     evidence : what decides that; None in files up to format 2.
     repeated : vectors that equal an earlier one; each was counted once, and n are different (but not where vectors
         take so few values that these are what there is to say).
+    spectrum : how many principal axes are more than noise; None in files of older formats.
+    leading : all dimensions together, of the axes that hold 95 % of the variance alone; None where these are all.
+    pictures : how many axes change the decoded picture; None without a model.
+    groups : figures by group; None without labels.
     verdict : sentences, the conclusion first.
     notes : what was left out of the vectors' file or table, or guessed about it.
     seconds, peak_ram_mib, peak_vram_mib : what the analysis took.
@@ -369,6 +375,10 @@ class AnalysisSummary(Document):
     kind: str = ""
     evidence: Evidence | None = None
     repeated: int = 0
+    spectrum: SpectrumSummary | None = None
+    leading: AxesSummary | None = None
+    pictures: PicturesSummary | None = None
+    groups: GroupsSummary | None = None
     verdict: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float | None = None

@@ -6,6 +6,7 @@ are answered.
 
 import numpy as np
 
+from zpoints.analysis.axes_summaries import axes_sentences
 from zpoints.analysis.conclusion import conclusion
 from zpoints.analysis.normality import SURE_LOG10_P
 from zpoints.analysis.summary import AnalysisSummary
@@ -26,9 +27,11 @@ def verdict(summary: AnalysisSummary) -> tuple[str, ...]:
         _components(summary),
         _planes(summary),
         _together(summary),
+        *axes_sentences(summary),
         _core(summary),
         _region(summary),
         summary.latent.sentence if summary.latent else "",
+        *(summary.groups.sentences if summary.groups else ()),
     ]
     return (conclusion(summary).sentence, *(part for part in parts if part))
 

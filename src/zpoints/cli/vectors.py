@@ -1,7 +1,7 @@
 """Commands for vectors: measure, compare, draw, walk."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +21,10 @@ from zpoints.cli.options import (
 )
 from zpoints.errors import UsageError
 
+if TYPE_CHECKING:
+    from zpoints.config import Settings
+    from zpoints.models.codec import Codec
+
 __all__ = ["analyse", "compare", "sample", "walk"]
 
 
@@ -34,6 +38,17 @@ def analyse(
     ] = None,
     split: Annotated[str, typer.Option(help="With --index: train, val or test.")] = "train",
     columns: Columns = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            help="Figures by group: a column of the index, or of the table that holds the vectors, as Smiling; or "
+            "FILE::COLUMN."
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Its model, to see what one sigma along each axis changes in a picture."),
+    ] = None,
     config: Config = None,
     changes: Changes = None,
     ram: Ram = None,
@@ -44,20 +59,39 @@ def analyse(
     """Measure every component and every plane of any set of latent vectors."""
     from zpoints.analysis.analyse import analyse as analyse_latents
     from zpoints.analysis.channels import CHANNEL_FILES
-    from zpoints.analysis.result import ANALYSIS_FILES
+    from zpoints.analysis.result import ANALYSIS_FILES, GROUP_FILES
+    from zpoints.files.label_columns import label_column
     from zpoints.run.ownership import check_own
 
-    check_own(out, (*ANALYSIS_FILES, *CHANNEL_FILES), "analysis.json")
+    check_own(out, (*ANALYSIS_FILES, *CHANNEL_FILES, *GROUP_FILES), "analysis.json")
     settings = settings_of(config, changes, ram=ram, vram=vram)
     with budget_of(settings):
         vectors = vectors_in(latents, index, split, columns)
-        found = analyse_latents(vectors, settings.analysis, progress=progress_of(quiet))
+        name = by or settings.analysis.by
+        labels = label_column(name, [index] if index else [latents]) if name else None
+        if not index and name in getattr(vectors.reader, "names", ()):
+            raise UsageError(
+                f"--by {name}: that column is measured as a component; choose these by --columns"
+            )
+        codec = _codec(model, settings)
+        found = analyse_latents(
+            vectors, settings.analysis, progress=progress_of(quiet), codec=codec, by=labels
+        )
         found.save(out)
     if not quiet:
         from zpoints.report.closing import analysis_lines
 
         say("\n".join(analysis_lines(found.summary)))
     done(quiet, f"analysis in {out}")
+
+
+def _codec(model: Path | None, settings: "Settings") -> "Codec | None":
+    """The model that an option names."""
+    if model is None:
+        return None
+    from zpoints.models.kinds import open_codec
+
+    return open_codec(model, settings.training)
 
 
 def compare(

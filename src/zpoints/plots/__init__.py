@@ -4,10 +4,12 @@ The first argument is what a figure shows, as a rule an `Analysis`; ``a.plot.NAM
 Figures are drawn in one style, whatever the user's own is, and leave that alone.
 """
 
+from zpoints.plots.axes import pixels, signal
 from zpoints.plots.channels import channels
 from zpoints.plots.cloud import ellipsoid, mahalanobis, normality
 from zpoints.plots.compared import differences
 from zpoints.plots.cuts import contours_after_cut, most_turned_plane, survivors
+from zpoints.plots.groups import groups
 from zpoints.plots.marginals import components, densities, density_pairs, overview, spectrum
 from zpoints.plots.pairs import against, agreement_map, coverage, plane, planes
 from zpoints.plots.pictures import picture
@@ -26,15 +28,18 @@ __all__ = [
     "density_pairs",
     "differences",
     "ellipsoid",
+    "groups",
     "learning_curve",
     "mahalanobis",
     "most_turned_plane",
     "normality",
     "overview",
     "picture",
+    "pixels",
     "plane",
     "planes",
     "png",
+    "signal",
     "spectrum",
     "survivors",
 ]
@@ -46,6 +51,8 @@ FIGURES: dict[str, tuple[str, ...]] = {
         "density_pairs",
         "components",
         "spectrum",
+        "signal",
+        "pixels",
         "plane",
         "planes",
         "against",
@@ -57,6 +64,7 @@ FIGURES: dict[str, tuple[str, ...]] = {
         "contours_after_cut",
         "ellipsoid",
         "channels",
+        "groups",
     ),
     "Distribution": ("spectrum",),
     "Comparison": ("differences",),

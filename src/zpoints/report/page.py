@@ -135,6 +135,9 @@ def _analysis_figures(run: "Run", latents: LatentSet, analysis: Analysis) -> dic
         "densities": _embed(plots.densities(analysis, count=wanted)),
         "densities_pca": _embed(plots.densities(analysis, basis="pca")),
         "variance": _embed(plots.spectrum(analysis)),
+        "signal": _embed(plots.signal(analysis)) if analysis.summary.spectrum else None,
+        "pixels": _embed(plots.pixels(analysis)) if analysis.summary.pictures else None,
+        "groups": _embed(plots.groups(analysis)) if analysis.groups is not None else None,
         "channels": _embed(plots.channels(analysis)) if analysis.channels is not None else None,
     }
     if plots.most_turned_plane(analysis):

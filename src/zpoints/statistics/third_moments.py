@@ -108,6 +108,27 @@ class ThirdMoments:
             self.sixth + other.sixth,
         )
 
+    def leading(self, count: int, fourth: float, sixth: float) -> Self:
+        r"""The summary of the first `count` components alone: a part of the tensor.
+
+        Parameters
+        ----------
+        fourth, sixth : :math:`\sum |u|^4` and :math:`\sum |u|^6` of these components.
+
+        Examples
+        --------
+        >>> u = np.random.default_rng(0).exponential(size=(500, 5)) - 1
+        >>> squares = np.sum(u[:, :2] ** 2, axis=1)
+        >>> part = ThirdMoments.of(u).leading(2, np.sum(squares**2), np.sum(squares**3))
+        >>> bool(np.isclose(part.skewness, ThirdMoments.of(u[:, :2]).skewness))
+        True
+        """
+        d, offsets = self.dimension, _layout(self.dimension)
+        parts = [
+            self.sums[offsets[j] : offsets[j + 1]].reshape(j + 1, d - j)[:, : count - j] for j in range(count)
+        ]
+        return type(self)(count, self.n, np.concatenate([part.ravel() for part in parts]), fourth, sixth)
+
     @property
     def tensor(self) -> Float[np.ndarray, "d d d"]:
         r"""Mean of :math:`u \otimes u \otimes u` in full: :math:`d^3` numbers, 134 MB at d = 256."""

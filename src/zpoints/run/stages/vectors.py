@@ -1,17 +1,21 @@
 """Analyse, sample and decode: where the z-points lie, new vectors, and their pictures."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zpoints.analysis.plane_statistics import PLANE_STATISTICS
 from zpoints.analysis.result import ANALYSIS_FILES
 from zpoints.config import Settings
+from zpoints.errors import UsageError
 from zpoints.run.folder import Run
 from zpoints.run.requirements import enough_rows, for_analysis
 from zpoints.run.sampling import options_of, sampler_of
 from zpoints.run.stage import Done, Stage
 from zpoints.run.stages.model import ENCODE
 from zpoints.system.progress import Progress
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["ANALYSE", "DECODE", "SAMPLE"]
 
@@ -29,8 +33,18 @@ def _analyse(run: Run, todo: Mapping[str, str], progress: Progress, done: Done) 
         latents = latents.of_shape(tuple(shape))
         if settings.layout == "auto":
             settings = settings.model_copy(update={"layout": model.get("layout", "auto")})
-    analyse(latents, settings, progress=progress).save(run.paths.analysis)
+    by = _labels(ImageStore.open(run.paths.images).index, settings.by)
+    analyse(latents, settings, progress=progress, codec=run.codec, by=by).save(run.paths.analysis)
     return {"vectors": latents.n}
+
+
+def _labels(index: "pd.DataFrame", by: str) -> "pd.Series | None":
+    """The column of the index that groups are made by."""
+    if by and by not in index.columns:
+        raise UsageError(
+            f"analysis.by = '{by:.60}': the index has no such column; there are {', '.join(index.columns)}"
+        )
+    return index[by] if by else None
 
 
 def _measured(settings: Settings) -> Any:
@@ -86,7 +100,7 @@ ANALYSE = Stage(
     _analyse,
     lambda run, part: [run.paths.analysis / name for name in ANALYSIS_FILES],
     needs=(ENCODE,),
-    recipe=2,  # 1 called the column `basis` still `axes`
+    recipe=3,  # 1 called the column `basis` still `axes`, 2 did not ask the model how visible an axis is
     depends=_measured,
     smallest=for_analysis,
     smaller="choose a smaller autoencoder.latent",
