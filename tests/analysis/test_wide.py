@@ -60,8 +60,9 @@ def test_a_component_twice():
 
 
 def test_so_many_planes_that_chance_alone_finds_odd_ones():
-    assert limit_for(32_640) == 7.0
-    assert limit_for(4096 * 4095 // 2) > 8.5
+    assert 9 < limit_for(32_640, 170_000) < 9.5
+    assert limit_for(4096 * 4095 // 2, 200) > 11
+    assert limit_for(45, 30) == np.inf
 
 
 def test_nothing_but_constant_components():

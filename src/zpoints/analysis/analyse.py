@@ -23,7 +23,7 @@ from zpoints.analysis.components import component_summary, component_table, spoi
 from zpoints.analysis.conclusion import conclusion
 from zpoints.analysis.distribution import Distribution
 from zpoints.analysis.evidence import evidence_of
-from zpoints.analysis.groundwork import Groundwork
+from zpoints.analysis.groundwork import Groundwork, counted_once
 from zpoints.analysis.groups import Labels, with_groups
 from zpoints.analysis.normality import Normality, least_normal, normality
 from zpoints.analysis.pictures import with_pictures
@@ -37,7 +37,7 @@ from zpoints.analysis.planes import (
     rank_disagreements,
     tables_cost,
 )
-from zpoints.analysis.readings import SAMPLE, counted, inner_planes, whitened
+from zpoints.analysis.readings import counted, inner_planes, whitened
 from zpoints.analysis.region import region_summary
 from zpoints.analysis.result import Analysis
 from zpoints.analysis.summary import AnalysisSummary
@@ -49,7 +49,6 @@ from zpoints.statistics.living import Living
 from zpoints.statistics.measures import COVERAGE, FEWEST, Noise
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
-from zpoints.statistics.repeats import Repeats, row_numbers
 from zpoints.system.budget import require
 from zpoints.system.forecast import forecast
 from zpoints.system.kernels import compiling_told
@@ -57,7 +56,6 @@ from zpoints.system.meter import Meter
 from zpoints.system.progress import Progress, Silent
 from zpoints.vectors.inquiries import Line, line
 from zpoints.vectors.latent_set import LatentSet
-from zpoints.vectors.reduce import collect
 from zpoints.vectors.views import View
 
 if TYPE_CHECKING:
@@ -117,29 +115,13 @@ def analyse(
     labels = None if by is None else Labels.of(by).for_vectors(latents)
     with Meter() as meter, compiling_told(progress):
         _say_how_long(latents, settings, progress)
-        counted_once, repeats = _counted_once(latents, progress)
-        measurement = Measurement(counted_once, settings, progress, repeats)
-        found = measurement.inquiries.run(measurement.analysis())
+        found = counted_once(Measurement, latents, settings, progress, Measurement.analysis)
         found = replace(found, latents=latents)
         if codec is not None:
             found = _in_words(with_pictures(found, codec, progress))
         if labels is not None:
             found = _in_words(with_groups(found, labels))
     return replace(found, summary=replace(found.summary, **asdict(meter.cost)))
-
-
-def _counted_once(latents: LatentSet, progress: Progress) -> tuple[LatentSet, Repeats]:
-    """The different vectors, where some are repeated by more than chance."""
-    repeats = Repeats.of(collect(latents, row_numbers, label="repeats", progress=progress))
-    if not repeats.repeated:
-        return latents, repeats
-    some = latents.some(SAMPLE, seed=0).array() if latents.n > SAMPLE else latents.array()
-    if repeats.counted(some) == latents.n:
-        return latents, repeats
-    progress.say(
-        f"{latents.name}: {repeats.repeated:,} of {latents.n:,} vectors equal an earlier one; each is counted once"
-    )
-    return latents.subset(repeats.first), repeats
 
 
 def _in_words(a: Analysis) -> Analysis:
@@ -164,9 +146,10 @@ def measure_distribution(source: Any, progress: Progress | None = None) -> Distr
     Equal to `analyse(source).distribution`, in a fraction of the time. Parameters and errors as there.
     """
     progress = progress or Silent()
-    groundwork = Groundwork(LatentSet.open(source), AnalysisSettings(), progress)
     with compiling_told(progress):
-        return groundwork.inquiries.run(groundwork.distribution())
+        return counted_once(
+            Groundwork, LatentSet.open(source), AnalysisSettings(), progress, Groundwork.distribution
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,18 +165,7 @@ class _Turned:
 
 
 class Measurement(Groundwork):
-    """The lines of thought of a whole analysis.
-
-    Parameters
-    ----------
-    latents, settings, progress : as of `Groundwork`. repeats : how many of the vectors are different.
-    """
-
-    def __init__(
-        self, latents: LatentSet, settings: AnalysisSettings, progress: Progress, repeats: Repeats
-    ) -> None:
-        super().__init__(latents, settings, progress)
-        self.repeats = repeats
+    """The lines of thought of a whole analysis."""
 
     @line
     async def analysis(self) -> Analysis:
@@ -255,9 +227,9 @@ class Measurement(Groundwork):
                 spoilt_places(tables["z"]),
                 shape.confirmed,
                 (await self.lengths()).std / float(np.sqrt(np.mean(spread))),
-                self.repeats.distinct,
+                first.repeats.distinct,
             ),
-            "repeated": self.repeats.n - moments.n,
+            "repeated": 0 if self.repeats is None else self.repeats.n - moments.n,
             "pca": {"matrix": self.settings.pca, "of": self.settings.pca_of, "vectors": distribution.n},
         }
         typed = AnalysisSummary.from_dict(summary, "the analysis")

@@ -1,7 +1,8 @@
 """What everything else builds on: moments, margins, cuts, core and principal axes. Samplers need no more."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 
@@ -23,14 +24,25 @@ from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
 from zpoints.statistics.radii import Radii
 from zpoints.statistics.ranks import EXACT, exact_rank_correlation
+from zpoints.statistics.repeats import Repeats
 from zpoints.system.progress import Progress
-from zpoints.vectors.inquiries import Inquiries, line
+from zpoints.vectors.inquiries import Inquiries, Line, line
 from zpoints.vectors.latent_set import LatentSet, drawn
 from zpoints.vectors.views import View
 
-__all__ = ["Axes", "Counted", "Groundwork"]
+__all__ = ["Axes", "Counted", "Groundwork", "counted_once"]
+
+Answer = TypeVar("Answer")
 
 ALIGNED = 1e-12  # correlations after the transform; above, the axes are refined by what was measured
+
+
+class RepeatedVectorsError(Exception):
+    """Some vectors equal an earlier one: all has to be measured of the different ones alone."""
+
+    def __init__(self, repeats: Repeats) -> None:
+        super().__init__("repeated vectors")
+        self.repeats = repeats
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,10 +74,17 @@ class Groundwork:
     ----------
     latents, settings : the vectors, and what to make of them.
     progress : where to report.
+    repeats : how many vectors equal an earlier one, where these are left out already.
     """
 
-    def __init__(self, latents: LatentSet, settings: AnalysisSettings, progress: Progress) -> None:
-        self.latents, self.settings, self.progress = latents, settings, progress
+    def __init__(
+        self,
+        latents: LatentSet,
+        settings: AnalysisSettings,
+        progress: Progress,
+        repeats: Repeats | None = None,
+    ) -> None:
+        self.latents, self.settings, self.progress, self.repeats = latents, settings, progress, repeats
         self.size = settings.block_of(latents.dimension)
         self.inquiries = Inquiries(latents, self.size, progress)
         if words := shape_in_words(latents, settings):
@@ -76,6 +95,10 @@ class Groundwork:
         """Moments and a random sample; from here on only the components that live are read."""
         question, of = readings.first(self.latents)
         first = of(await self.inquiries.ask(question, "moments"))
+        if self.repeats is None:
+            self.repeats = first.repeats
+            if first.repeats.counted(first.sample) < self.latents.n:
+                raise RepeatedVectorsError(first.repeats)
         if not first.living.whole:
             self.inquiries.turn_to(self.latents.of_components(first.living.numbers))
             self.progress.say(f"{self.latents.name}: {first.living.sentence}; left out")
@@ -275,3 +298,26 @@ class Chosen:
 def _axes(of: Chosen, matrix: str) -> PCA:
     axes = PCA.of if matrix == "covariance" else PCA.of_pearson
     return axes(of.mean, of.covariance, of.n)
+
+
+Work = TypeVar("Work", bound=Groundwork)
+
+
+def counted_once(
+    kind: type[Work],
+    latents: LatentSet,
+    settings: AnalysisSettings,
+    progress: Progress,
+    asked: Callable[[Work], Line[Answer]],
+) -> Answer:
+    """The answer to a question, of the different vectors alone where some are repeated."""
+    try:
+        work = kind(latents, settings, progress)
+        return work.inquiries.run(asked(work))
+    except RepeatedVectorsError as found:
+        repeats = found.repeats
+    progress.say(
+        f"{latents.name}: {repeats.repeated:,} of {latents.n:,} vectors equal an earlier one; each is counted once"
+    )
+    work = kind(latents.subset(repeats.first), settings, progress, repeats)
+    return work.inquiries.run(asked(work))

@@ -24,6 +24,7 @@ from zpoints.statistics.pca import PCA
 from zpoints.statistics.planes import PlaneCounts, PlaneGroup, bins_for, standardise
 from zpoints.statistics.radii import Radii
 from zpoints.statistics.ranks import RankSums
+from zpoints.statistics.repeats import Repeats, row_numbers
 from zpoints.statistics.third_moments import MAX_DIMENSION, ThirdMoments
 from zpoints.vectors.latent_set import LatentSet, drawn
 from zpoints.vectors.reduce import Into, Numbered, Question, Through, reduce, rows
@@ -105,11 +106,13 @@ class First:
     living : which components live; all further figures are theirs alone.
     moments : of all vectors.
     sample : vectors chosen at random, in their order.
+    repeats : which vectors are the first of their kind.
     """
 
     living: Living
     moments: Moments
     sample: Float[np.ndarray, "s l"]
+    repeats: Repeats
 
     @property
     def whole(self) -> bool:
@@ -139,14 +142,14 @@ def first(latents: LatentSet, seed: int = 0) -> tuple[Question, Callable[[tuple]
         return found
 
     def of(answer: tuple) -> First:
-        found, rows_of_sample = answer
+        found, rows_of_sample, numbers = answer
         sample = rows_of_sample.array()
         living = living_of(latents, found, sample[0])
         if not living.whole:
             found = found.of_components(living.numbers)
-        return First(living, found, living.of(sample))
+        return First(living, found, living.of(sample), Repeats.of(numbers.array()))
 
-    return (Numbered(moments), rows(picked(chosen, kept))), of
+    return (Numbered(moments), rows(picked(chosen, kept)), rows(row_numbers)), of
 
 
 def picked(chosen: Int[np.ndarray, " s"], kept: np.dtype | None = None) -> Numbered:

@@ -32,6 +32,7 @@ from jaxtyping import Float
 from scipy.special import gammaln, ndtri
 
 from zpoints.statistics.line_density import LineDensity
+from zpoints.statistics.repeats import row_numbers
 
 __all__ = ["PER_AXIS", "Gain", "Rivals", "student_freedom", "tyler_shape"]
 
@@ -96,6 +97,8 @@ class Rivals:
         directions : rows a such that x a is what may have a law of its own.
         """
         random = np.random.default_rng([seed, 8])
+        # By content, so that the order of the vectors does not matter.
+        x = x[np.argsort(row_numbers(x), kind="stable")]
         x = np.asarray(x[random.permutation(len(x))[:MOST]], np.float64)
         first, *quarters = np.split(x, [len(x) // 2, len(x) // 2 + len(x) // 4])
         kinds: dict[str, Callable[[Vectors], _Model]] = {
