@@ -89,7 +89,8 @@ class SamplerFigures(PictureFigures):
         `judging.neighbours.copied_share`. None in files of format 2.
     copying_z : Meehan's C_T, below -3 where drawn vectors lie nearer to training vectors than held-out ones do; a
         sampler that is merely narrow does, too.
-    copied_pictures, copied_pictures_error, copying_z_pictures : the same by the features of the pictures.
+    copied_pictures, copied_pictures_error, copying_z_pictures : the same of the pictures, among original training
+        pictures; the share by the kind of features that tells most copies.
     nearest, nearest_ratio : median distance to the nearest training vector, and the same over that of held-out
         vectors. None where held-out vectors repeat training vectors.
     round_trip : median Mahalanobis distance between vectors and what the Encoder makes of their pictures.

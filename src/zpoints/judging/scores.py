@@ -215,27 +215,31 @@ def _baselines(
 class _Pictures:
     """Training pictures by their features, among which copies are looked for, and the reconstructions' nearest.
 
-    Reconstructions of others are what pictures from the model look like that copy nothing.
+    Reconstructions of others are what pictures from the model look like that copy nothing. A blurred copy is far from
+    its original by features that see detail, and near by coarse ones: so all kinds of features are asked.
 
     Attributes
     ----------
+    training, rebuilt : by each kind of features.
     seen : share of the training pictures whose features are known.
     """
 
-    training: LatentSet
-    rebuilt: Nearest
+    training: tuple[LatentSet, ...]
+    rebuilt: tuple[Nearest, ...]
     seen: float
 
     @classmethod
     def of(cls, reference: Reference) -> Self:
-        known = LatentSet.open(reference.views[0].training)
-        rebuilt = Nearest.of(reference.rebuilt.features[0], known)
-        return cls(known, rebuilt, known.n / len(reference.rows))
+        known = tuple(LatentSet.open(view.training) for view in reference.views)
+        rebuilt = tuple(map(Nearest.of, reference.rebuilt.features, known))
+        return cls(known, rebuilt, known[0].n / len(reference.rows))
 
     def copied(self, look: Look) -> tuple[CopiedShare, float]:
-        """Share of copies, and C_T, of a sampler's pictures."""
-        nearest = Nearest.of(look.features[0], self.training)
-        return copied_share(nearest, self.rebuilt, self.seen), copying_z(nearest, self.rebuilt)
+        """Share of copies by the features that see most, and C_T by the first ones, of a sampler's pictures."""
+        nearest = [Nearest.of(*each) for each in zip(look.features, self.training, strict=True)]
+        shares = [copied_share(a, b, self.seen) for a, b in zip(nearest, self.rebuilt, strict=True)]
+        surest = max(shares, key=lambda found: found.share / max(found.error, 1e-12))
+        return surest, copying_z(nearest[0], self.rebuilt[0])
 
 
 @dataclass(frozen=True, eq=False)
