@@ -101,8 +101,8 @@ def test_of_equal_samplers_hardly_one_is_called_worse():
 @pytest.mark.slow
 def test_the_rate_at_which_an_equal_sampler_is_called_worse():
     told = sum(told_worse(500, FLAT, 0.85, seed) for seed in range(200))
-    # Nominal 10; beyond these in one of 1,000.
-    assert 1 <= told <= 22
+    # At most nominal, 10, which more than 22 exceed in one of 1,000; measured 4.
+    assert told <= 22
 
 
 def told_worse(n: int, variances: np.ndarray, scale: float, seed: int) -> bool:

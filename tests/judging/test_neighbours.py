@@ -70,7 +70,8 @@ def assert_planted(cloud: Cloud, m: int, seed: int) -> None:
         found, error = cloud.copied(z)
         assert abs(found - share) < 4 * error
         assert error < 0.03
-        assert found - DOUBT * error > COPIES
+        # 5 % of 600 draws may be 2 %, and in doubt.
+        assert share < 0.1 or found - DOUBT * error > COPIES
 
 
 def test_planted_copies_are_found_at_their_share():

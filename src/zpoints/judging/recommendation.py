@@ -41,8 +41,9 @@ def clearly_worse(found: Mapping[str, FrechetFigures]) -> list[str]:
 
     Each difference is measured in its own standard error, in which the shared held-out pictures cancel. The limit is
     that of all pairs together, the 95 % quantile of the studentised range of K normal variables over
-    :math:`\sqrt 2` (Tukey and Kramer): of K equal samplers one is called worse in 5 % of all judgements, and not, as
-    with a limit for one pair, the more often the more there are.
+    :math:`\sqrt 2` (Tukey and Kramer): of K equal samplers one is called worse in at most 5 % of all judgements, and
+    not, as with a limit for one pair, the more often the more there are. In fewer where all lie near 0, since there
+    the errors are too large (see `FrechetReference`): 2 % of six in 64 axes by 500 pictures, less in fewer axes.
 
     References
     ----------
