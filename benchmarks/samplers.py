@@ -30,10 +30,9 @@ from pythae.trainers import BaseTrainerConfig
 from zpoints.analysis.distribution import Distribution
 from zpoints.config import JudgeSettings, TrainingSettings
 from zpoints.images.store import ImageStore
-from zpoints.judging.distances import frechet_bootstrap
 from zpoints.judging.features import features_by_name
+from zpoints.judging.neighbours import Nearest
 from zpoints.judging.reference import Reference, RunInputs
-from zpoints.judging.region import Nearest
 from zpoints.models.codec import Codec
 from zpoints.models.kinds import open_codec
 from zpoints.samplers import Flow, Mixture, Normal, Sampler
@@ -138,11 +137,12 @@ def main() -> None:
         reference = Reference.of(
             RunInputs(run / "images", run / "model", run / "latents" / "z.npy", training), codec,
             Distribution.load(run / "analysis" / "distribution.npz"),
-            features_by_name("efficientnet-lite0", store.shape[2], progress),
+            (features_by_name("efficientnet-lite0", store.shape[2], progress),),
             held, len(held), JudgeSettings(), 0, task,
         )  # fmt: skip
-        rebuilt = reference.rebuilt.features
-        floor, _ = frechet_bootstrap(reference.axes.project(rebuilt), reference.held_projected, 0)
+        view = reference.views[0]
+        floor = view.distance(reference.rebuilt.features[0]).extrapolated
+        usual = float(np.median(reference.held_nearest.distance))
         print(f"{processor_name()}, {os.cpu_count()} cores, Python {platform.python_version()}")
         print(f"{reference.training.n:,} vectors of {reference.training.dimension} components; {reference.n:,} "
               f"pictures each, EfficientNet-Lite0; reconstructions at {floor:.1f}")  # fmt: skip
@@ -150,14 +150,10 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             for name, act in contestants(reference, reference.codec, folder).items():
                 fit, draw, z = act()
-                found = reference.look(z, task, ()).features
-                distance, drawn = frechet_bootstrap(
-                    reference.axes.project(found), reference.held_projected, 0
-                )
-                nearest = (
-                    float(np.median(Nearest.of(z, reference.training).distance)) / reference.held_nearest
-                )
-                print(f"{name:<34}{distance:>9.1f}{drawn.std(ddof=1):>6.1f}{distance / floor:>7.2f}{nearest:>9.2f}"
+                found = view.distance(reference.look(z, task, ()).features[0])
+                nearest = float(np.median(Nearest.of(z, reference.training).distance)) / usual
+                distance = found.extrapolated
+                print(f"{name:<34}{distance:>9.1f}{found.error:>6.1f}{distance / floor:>7.2f}{nearest:>9.2f}"
                       f"{fit:>9.2f}{draw:>9.3f}", flush=True)  # fmt: skip
 
 

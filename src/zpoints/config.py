@@ -268,6 +268,9 @@ class JudgeSettings(Section):
     """What pictures are compared by: a network whose weights come once from the package index; ``inception`` (the
     published FID) and ``dinov2``, whose weights come from their makers; ``pixels``, which needs no network; or
     features of an installed package."""
+    second: str = "pixels"
+    """A second kind of features, by which the samplers are put into order once more: do both agree? ``pixels`` costs
+    next to nothing; ``none`` leaves it out."""
     count: Annotated[int, Field(ge=20)] = 10_000
     """Pictures per sampler; as many as are held out, if these are fewer."""
     axes: Literal["auto"] | Positive = "auto"

@@ -1,4 +1,4 @@
-"""Nearest vectors, violated planes and distances against brute force and closed forms."""
+"""Violated planes and distances against brute force and closed forms."""
 
 from itertools import combinations
 
@@ -7,27 +7,9 @@ import pytest
 from scipy.stats import ks_2samp
 
 from support import correlated
-from zpoints.judging import region
-from zpoints.judging.region import Nearest, mahalanobis_summary, two_sample_test, violated_planes
+from zpoints.judging.region import BothSides, mahalanobis_summary, two_sample_test, violated_planes
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
-from zpoints.vectors.latent_set import LatentSet
-
-
-def test_the_nearest_vector_is_that_of_brute_force(monkeypatch):
-    monkeypatch.setattr(region, "BLOCK", 37)
-    training, z = correlated(400, 6).astype(np.float32), correlated(50, 6, 1)
-    found = Nearest.of(z, LatentSet.open(training))
-    distance = np.linalg.norm(z[:, None] - training[None].astype(float), axis=2)
-    np.testing.assert_allclose(found.distance, distance.min(axis=1), rtol=1e-6)
-    np.testing.assert_array_equal(found.number, distance.argmin(axis=1))
-
-
-def test_a_copy_is_at_distance_zero():
-    training = correlated(300, 5)
-    found = Nearest.of(training[[7, 100]], LatentSet.open(training))
-    np.testing.assert_array_equal(found.number, [7, 100])
-    assert found.distance.max() < 1e-5
 
 
 def test_violated_planes_by_their_definition():
@@ -48,8 +30,8 @@ def test_mahalanobis_distances_beside_held_out_ones():
     x = np.random.default_rng(1).normal(size=(8000, 9))
     pca = PCA.of_moments(Moments.of(x))
     same, wide = (
-        mahalanobis_summary(x[:3000], x[5000:], pca),
-        mahalanobis_summary(2 * x[:3000], x[5000:], pca),
+        mahalanobis_summary(x[:3000], pca, BothSides.of(x[:3000], x[5000:])),
+        mahalanobis_summary(2 * x[:3000], pca, BothSides.of(2 * x[:3000], x[5000:])),
     )
     assert same["median"] == pytest.approx(np.sqrt(8.34), rel=0.02)
     assert same["ks_distance"] < 0.05
@@ -60,7 +42,7 @@ def test_mahalanobis_distances_beside_held_out_ones():
 
 def test_two_samples_of_one_law_cannot_be_told_apart_and_others_can():
     x, held, others, more = np.split(correlated(7500, 5), [3000, 4500, 6000])
-    same = two_sample_test(others, held, 0)
+    same = two_sample_test(BothSides.of(others, held), 0)
     assert abs(same["accuracy"] - 0.5) < 4 * same["error"]
     assert same["p"] > 1e-4
     assert same["n"] == 1500  # half of both
@@ -68,7 +50,7 @@ def test_two_samples_of_one_law_cannot_be_told_apart_and_others_can():
     random = np.random.default_rng(3)
     scale = np.where(random.random(1500) < 0.5, 0.5, np.sqrt(2 - 0.25))[:, None]
     other = x.mean(axis=0) + scale * (more - x.mean(axis=0))
-    found = two_sample_test(other, held, 0)
+    found = two_sample_test(BothSides.of(other, held), 0)
     assert found["accuracy"] > 0.65
     assert found["p"] < 1e-12
 
@@ -80,10 +62,10 @@ def test_a_sampler_that_draws_training_vectors_is_not_told_from_vectors_of_the_s
     pca = PCA.of_moments(Moments.of(training))
     drawn = training[random.choice(len(training), 1000, replace=False)]
     for z in (drawn, fresh):
-        assert mahalanobis_summary(z, held, pca)["ks_distance"] < 1.95 / np.sqrt(
+        assert mahalanobis_summary(z, pca, BothSides.of(z, held))["ks_distance"] < 1.95 / np.sqrt(
             500
         )  # p of one in a thousand
-        test = two_sample_test(z, held, 0)
+        test = two_sample_test(BothSides.of(z, held), 0)
         assert abs(test["accuracy"] - 0.5) < 4 * test["error"]
     biased = [np.linalg.norm(pca.whiten(z), axis=1) for z in (drawn, held)]
     assert ks_2samp(*biased).statistic > 0.2

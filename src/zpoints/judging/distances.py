@@ -1,4 +1,4 @@
-"""How far two sets of pictures are apart, by their features: Fréchet and kernel distance, density and coverage."""
+"""How far two sets of pictures are apart, by their features: kernel distance, density, coverage, recall, Vendi."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,15 +7,13 @@ from typing import Self
 import numpy as np
 from jaxtyping import Float, Float32
 
-from zpoints.statistics.frechet import frechet_distance
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
 
-__all__ = ["Axes", "DensityCoverage", "frechet_bootstrap", "kernel_distance"]
+__all__ = ["Axes", "PictureDistances", "PictureSet", "vendi_score"]
 
-BOOTSTRAPS, BOOTSTRAPS_OF_MANY, MANY = 100, 20, 256  # fewer in many dimensions: each takes seconds there
 PARTS = 10  # disjoint parts of both sets, whose kernel distances tell the error
-NEIGHBOURS = 5
+NEIGHBOURS, RECALL_NEIGHBOURS = 5, 3
 BLOCK = 512  # pictures whose distances to all others are in memory at a time
 
 FeatureSet = Float[np.ndarray, "n f"] | Float32[np.ndarray, "n f"]
@@ -53,115 +51,180 @@ class Axes:
         return self.pca.transform(features, 0, self.count)
 
 
-def frechet_bootstrap(
-    a: Float[np.ndarray, "n a"], b: Float[np.ndarray, "m a"], seed: int
-) -> tuple[float, Float[np.ndarray, " b"]]:
-    r"""Squared Fréchet distance of two sets, and of 100 pairs of sets drawn from them with repetition.
+@dataclass(frozen=True, eq=False)
+class PictureSet:
+    """Features of a set of pictures, and what of the figures depends on them alone: found once.
 
-    In more than 256 dimensions there are 20 pairs. The draws from `b` depend on seed and length alone: so two sets
-    compared with the same `b` are compared pair by pair. Drawn sets lie farther apart than the sets themselves;
-    their spread is what counts, not their mean.
-
-    References
+    Attributes
     ----------
-    M. Heusel et al., GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium
-    (NeurIPS 2017), https://arxiv.org/abs/1706.08500
+    features : (n, f).
+    kernel : sum of the kernel of `PictureDistances` over all pairs of different pictures.
+    balls : (2, n), squared distances to the third and to the fifth nearest other picture.
     """
 
-    def distance(x: np.ndarray, y: np.ndarray) -> float:
-        p, q = Moments.of(x), Moments.of(y)
-        return frechet_distance(p.mean, p.covariance, q.mean, q.covariance)
+    features: FeatureSet
+    kernel: float
+    balls: Float[np.ndarray, "2 n"]
 
-    from_a, from_b = np.random.default_rng([seed, 1]), np.random.default_rng([seed, 2])
-    drawn = [
-        distance(a[from_a.integers(len(a), size=len(a))], b[from_b.integers(len(b), size=len(b))])
-        for _ in range(BOOTSTRAPS if a.shape[1] <= MANY else BOOTSTRAPS_OF_MANY)
-    ]
-    return distance(a, b), np.array(drawn)
+    @classmethod
+    def of(cls, features: FeatureSet) -> Self:
+        """Look at all pairs, block by block."""
+        most = len(features) - 1
+        places = [min(k, most) for k in (RECALL_NEIGHBOURS, NEIGHBOURS)]
+        kernel, balls = 0.0, []
+        for product, squares in _pairs(features, features):
+            kernel += _kernel_sum(product, features.shape[1])
+            balls.append(np.partition(squares, places, axis=1)[:, places])
+        return cls(features, kernel - _own(features), np.concatenate(balls).T)
 
 
-def kernel_distance(a: FeatureSet, b: FeatureSet) -> tuple[float, float]:
-    r"""Kernel distance (KID): the unbiased squared maximum mean discrepancy, and its standard error.
+@dataclass(frozen=True)
+class PictureDistances:
+    r"""How far a set of pictures is from real ones, and how well it fills their neighbourhoods.
 
-    Kernel :math:`(x \cdot y / f + 1)^3`. The error comes from 10 disjoint parts of both sets, dealt at random, since
+    **Kernel distance** (KID): the unbiased squared maximum mean discrepancy with the kernel
+    :math:`(x \cdot y / f + 1)^3`. Its error comes from 10 disjoint parts of both sets, dealt at random, since
     pictures may be sorted: a careful one, up to three times too large where the two laws are the same. It is not a
     number for fewer than 20 pictures.
+
+    **Density and coverage.** Every real picture has a ball that reaches to its fifth nearest real neighbour. Density
+    is the mean number of balls that a picture lies in, over 5; near 1 where the two laws are the same, above it where
+    pictures crowd in the densest places. Coverage is the share of the balls that hold at least one picture;
+    :math:`1 - 2^{-5}` for two samples of one law and of equal size.
+
+    **Recall**: share of the real pictures that lie in the ball of some picture of the set, which reaches to its third
+    nearest neighbour in the set. Coverage asks whether something was drawn near each real picture, recall whether
+    each lies within what could be drawn; wide sets have much recall. It falls with the dimension, and grows with the
+    number: it is to be compared within a table.
+
+    Attributes
+    ----------
+    kernel, kernel_error, density, coverage, recall : as above.
 
     References
     ----------
     M. Binkowski, D. Sutherland, M. Arbel, A. Gretton, Demystifying MMD GANs (ICLR 2018),
     https://arxiv.org/abs/1801.01401
+    M. Naeem, S. Oh, Y. Uh, Y. Choi, J. Yoo, Reliable Fidelity and Diversity Metrics for Generative Models
+    (ICML 2020), https://arxiv.org/abs/2002.09797
+    T. Kynkäänniemi, T. Karras, S. Laine, J. Lehtinen, T. Aila, Improved Precision and Recall Metric for Assessing
+    Generative Models (NeurIPS 2019), https://arxiv.org/abs/1904.06991
+
+    Examples
+    --------
+    >>> random = np.random.default_rng(0)
+    >>> real, narrow = (PictureSet.of(s * random.normal(size=(500, 4))) for s in (1.0, 0.5))
+    >>> found = PictureDistances.of(narrow, real)
+    >>> found.coverage < 0.8, found.recall < 0.6
+    (True, True)
     """
-    error = float("nan")
-    if min(len(a), len(b)) >= 2 * PARTS:
-        random = np.random.default_rng(0)
-        dealt = (np.array_split(random.permutation(x), PARTS) for x in (a, b))
-        parts = zip(*dealt, strict=True)
-        error = float(np.std([_discrepancy(x, y) for x, y in parts], ddof=1) / np.sqrt(PARTS))
-    return _discrepancy(a, b), error
+
+    kernel: float
+    kernel_error: float
+    density: float
+    coverage: float
+    recall: float
+
+    @classmethod
+    def of(cls, pictures: PictureSet, real: PictureSet) -> Self:
+        """Compare pictures with real ones, all pairs, block by block."""
+        a, b = pictures.features, real.features
+        n, m = len(a), len(b)
+        kernel, inside = 0.0, 0
+        covered, recalled = np.zeros(m, bool), np.zeros(m, bool)
+        start = 0
+        for product, squares in _pairs(a, b):
+            stop = start + len(squares)
+            recalled |= (squares <= pictures.balls[0, start:stop, None]).any(axis=0)
+            within = squares < real.balls[1]
+            inside += int(within.sum())
+            covered |= within.any(axis=0)
+            kernel += _kernel_sum(product, a.shape[1])
+            start = stop
+        own = pictures.kernel / (n * (n - 1)) + real.kernel / (m * (m - 1))
+        return cls(
+            float(own - 2 * kernel / (n * m)),
+            _kernel_error(a, b),
+            inside / (min(NEIGHBOURS, m - 1) * n),
+            float(covered.mean()),
+            float(recalled.mean()),
+        )
+
+
+def vendi_score(features: FeatureSet) -> float:
+    r"""Vendi score: the effective number of different pictures, from 1 (all alike) to n (all orthogonal).
+
+    .. math:: \exp \Bigl( - \sum_i \lambda_i \log \lambda_i \Bigr)
+
+    with the eigenvalues of :math:`K / n`, where K holds the cosines of the features of every two pictures. It grows
+    with n, and is to be compared with that of as many real pictures. It asks for no resemblance to these.
+
+    References
+    ----------
+    D. Friedman, A. Dieng, The Vendi Score: A Diversity Evaluation Metric for Machine Learning (TMLR 2023),
+    https://arxiv.org/abs/2210.02410
+
+    Examples
+    --------
+    >>> round(vendi_score(np.eye(5)), 6), round(vendi_score(np.ones((5, 3))), 6)
+    (5.0, 1.0)
+    """
+    x = np.asarray(features, np.float64)
+    lengths = np.linalg.norm(x, axis=1, keepdims=True)
+    x = x / np.where(lengths > 0, lengths, 1.0)
+    # Both products have the same eigenvalues but for zeros.
+    values = np.linalg.eigvalsh(x @ x.T if len(x) < x.shape[1] else x.T @ x)
+    values = values[values > 1e-12 * len(x)]
+    share = values / values.sum()
+    return float(np.exp(-(share * np.log(share)).sum()))
+
+
+def _kernel_error(a: FeatureSet, b: FeatureSet) -> float:
+    if min(len(a), len(b)) < 2 * PARTS:
+        return float("nan")
+    random = np.random.default_rng(0)
+    dealt = (np.array_split(random.permutation(x), PARTS) for x in (a, b))
+    parts = [_discrepancy(x, y) for x, y in zip(*dealt, strict=True)]
+    return float(np.std(parts, ddof=1) / np.sqrt(PARTS))
 
 
 def _discrepancy(a: FeatureSet, b: FeatureSet) -> float:
     n, m = len(a), len(b)
-    within_a = (_kernel_sum(a, a) - _own(a)) / (n * (n - 1))
-    within_b = (_kernel_sum(b, b) - _own(b)) / (m * (m - 1))
-    return float(within_a + within_b - 2 * _kernel_sum(a, b) / (n * m))
+    within_a = (_kernel_of(a, a) - _own(a)) / (n * (n - 1))
+    within_b = (_kernel_of(b, b) - _own(b)) / (m * (m - 1))
+    return float(within_a + within_b - 2 * _kernel_of(a, b) / (n * m))
 
 
-def _kernel_sum(a: FeatureSet, b: FeatureSet) -> float:
-    columns, total = np.asarray(b, np.float64).T / b.shape[1], 0.0
-    for start in range(0, len(a), BLOCK):
-        kernel = np.asarray(a[start : start + BLOCK], np.float64) @ columns
-        kernel += 1
-        total += float(np.power(kernel, 3, out=kernel).sum())
-    return total
+def _kernel_of(a: FeatureSet, b: FeatureSet) -> float:
+    return sum(_kernel_sum(product, a.shape[1]) for product, _ in _pairs(a, b, False))
+
+
+def _kernel_sum(product: Float[np.ndarray, "m n"], dimension: int) -> float:
+    """Sum of the kernel; the products are used up."""
+    product /= dimension
+    product += 1
+    return float(np.einsum("ij,ij,ij->", product, product, product))
 
 
 def _own(a: FeatureSet) -> float:
+    """Sum of the kernel of each picture with itself."""
     square = np.einsum("ij,ij->i", a, a, dtype=np.float64) / a.shape[1]
     return float(((square + 1) ** 3).sum())
 
 
-@dataclass(frozen=True)
-class DensityCoverage:
-    r"""How well a set of pictures fills the neighbourhoods of real ones.
-
-    Every real picture has a ball that reaches to its fifth nearest real neighbour. Density is the mean number of
-    balls that a picture lies in, over 5; near 1 where the two laws are the same, above it where pictures crowd in
-    the densest places. Coverage is the share of the balls that hold at least one picture; :math:`1 - 2^{-5}` for two
-    samples of one law and of equal size.
-
-    References
-    ----------
-    M. Naeem, S. Oh, Y. Uh, Y. Choi, J. Yoo, Reliable Fidelity and Diversity Metrics for Generative Models
-    (ICML 2020), https://arxiv.org/abs/2002.09797
-    """
-
-    density: float
-    coverage: float
-
-    @classmethod
-    def of(cls, pictures: FeatureSet, real: FeatureSet) -> Self:
-        """Compare pictures with real ones; the distances are in memory block by block."""
-        k = min(NEIGHBOURS, len(real) - 1)
-        # Copied: a view of one column would keep its whole block in memory.
-        radii = np.concatenate(
-            [np.partition(block, k, axis=1)[:, k].copy() for block in _squares(real, real)]
-        )
-        inside, covered = 0, np.zeros(len(real), bool)
-        for block in _squares(pictures, real):
-            within = block < radii
-            inside += int(within.sum())
-            covered |= within.any(axis=0)
-        return cls(inside / (k * len(pictures)), float(covered.mean()))
-
-
-def _squares(a: FeatureSet, b: FeatureSet) -> Iterator[Float[np.ndarray, "m n"]]:
-    """Squared distances of all of `b` from a block of `a` at a time."""
+def _pairs(
+    a: FeatureSet, b: FeatureSet, distances: bool = True
+) -> Iterator[tuple[Float[np.ndarray, "m n"], Float[np.ndarray, "m n"]]]:
+    """Scalar products and squared distances of all of `b` with a block of `a` at a time."""
     b = np.asarray(b, np.float64)
     lengths = np.einsum("ij,ij->i", b, b)
     for start in range(0, len(a), BLOCK):
         block = np.asarray(a[start : start + BLOCK], np.float64)
-        square = 2 * block @ b.T
-        np.subtract(np.einsum("ij,ij->i", block, block)[:, None] + lengths, square, out=square)
-        yield np.maximum(square, 0.0, out=square)
+        product = block @ b.T
+        if not distances:
+            yield product, product
+            continue
+        square = -2 * product
+        square += lengths
+        square += np.einsum("ij,ij->i", block, block)[:, None]
+        yield product, np.maximum(square, 0.0, out=square)

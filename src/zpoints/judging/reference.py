@@ -1,6 +1,6 @@
 """What every sampler is compared with: held-out pictures, their features and vectors, and the model."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -10,21 +10,22 @@ import numpy as np
 from zpoints.analysis.distribution import Distribution
 from zpoints.config import JudgeSettings, TrainingSettings
 from zpoints.images.store import ImageStore
-from zpoints.judging.distances import Axes
+from zpoints.judging.distances import Axes, PictureSet
 from zpoints.judging.features import Features
-from zpoints.judging.region import Nearest
+from zpoints.judging.frechet import FrechetFigures, FrechetReference
+from zpoints.judging.looks import Look, look, look_and_encode, stored
+from zpoints.judging.neighbours import Nearest
 from zpoints.models.codec import Codec
 from zpoints.models.coding import batch_of, reconstruct
 from zpoints.system.progress import Task
 from zpoints.vectors.latent_set import LatentSet
 
-__all__ = ["Look", "Reference", "RunInputs"]
+__all__ = ["Reference", "RunInputs", "View", "unpaired"]
 
 AXES, REAL_PER_AXIS = 64, 50  # what ``judge.axes = "auto"`` means, and real pictures that decide each axis
+HELD_PER_AXIS = 3  # so that halves of the held-out pictures still have a covariance
+FEWEST = 4  # pictures to rebuild that are none of the reference
 SHOWN = 12  # pictures of each row of the table on the sheet of all
-
-Pictures = Callable[[int, int], np.ndarray]
-"""Makes the pictures from one number to another."""
 
 
 @dataclass(frozen=True)
@@ -44,21 +45,68 @@ class RunInputs:
     training: TrainingSettings = field(default_factory=TrainingSettings)
 
 
+def unpaired(store: ImageStore, reference: np.ndarray, count: int) -> tuple[np.ndarray, str, int]:
+    """Pictures to rebuild: as many as those of the reference, and none of them.
+
+    A picture lies near its own reconstruction. Rebuilt from the reference itself, reconstructions would be nearer to
+    it than fresh pictures of their very law, by as much as two samples of one law are apart; no sampler could be as
+    near. Held-out pictures that are left come first, then those that watched the training, then training pictures, at
+    most half of them: a network knows these, and rebuilds them better than it would others.
+
+    Where there are hardly any others, the reference itself is rebuilt after all.
+
+    Returns
+    -------
+    Rows in rising order; words that say which; how many of them are training pictures.
+    """
+    random = np.random.default_rng([count, 4])
+    splits = {"test": store.rows("test"), "validation": store.rows("val"), "training": store.rows("train")}
+    chosen: list[np.ndarray] = []
+    words = []
+    for name, rows in splits.items():
+        left = random.permutation(np.setdiff1d(rows, reference))
+        most = count - sum(len(part) for part in chosen)
+        part = left[: min(most, len(left) // 2) if name == "training" else most]
+        if len(part):
+            chosen.append(part)
+            words.append(f"{len(part):,} {name}")
+    if sum(len(part) for part in chosen) < FEWEST:
+        return reference, "the held-out pictures themselves", 0
+    of_training = len(chosen[-1]) if words and words[-1].endswith("training") else 0
+    return np.sort(np.concatenate(chosen)), f"{' and '.join(words)} pictures", of_training
+
+
 @dataclass(frozen=True, eq=False)
-class Look:
-    """What was found out of a set of pictures, each of which was made once.
+class View:
+    """The reference by one kind of features.
 
     Attributes
     ----------
-    features : of all pictures, (n, f) float32.
-    kept : some of the pictures, in the order in which they were asked for.
-    trip : median Mahalanobis distance between vectors and what the Encoder makes of their pictures; NaN where it was
-        not asked for.
+    name : of the features. axes : in which Fréchet distances are taken. held : the held-out pictures, (n, f).
+    training : features of some training pictures. frechet : distances from the held-out pictures.
     """
 
-    features: np.ndarray
-    kept: np.ndarray
-    trip: float = float("nan")
+    name: str
+    axes: Axes
+    held: np.ndarray
+    training: np.ndarray
+    frechet: FrechetReference
+
+    @classmethod
+    def of(
+        cls, features: Features, training: np.ndarray, held: np.ndarray, settings: JudgeSettings, seed: int
+    ) -> Self:
+        """Choose the axes, by training pictures."""
+        if settings.axes == "auto" and features.whole:
+            axes = Axes.all_of(features.dimension)
+        else:
+            most = AXES if settings.axes == "auto" else settings.axes
+            axes = Axes.of(training, min(most, max(1, len(held) // HELD_PER_AXIS)))
+        return cls(features.name, axes, held, training, FrechetReference.of(axes.project(held), seed))
+
+    def distance(self, features: np.ndarray) -> FrechetFigures:
+        """Fréchet distance of other pictures' features."""
+        return self.frechet.distance(self.axes.project(features))
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,24 +115,26 @@ class Reference:
 
     Attributes
     ----------
-    codec, features : the model, and what pictures are compared by; opened once.
+    codec, kinds : the model, and what pictures are compared by, one or two kinds of features; opened once.
+    views : by each kind. real : the held-out pictures by the first.
     held : rows of the n held-out pictures. rows : those of the training pictures.
-    others : features of n training pictures. held_features, held_projected, held_z : of the held-out pictures.
-    held_nearest : median distance of held-out vectors to the nearest training vector.
-    rebuilt : the held-out vectors' pictures, which are reconstructions, and the round trip of the vectors.
+    held_z : vectors of the held-out pictures. held_nearest : the training vectors nearest to them.
+    rebuilt_rows, rebuilt_of, from_training : pictures that are rebuilt, none of the held-out ones; see `unpaired`.
+    rebuilt : their reconstructions, and the round trip of their vectors.
     batch : pictures that pass through the model at once.
     """
 
     codec: Codec
-    features: Features
-    axes: Axes
+    kinds: tuple[Features, ...]
+    views: tuple[View, ...]
+    real: PictureSet
     held: np.ndarray
     rows: np.ndarray
-    others: np.ndarray
-    held_features: np.ndarray
-    held_projected: np.ndarray
     held_z: np.ndarray
-    held_nearest: float
+    held_nearest: Nearest
+    rebuilt_rows: np.ndarray
+    rebuilt_of: str
+    from_training: int
     rebuilt: Look
     training: LatentSet
     distribution: Distribution
@@ -99,7 +149,7 @@ class Reference:
         inputs: RunInputs,
         codec: Codec,
         distribution: Distribution,
-        features: Features,
+        kinds: tuple[Features, ...],
         held: np.ndarray,
         n: int,
         settings: JudgeSettings,
@@ -110,27 +160,29 @@ class Reference:
         store, batch = ImageStore.open(inputs.images), batch_of(codec, "judge")
         random = np.random.default_rng(seed)
         rows, held = store.rows("train"), np.sort(random.permutation(held)[:n])
-        whole = settings.axes == "auto" and features.whole
-        axes_count = AXES if settings.axes == "auto" else settings.axes
-        wanted = n if whole else max(n, axes_count * REAL_PER_AXIS)
-        shown = np.sort(random.permutation(rows)[:wanted])
-        real = _look(features, _stored(store, shown), len(shown), batch).features
+        again, words, from_training = unpaired(store, held, n)
+        shown = np.sort(random.permutation(np.setdiff1d(rows, again))[: _wanted(kinds, n, settings)])
+        real = look(kinds, stored(store, shown), len(shown), batch).features
         task.advance(n)
-        axes = Axes.all_of(features.dimension) if whole else Axes.of(real, axes_count)
-        held_features = _look(features, _stored(store, held), n, batch, task).features
+        theirs = look(kinds, stored(store, held), n, batch, task).features
         z, training = LatentSet.open(inputs.latents, held).array(), LatentSet.open(inputs.latents, rows)
+        to_rebuild = LatentSet.open(inputs.latents, again).array()
         return cls(
             codec=codec,
-            features=features,
-            axes=axes,
+            kinds=kinds,
+            views=tuple(
+                View.of(kind, of_training, of_held, settings, seed)
+                for kind, of_training, of_held in zip(kinds, real, theirs, strict=True)
+            ),
+            real=PictureSet.of(theirs[0]),
             held=held,
             rows=rows,
-            others=real[np.sort(random.permutation(len(real))[:n])],
-            held_features=held_features,
-            held_projected=axes.project(held_features),
             held_z=z,
-            held_nearest=float(np.median(Nearest.of(z, training).distance)),
-            rebuilt=_look_and_encode(codec, features, distribution, z, batch, task, range(SHOWN)),
+            held_nearest=Nearest.of(z, training),
+            rebuilt_rows=again,
+            rebuilt_of=words,
+            from_training=from_training,
+            rebuilt=look_and_encode(codec, kinds, distribution.pca, to_rebuild, batch, task, range(SHOWN)),
             training=training,
             distribution=distribution,
             store=store,
@@ -139,74 +191,41 @@ class Reference:
             batch=batch,
         )
 
+    @property
+    def others(self) -> tuple[np.ndarray, ...]:
+        """Features of n training pictures, which are no reconstructions."""
+        count = len(self.views[0].training)
+        some = np.sort(np.random.default_rng([self.seed, 5]).permutation(count)[: self.n])
+        return tuple(view.training[some] for view in self.views)
+
     def held_pictures(self, start: int, stop: int) -> np.ndarray:
         """Some of the held-out pictures."""
-        return _stored(self.store, self.held)(start, stop)
+        return stored(self.store, self.held)(start, stop)
 
     def rebuilt_by(self, other: Codec, task: Task) -> Look:
-        """What another codec makes of the held-out pictures."""
+        """What another codec makes of the pictures that are rebuilt."""
+        originals = stored(self.store, self.rebuilt_rows)
 
         def pictures(start: int, stop: int) -> np.ndarray:
-            return reconstruct(other, self.held_pictures(start, stop))
+            return reconstruct(other, originals(start, stop))
 
-        return _look(self.features, pictures, self.n, self.batch, task, range(SHOWN))
+        return look(self.kinds, pictures, len(self.rebuilt_rows), self.batch, task, range(SHOWN))
 
     def look(self, z: np.ndarray, task: Task, keep: Sequence[int]) -> Look:
-        """Decode n vectors; the pictures numbered `keep` are kept."""
+        """Decode vectors; the pictures numbered `keep` are kept."""
 
         def pictures(start: int, stop: int) -> np.ndarray:
             return self.codec.decode(z[start:stop])
 
-        return _look(self.features, pictures, self.n, self.batch, task, keep)
+        return look(self.kinds, pictures, len(z), self.batch, task, keep)
 
     def look_and_encode(self, z: np.ndarray, task: Task, keep: Sequence[int]) -> Look:
         """The same, and the way back to vectors."""
-        return _look_and_encode(self.codec, self.features, self.distribution, z, self.batch, task, keep)
+        return look_and_encode(self.codec, self.kinds, self.distribution.pca, z, self.batch, task, keep)
 
 
-def _look(
-    features: Features,
-    pictures: Pictures,
-    count: int,
-    batch: int,
-    task: Task | None = None,
-    keep: Sequence[int] = (),
-) -> Look:
-    """Features of `count` pictures that are made batch by batch, and some of the pictures."""
-    found = np.empty((count, features.dimension), np.float32)
-    kept: dict[int, np.ndarray] = {}
-    for start in range(0, count, batch):
-        stop = min(start + batch, count)
-        block = pictures(start, stop)
-        found[start:stop] = features.of(block)
-        kept |= {number: block[number - start].copy() for number in keep if start <= number < stop}
-        if task is not None:
-            task.advance(stop - start)
-    return Look(found, np.array([kept[number] for number in keep if number in kept]))
-
-
-def _look_and_encode(
-    codec: Codec,
-    features: Features,
-    distribution: Distribution,
-    z: np.ndarray,
-    batch: int,
-    task: Task,
-    keep: Sequence[int],
-) -> Look:
-    """Features of vectors' pictures, and how far the Encoder leads back from them."""
-    distances, whiten = [], distribution.pca.whiten
-
-    def pictures(start: int, stop: int) -> np.ndarray:
-        part = z[start:stop]
-        block = codec.decode(part)
-        again = codec.encode(block).astype(np.float64)
-        distances.append(np.linalg.norm(whiten(again) - whiten(part), axis=1))
-        return block
-
-    look = _look(features, pictures, len(z), batch, task, keep)
-    return Look(look.features, look.kept, float(np.median(np.concatenate(distances))))
-
-
-def _stored(store: ImageStore, rows: np.ndarray) -> Pictures:
-    return lambda start, stop: np.asarray(store.pixels[rows[start:stop]])
+def _wanted(kinds: Sequence[Features], n: int, settings: JudgeSettings) -> int:
+    """Training pictures to look at: enough to decide the axes by."""
+    if settings.axes == "auto" and kinds[0].whole:
+        return n
+    return max(n, (AXES if settings.axes == "auto" else settings.axes) * REAL_PER_AXIS)

@@ -1,7 +1,7 @@
-"""Do a sampler's vectors lie where the z-points lie, and do they copy? Judged without any picture."""
+"""Do a sampler's vectors lie where the z-points lie? Judged without any picture."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Float
@@ -10,65 +10,47 @@ from scipy.stats import ks_2samp
 from zpoints.comparison.classifiers import CLASSIFIER_AXES, VECTORS_PER_AXIS, tell_apart
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
-from zpoints.vectors.latent_set import LatentSet
-from zpoints.vectors.reduce import Numbered, reduce
 
-__all__ = ["Nearest", "mahalanobis_summary", "two_sample_test", "violated_planes"]
+__all__ = ["BothSides", "mahalanobis_summary", "two_sample_test", "violated_planes"]
 
-BLOCK = 1024
 LEVEL = 3.0
 """Sigma of the ellipses in the planes of principal axes; a normal vector violates 1.11 % of them."""
 
 
 @dataclass(frozen=True, eq=False)
-class _Least:
-    """Smallest squared distances, up to a constant of each vector, and whose they are; of equals the first."""
+class BothSides:
+    """As many drawn as held-out vectors, in the leading principal axes of both: neither side is nearer to these.
 
-    square: Float[np.ndarray, " m"]
-    number: np.ndarray
+    In the training's own axes a sampler that was fitted to it has shorter vectors than any that the training has not
+    seen, whatever their law.
 
-    def __add__(self, other: "_Least") -> "_Least":
-        nearer = other.square < self.square
-        return _Least(
-            np.where(nearer, other.square, self.square), np.where(nearer, other.number, self.number)
-        )
+    Attributes
+    ----------
+    drawn, held_out : whitened, (n, r).
+    """
 
-
-@dataclass(frozen=True, eq=False)
-class Nearest:
-    """The nearest training vector of every vector: Euclidean distance, and its number among them."""
-
-    distance: Float[np.ndarray, " m"]
-    number: np.ndarray
+    drawn: Float[np.ndarray, "n r"]
+    held_out: Float[np.ndarray, "n r"]
 
     @classmethod
-    def of(cls, vectors: Float[np.ndarray, "m d"], training: LatentSet) -> "Nearest":
-        """Look through all training vectors, block by block."""
-        z = np.asarray(vectors, np.float64)
-        own = np.einsum("ij,ij->i", z, z)
-
-        def nearest(start: int, block: np.ndarray) -> _Least:
-            block = block.astype(np.float64)
-            square = -2 * block @ z.T
-            square += np.einsum("ij,ij->i", block, block)[:, None]
-            best = square.argmin(axis=0)
-            return _Least(square[best, np.arange(len(z))], best + start)
-
-        found = reduce(training, Numbered(nearest), size=BLOCK, besides=8 * BLOCK * len(z))
-        return cls(np.sqrt(np.maximum(found.square + own, 0.0)), found.number)
+    def of(cls, drawn: Float[np.ndarray, "m d"], held_out: Float[np.ndarray, "h d"]) -> Self:
+        """Whiten both, once for all that is asked of them."""
+        count = min(len(drawn), len(held_out))
+        a, b = (np.asarray(x[:count], np.float64) for x in (drawn, held_out))
+        pca = PCA.of_moments(Moments.of(a) + Moments.of(b))
+        # With fewer vectors for an axis, every one would be about as far out as any other.
+        axes = max(1, min(pca.rank, 2 * count // VECTORS_PER_AXIS))
+        return cls(pca.whiten(a)[:, :axes], pca.whiten(b)[:, :axes])
 
 
-def mahalanobis_summary(
-    vectors: Float[np.ndarray, "m d"], held_out: Float[np.ndarray, "h d"], pca: PCA
-) -> dict[str, Any]:
+def mahalanobis_summary(vectors: Float[np.ndarray, "m d"], pca: PCA, both: BothSides) -> dict[str, Any]:
     """Mahalanobis distances: median, 5 and 95 %, and how far their law is from that of held-out vectors.
 
     The quantiles are in the training's principal axes. ``ks_distance`` is Kolmogorov and Smirnov's largest difference
-    of the two distribution functions, by axes of both sets together: in the training's own a sampler that was fitted
-    to it has shorter vectors than any that the training has not seen, whatever their law.
+    of the two distribution functions, by axes of both sets together.
     """
     low, median, high = np.quantile(np.linalg.norm(pca.whiten(vectors), axis=1), [0.05, 0.5, 0.95])
-    ours, theirs = (np.linalg.norm(u, axis=1) for u in _both_whitened(vectors, held_out))
+    ours, theirs = (np.linalg.norm(u, axis=1) for u in (both.drawn, both.held_out))
     return {
         "median": float(median),
         "low": float(low),
@@ -77,21 +59,7 @@ def mahalanobis_summary(
     }
 
 
-def _both_whitened(
-    a: Float[np.ndarray, "m d"], b: Float[np.ndarray, "h d"]
-) -> tuple[Float[np.ndarray, "n r"], Float[np.ndarray, "n r"]]:
-    """As many vectors of each, in the leading principal axes of all of them: neither side is nearer to these."""
-    count = min(len(a), len(b))
-    a, b = np.asarray(a[:count], np.float64), np.asarray(b[:count], np.float64)
-    pca = PCA.of_moments(Moments.of(a) + Moments.of(b))
-    # With fewer vectors for an axis, every one would be about as far out as any other.
-    axes = max(1, min(pca.rank, 2 * count // VECTORS_PER_AXIS))
-    return pca.whiten(a)[:, :axes], pca.whiten(b)[:, :axes]
-
-
-def two_sample_test(
-    vectors: Float[np.ndarray, "m d"], held_out: Float[np.ndarray, "h d"], seed: int
-) -> dict[str, Any]:
+def two_sample_test(both: BothSides, seed: int) -> dict[str, Any]:
     """The better of two classifiers at telling vectors from held-out ones: accuracy 0.5 is guessing, 1 is certain.
 
     Its p value is doubled (Bonferroni), since the better one of two is chosen.
@@ -103,7 +71,7 @@ def two_sample_test(
     def features(u: Float[np.ndarray, "m r"]) -> Float[np.ndarray, "m f"]:
         return np.column_stack([u[:, :CLASSIFIER_AXES], (u**2).sum(axis=1)])
 
-    found = tell_apart(*_both_whitened(vectors, held_out), features, seed)
+    found = tell_apart(both.drawn, both.held_out, features, seed)
     return found[0] | {"p": min(1.0, len(found) * found[0]["p"])}
 
 

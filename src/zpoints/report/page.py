@@ -203,6 +203,7 @@ def _scores(run: "Run") -> dict[str, Any] | None:
     return {
         **scores,
         "rows": scores.ranked,
+        "agreement": scores.agreement,
         "nearest": nearest,
         "sheet": _embed_file(run.paths.judging / "samplers.png"),
     }

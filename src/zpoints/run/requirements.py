@@ -65,7 +65,8 @@ def for_judging(settings: Settings, shape: tuple[int, int, int] | None) -> int:
     """Bytes that the judge needs at least."""
     from zpoints.judging.features import FEATURES
 
-    dimension = FEATURES[settings.judge.features].dimension
+    names = {settings.judge.features, settings.judge.second} - {"none"}
+    dimension = sum(FEATURES[name].dimension for name in names)
     return JUDGE_BYTES + 4 * ARRAYS * dimension * _held_out(settings)
 
 

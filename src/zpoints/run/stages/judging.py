@@ -32,6 +32,7 @@ JUDGE = Stage(
     _work,
     lambda run, part: [run.paths.judging / "scores.json"],
     needs=(SAMPLE,),
+    recipe=2,  # 1 took plain distances, and called narrow samplers copies
     depends=lambda settings: settings.judge.model_dump(),
     smallest=for_judging,
     smaller="choose a smaller judge.count",
