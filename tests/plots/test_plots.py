@@ -191,6 +191,9 @@ def test_differences_of_two_clouds_are_named(vectors):
     assert [text.get_text() for text in mean.texts] == ["3"]
 
 
+WITH_MORE = {"pixels": "a model", "groups": "labels"}
+
+
 @pytest.mark.parametrize("name", zp.plots.FIGURES["Analysis"])
 def test_every_figure_is_a_method_of_the_analysis(analysis, name):
     arguments = (0, 1) if name == "plane" else ()
@@ -198,6 +201,10 @@ def test_every_figure_is_a_method_of_the_analysis(analysis, name):
         with pytest.raises(UsageError, match="vectors, which have no channels"):
             analysis.plot.channels()
         analysis = zp.analyse(np.random.default_rng(0).normal(size=(50, 2, 2, 2)))
+    if name in WITH_MORE:
+        with pytest.raises(UsageError, match=f"without {WITH_MORE[name]}"):
+            getattr(analysis.plot, name)()
+        return  # drawn in the tests of what they show
     figure = getattr(analysis.plot, name)(*arguments)
     assert isinstance(figure, Figure)
     figure.canvas.draw()
@@ -241,7 +248,7 @@ def test_odd_clouds_have_their_figures_or_one_line(odd):
             getattr(found.plot, name)(*arguments)
         except UsageError as error:
             line(error)
-            assert name == "channels" or odd in ("one component", "two vectors"), name
+            assert name in ("channels", *WITH_MORE) or odd in ("one component", "two vectors"), name
     assert len(zp.plots.picture(found) or b"") > 500
 
 
