@@ -225,7 +225,7 @@ class Measurement(Groundwork):
                 first.sample,
                 living.numbers,
                 spoilt_places(tables["z"]),
-                shape.confirmed,
+                shape,
                 (await self.lengths()).std / float(np.sqrt(np.mean(spread))),
                 first.repeats.distinct,
             ),

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from zpoints.analysis.components import LEVEL
+from zpoints.analysis.normality import Normality
 from zpoints.files.documents import json_number
 from zpoints.files.records import Record
 from zpoints.statistics.mardia import MardiaTest
@@ -81,7 +82,7 @@ def evidence_of(
     sample: Float[np.ndarray, "s d"],
     numbers: np.ndarray,
     off: np.ndarray,
-    directions: Float[np.ndarray, "k r"],
+    shape: Normality,
     length_spread: float,
     distinct: int,
 ) -> dict[str, Any]:
@@ -91,8 +92,9 @@ def evidence_of(
     ----------
     whole : principal axes of all vectors. sample : random vectors, in memory.
     numbers : of the sample's components. off : places of those that are not normal.
-    directions : unit vectors in whitened coordinates, along which the cloud is not normal.
+    shape : directions along which the cloud is not normal.
     """
+    directions = shape.confirmed
     sample = np.asarray(sample, np.float64)
     few, atoms = few_values(sample)
     odd = sample[:, off] if len(off) else whole.whiten(sample) @ directions.T
@@ -116,7 +118,7 @@ def evidence_of(
     if len(few) or len(sample) < PER_AXIS * whole.rank or whole.rank < sample.shape[1] or whole.rank < 2:
         return found
     along = directions / np.sqrt(whole.variance[: whole.rank]) @ whole.axes[: whole.rank]
-    rivals = Rivals.of(sample, along)
+    rivals = Rivals.of(sample, along, shape.judging)
     return found | {
         "gains": {
             name: {"nats": gain.nats, "error": gain.error, "told_apart": gain.told_apart}

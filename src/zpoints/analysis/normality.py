@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from zpoints.files.documents import json_number
 from zpoints.statistics.directions import Projections, Pursuit, pursue, random_directions
@@ -36,12 +36,14 @@ class Normality:
     ----------
     directions : unit vectors in whitened coordinates, worst first.
     confirmed : those of them that look so to vectors which they were not fitted to.
+    judging : numbers of these vectors in the sample.
     third : the third moments, of which those of leading axes are a part.
     """
 
     summary: dict[str, Any]
     directions: Float[np.ndarray, "k r"]
     confirmed: Float[np.ndarray, "k r"]
+    judging: Int[np.ndarray, " j"]
     third: ThirdMoments
 
 
@@ -85,7 +87,8 @@ def normality(search: Search, radii: Radii, third: ThirdMoments, projections: Pr
         "henze_zirkler": HENZE_ZIRKLER,
     }
     sure = found if pursuit is None else found[pursuit.log10_p < SURE_LOG10_P]
-    return Normality(summary, found, sure, third)
+    judging = np.empty(0, np.int64) if pursuit is None else pursuit.judging
+    return Normality(summary, found, sure, judging, third)
 
 
 def _mardia(third: ThirdMoments) -> dict[str, Any]:

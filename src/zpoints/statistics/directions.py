@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from zpoints.statistics.moments import power_sums
 from zpoints.statistics.univariate import kurtosis_error, skewness_error
@@ -148,12 +148,14 @@ class Pursuit:
     directions : unit vectors in the axes of the whitened vectors.
     score : `scores` of the other half.
     projections : moments of the other half.
+    judging : numbers of the vectors of the other half.
     fitted : number of vectors in which the directions were looked for.
     """
 
     directions: Directions
     score: Float[np.ndarray, " k"]
     projections: Projections
+    judging: Int[np.ndarray, " j"]
     fitted: int
 
     @property
@@ -221,7 +223,8 @@ def pursue(u: Float[np.ndarray, "m d"], count: int, seed: int) -> Pursuit:
     directions = _unit(_distinct(white, found, count) @ whitening.T)
     score = scores(np.asarray(judge, np.float64) @ directions.T)
     best = np.argsort(-score, kind="stable")
-    return Pursuit(directions[best], score[best], Projections.of(judge, directions[best]), len(fit))
+    projections = Projections.of(judge, directions[best])
+    return Pursuit(directions[best], score[best], projections, order[len(u) // 2 :], len(fit))
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:

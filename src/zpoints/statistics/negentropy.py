@@ -28,7 +28,7 @@ from functools import cached_property
 from typing import Self
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.special import gammaln, ndtri
 
 from zpoints.statistics.line_density import LineDensity
@@ -88,19 +88,30 @@ class Rivals:
     held_out: int
 
     @classmethod
-    def of(cls, x: Vectors, directions: Float[np.ndarray, "k d"], seed: int = 0) -> Self:
+    def of(
+        cls,
+        x: Vectors,
+        directions: Float[np.ndarray, "k d"],
+        unseen: Int[np.ndarray, " j"] | None = None,
+        seed: int = 0,
+    ) -> Self:
         """Compare all kinds.
 
         Parameters
         ----------
         x : vectors, at least `PER_AXIS` for each component, with a covariance of full rank.
         directions : rows a such that x a is what may have a law of its own.
+        unseen : numbers of the vectors in which the directions were not looked for, since along directions that were
+            found in them vectors lie farther out than others do; None is all.
         """
         random = np.random.default_rng([seed, 8])
         # By content, so that the order of the vectors does not matter.
-        x = x[np.argsort(row_numbers(x), kind="stable")]
-        x = np.asarray(x[random.permutation(len(x))[:MOST]], np.float64)
-        first, *quarters = np.split(x, [len(x) // 2, len(x) // 2 + len(x) // 4])
+        order = np.argsort(row_numbers(x), kind="stable")[random.permutation(len(x))[:MOST]]
+        fair = np.isin(order, np.arange(len(x)) if unseen is None else unseen)
+        x = np.asarray(x[order], np.float64)
+        places = [len(x) // 2, len(x) // 2 + len(x) // 4]
+        first, *quarters = np.split(x, places)
+        _, *fair_of = np.split(fair, places)
         kinds: dict[str, Callable[[Vectors], _Model]] = {
             "elliptical": lambda quarter: _Elliptical(first, quarter),
             "margins": lambda quarter: _Margins(np.concatenate([first, quarter])),
@@ -109,10 +120,10 @@ class Rivals:
             kinds["directions"] = lambda quarter: _Directions(np.concatenate([first, quarter]), directions)
         parts: dict[str, list[tuple[np.ndarray, float]]] = {name: [] for name in kinds}
         freedom, t_gain = [], []
-        for quarter, held in (quarters, quarters[::-1]):
+        for quarter, held, fairly in ((*quarters, fair_of[1]), (*quarters[::-1], fair_of[0])):
             for name, make in kinds.items():
                 model = make(quarter)
-                parts[name].append(model.judged(held, random))
+                parts[name].append(model.judged(held[fairly] if name == "directions" else held, random))
                 if isinstance(model, _Elliptical):
                     freedom.append(model.freedom)
                     t_gain.append(float(model.student_gain(held).mean()))
