@@ -212,7 +212,7 @@ def test_saved_files(equal, tmp_path):
     saved = json.loads((tmp_path / "out" / "compare.json").read_text())
     assert saved == equal.summary.to_dict()
     assert tuple(saved["verdict"]) == equal.verdict
-    assert saved["version"] == 2
+    assert saved["version"] == 3
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "out" / "components.parquet"), equal.components)
 
 
