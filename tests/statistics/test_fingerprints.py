@@ -34,7 +34,7 @@ def test_equal_contents_have_one_part_and_one_key_in_any_order():
         first, second = deal(a, b, parts, random(3))
         for dealt, of in ((first, a), (second, b)):
             sizes = np.bincount(dealt.part, minlength=parts)
-            assert sizes.max() - sizes.min() <= 2
+            assert sizes.max() - sizes.min() <= 1
             np.testing.assert_array_equal(dealt.shared, np.isin(of, b if of is a else a))
         known = dict(zip(a.tolist(), zip(first.part, first.key, strict=True), strict=True))
         common = [

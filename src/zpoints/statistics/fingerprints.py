@@ -108,8 +108,10 @@ def deal(
     in_a, in_b = np.zeros(total, bool), np.zeros(total, bool)
     in_a[units_a], in_b[units_b] = True, True
     part = np.empty(total, np.uint8)
-    for members in (in_a & in_b, in_a & ~in_b, ~in_a):
-        dealt = np.resize(np.arange(parts, dtype=np.uint8), int(members.sum()))
+    common = int((in_a & in_b).sum())
+    for members, start in ((in_a & in_b, 0), (in_a & ~in_b, common), (~in_a, common)):
+        # Each cloud's own begin where those in common end, so that the parts stay equal.
+        dealt = ((start + np.arange(int(members.sum()))) % parts).astype(np.uint8)
         part[members] = random.permutation(dealt)
     key = random.permutation(total)
     both = (count_a > 0) & (count_b > 0)

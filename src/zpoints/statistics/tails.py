@@ -52,7 +52,7 @@ class TailedMargins:
     >>> tailed = TailedMargins.of(SCORES[None].copy(), 10_000)
     >>> values = np.array([[0.0], [4.0], [40.0]])
     >>> tailed.to_scores(values).round(1)[:2, 0].tolist(), bool(np.isfinite(tailed.log_density(values)).all())
-    ([0.0, 3.8], True)
+    ([0.0, 3.9], True)
     """
 
     margins: Float[np.ndarray, "k q"]
