@@ -204,7 +204,7 @@ def test_the_coefficient_of_a_normal_pair(r):
     assert scipy.stats.spearmanr(pair)[0] == pytest.approx(expected, abs=4 / np.sqrt(200_000))
 
 
-@pytest.mark.parametrize("r", [0.0, 0.3, -0.6, 0.9])
+@pytest.mark.parametrize("r", [0.0, *(pytest.param(r, marks=pytest.mark.slow) for r in (0.3, -0.6, 0.9))])
 @pytest.mark.parametrize("n", [30, 400])
 def test_disagreements_of_normal_pairs_are_standard_errors(n, r):
     """By simulation; at r = 0, 1 / sqrt n would be 3.4 errors."""
