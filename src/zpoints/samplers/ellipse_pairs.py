@@ -3,7 +3,7 @@ r"""Inside the confidence ellipses of all pairs of latent components, without an
 Given all others, a standardised component must lie in :math:`r u_i \pm \sqrt{(1 - r^2)(k^2 - u_i^2)}` for every
 other component i. The intersection of these intervals is one interval, from which it is drawn anew; component after
 component, sweep after sweep. Strongly correlated components move together only, and one by one hardly at all: so each
-sweep also draws anew along the longest principal axes of the correlations. Every chain starts in the centre.
+sweep also draws anew along one of the longest principal axes of the correlations. Every chain starts in the centre.
 """
 
 import warnings
@@ -117,7 +117,12 @@ class EllipsePairs(Sampler):
         random = np.random.default_rng(0)
         own = axes[np.arange(count) % len(axes)]
         centre = np.zeros(axes.shape[1])
-        border = np.array([_interval(centre, axis, self._pearson, float(self.sigma))[1] for axis in axes])
+        border = np.array(
+            [
+                _interval(centre, axis, self._pearson, _narrow(self._pearson), float(self.sigma))[1]
+                for axis in axes
+            ]
+        )
         far = FAR * border[np.arange(count) % len(axes), None] * own
         lengths, along = np.empty((2, self.sweeps, count)), np.empty((2, self.sweeps, count))
         for k, start in enumerate((np.zeros_like(far), far)):
@@ -173,6 +178,7 @@ def _gibbs(
     along: np.ndarray,
 ) -> None:
     n, d = u.shape
+    narrow = _narrow(pearson)
     for chain in numba.prange(n):
         np.random.seed(seeds[chain])  # noqa: NPY002 (the one that Numba's threads have each for their own)
         x = u[chain]
@@ -185,14 +191,16 @@ def _gibbs(
                         r = pearson[j, i]
                         reach = max(np.sqrt((1.0 - r) * (1.0 + r)) * room[i], THIN)
                         low, high = max(low, r * x[i] - reach), min(high, r * x[i] + reach)
-                        pull += precision[j, i] * x[i]
                 mean, spread = 0.0, 1.0
                 if law == 2:
+                    for i in range(d):
+                        pull += precision[j, i] * x[i] if i != j else 0.0
                     mean, spread = -pull / precision[j, j], np.sqrt(1.0 / precision[j, j])
                 x[j] = _drawn(low, high, mean, spread, law != 1) if high > low else 0.5 * (low + high)
                 room[j] = np.sqrt(max(sigma * sigma - x[j] * x[j], 0.0))
-            for a in range(len(axes)):
-                low, high = _interval(x, axes[a], pearson, sigma)
+            if len(axes):  # one of them a sweep, in turns: each costs as much as all components
+                a = sweep % len(axes)
+                low, high = _interval(x, axes[a], pearson, narrow, sigma)
                 if high > low:
                     place, spread = np.sum(x * axes[a]), 1.0
                     if law == 2:
@@ -204,7 +212,15 @@ def _gibbs(
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _interval(x: np.ndarray, axis: np.ndarray, pearson: np.ndarray, sigma: float) -> tuple[float, float]:
+def _narrow(pearson: np.ndarray) -> np.ndarray:
+    """1 / sqrt(1 - r^2) of all pairs."""
+    return 1.0 / np.sqrt(np.maximum((1.0 - pearson) * (1.0 + pearson), THIN * THIN))
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _interval(
+    x: np.ndarray, axis: np.ndarray, pearson: np.ndarray, narrow: np.ndarray, sigma: float
+) -> tuple[float, float]:
     """From where to where x + t axis lies inside all ellipses; x does."""
     low, high = -np.inf, np.inf
     d = len(x)
@@ -212,14 +228,16 @@ def _interval(x: np.ndarray, axis: np.ndarray, pearson: np.ndarray, sigma: float
         if axis[i] != 0.0:
             first, last = (-sigma - x[i]) / axis[i], (sigma - x[i]) / axis[i]
             low, high = max(low, min(first, last)), min(high, max(first, last))
+    for i in range(d):
         for j in range(i):
             r = pearson[i, j]
-            rest = max((1.0 - r) * (1.0 + r), THIN * THIN)
             # In round coordinates, which keep thin ellipses free of cancellation.
-            v, e = (x[j] - r * x[i]) / np.sqrt(rest), (axis[j] - r * axis[i]) / np.sqrt(rest)
+            v, e = (x[j] - r * x[i]) * narrow[i, j], (axis[j] - r * axis[i]) * narrow[i, j]
             a, b = axis[i] * axis[i] + e * e, axis[i] * x[i] + e * v
-            if a > 0.0:
-                root = np.sqrt(max(b * b - a * (x[i] * x[i] + v * v - sigma * sigma), 0.0))
+            # Most ellipses are no limit: both ends found so far lie inside them.
+            c = x[i] * x[i] + v * v - sigma * sigma
+            if a > 0.0 and max((a * low + 2.0 * b) * low, (a * high + 2.0 * b) * high) + c > 0.0:
+                root = np.sqrt(max(b * b - a * c, 0.0))
                 low, high = max(low, (-b - root) / a), min(high, (-b + root) / a)
     return low, high
 
