@@ -25,7 +25,6 @@ __all__ = ["Mixture", "MixtureSums"]
 
 NEGLIGIBLE = 1e-6  # responsibilities below this are left out of the second moments
 LEAST_WEIGHT = 1e-9
-LEAST_VARIANCE = 1e-6  # within components, of whitened vectors: where each is a component of its own
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +168,7 @@ class MixtureSums:
         scatter = self.second - weight[:, None, None] * means[:, :, None] * means[:, None, :]
         r = self.first.shape[1]
         within = scatter.sum(axis=0) / weight.sum()
-        round_ = max(np.trace(within) / r, LEAST_VARIANCE) * np.eye(r)
+        round_ = max(np.trace(within) / r, 1 / self.n) * np.eye(r)  # where every vector is a component
         common = (self.n * within + r * round_) / (self.n + r)
         covariances = (scatter + prior * common) / (weight + prior)[:, None, None]
         return Mixture(weight / weight.sum(), means, covariances)
