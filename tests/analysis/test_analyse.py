@@ -108,7 +108,7 @@ def test_the_summary(analysis, cloud, scores):
     mean = x.mean(axis=0)
     assert summary["region"]["centre_length"] == pytest.approx(np.linalg.norm(mean))
     assert summary["region"]["origin_distance"] == pytest.approx(
-        np.sqrt(mean @ np.linalg.solve(np.cov(x.T), mean))
+        np.sqrt((2000 - 7) / 1999 * (mean @ np.linalg.solve(np.cov(x.T), mean)) - 5 / 2000)
     )
     shares = np.cumsum(scores.var(axis=0)) / scores.var(axis=0).sum()
     expected = {text: int((shares < float(text)).sum()) + 1 for text in ("0.80", "0.90", "0.95")}

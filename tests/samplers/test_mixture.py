@@ -51,3 +51,19 @@ def test_impossible_settings_are_refused(settings, message):
     with pytest.raises(UsageError) as refused:
         Mixture(**settings).fit(correlated(50, 3))
     assert message in line(refused.value)
+
+
+@pytest.mark.parametrize("components", [1, pytest.param(10, marks=pytest.mark.slow)])
+def test_the_mixture_is_no_wider_than_its_vectors(components):
+    """With the unit covariance as prior, variances were up to 1.38 of what they should be."""
+    random = np.random.default_rng(0)
+    centres = random.normal(size=(10, 64))
+    x = centres[random.integers(10, size=1000)] + random.normal(size=(1000, 64))
+    law = Mixture(components=components, random_state=0).fit(x).mixture_
+    mean = law.weights @ law.means
+    covariance = np.einsum("k,krs->rs", law.weights, law.covariances) - np.outer(mean, mean)
+    covariance += np.einsum("k,kr,ks->rs", law.weights, law.means, law.means)
+    values = np.linalg.eigvalsh(covariance)  # of whitened vectors: 1 each
+    assert values.max() < 1.08
+    assert values.min() > 0.9
+    assert np.trace(covariance) / 64 == pytest.approx(1, abs=0.01)

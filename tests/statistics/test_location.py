@@ -50,7 +50,8 @@ def test_mean_length_in_the_unit_box_of_many_dimensions(d):
 def test_the_origin_by_hand():
     pca = PCA.of(np.array([3.0, 4.0]), np.diag([9.0, 4.0]), 100)
     found = Location.of(pca, Lengths(100, 600.0, 3800.0))
-    assert found.origin_distance == pytest.approx(np.sqrt(1 + 4))
+    assert found.origin_distance == pytest.approx(np.sqrt(96 / 99 * (1 + 4) - 2 / 100))
+    assert found.inverse_trace == pytest.approx(96 / 99 * (1 / 9 + 1 / 4))
     assert found.centre_offset == pytest.approx(5 / np.sqrt(38))
     assert found.typical_distance == pytest.approx(np.sqrt(2))
     assert found.box_distance(0) == pytest.approx(found.origin_distance)
@@ -67,7 +68,9 @@ def test_uniform_vectors_lie_where_the_closed_form_says(d):
     assert (length**2).mean() == pytest.approx(d * found.best_b**2 / 3, abs=4 * (length**2).std() / 200)
     u = uniform - x.mean(axis=0)
     squared = np.einsum("ij,ij->i", u, np.linalg.solve(covariance, u.T).T)
-    assert squared.mean() == pytest.approx(found.best_b_distance**2, abs=4 * squared.std() / 200)
+    # Of the sample's covariance and mean; the figure is that of the law, so the correction is taken back.
+    expected = (found.best_b_distance**2 + d / 3000) * 2999 / (3000 - d - 2)
+    assert squared.mean() == pytest.approx(expected, abs=4 * squared.std() / 200 + 1e-3)
 
 
 def test_the_clouds_own_distance_is_the_typical_one():
@@ -84,6 +87,20 @@ def test_a_cloud_around_the_origin_and_one_far_away():
     far = location_of(x + 100)
     assert far.centre_offset == pytest.approx(1, abs=1e-3)
     assert far.origin_distance == pytest.approx(100 * np.sqrt(8), rel=0.05)
+
+
+@pytest.mark.parametrize(("n", "d", "shift"), [(300, 128, 1.0), (60, 20, 0.0), (30, 2, 3.0)])
+def test_the_origins_distance_is_that_of_the_law(n, d, shift):
+    """Of (300, 128) around ones it was 14.6 where the law has 11.3."""
+    random = np.random.default_rng(0)
+    found = [location_of(random.normal(size=(n, d)) + shift) for _ in range(40)]
+    squares = np.array([one.origin_distance**2 for one in found])
+    if shift:
+        assert squares.mean() == pytest.approx(d * shift**2, abs=4 * squares.std() / np.sqrt(40))
+    else:
+        assert np.sqrt(np.median(squares)) < 0.4  # 0 in the law; without the correction 0.7
+    traces = np.array([one.inverse_trace for one in found])
+    assert traces.mean() == pytest.approx(d, abs=4 * traces.std() / np.sqrt(40))
 
 
 def test_fewer_vectors_than_components():

@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from support import correlated
 from zpoints.statistics.histograms import Histograms, fine_bins
 from zpoints.statistics.planes import standardise
-from zpoints.statistics.ranks import EXACT, RankSums, exact_rank_correlation, normal_rank_correlation
+from zpoints.statistics.ranks import (
+    EXACT,
+    RankSums,
+    exact_rank_correlation,
+    normal_rank_correlation,
+    rank_disagreement,
+)
 
 
 def scipys(columns: np.ndarray) -> np.ndarray:
@@ -196,3 +202,37 @@ def test_the_coefficient_of_a_normal_pair(r):
     pair = np.stack([x[:, 0], r * x[:, 0] + np.sqrt(1 - r * r) * x[:, 1]], axis=1)
     expected = normal_rank_correlation(np.array([r]))[0]
     assert scipy.stats.spearmanr(pair)[0] == pytest.approx(expected, abs=4 / np.sqrt(200_000))
+
+
+@pytest.mark.parametrize("r", [0.0, *(pytest.param(r, marks=pytest.mark.slow) for r in (0.3, -0.6, 0.9))])
+@pytest.mark.parametrize("n", [30, 400])
+def test_disagreements_of_normal_pairs_are_standard_errors(n, r):
+    """By simulation; at r = 0, 1 / sqrt n would be 3.4 errors."""
+    random = np.random.default_rng(7)
+    off = []
+    for _ in range(1500):
+        x = random.normal(size=(n, 2))
+        x[:, 1] = r * x[:, 0] + np.sqrt(1 - r * r) * x[:, 1]
+        rank = np.argsort(np.argsort(x, axis=0), axis=0)
+        pearson, spearman = (np.corrcoef(v.T)[0, 1] for v in (x, rank))
+        off.append(rank_disagreement(np.array([pearson]), np.array([spearman]), n)[1][0])
+    assert abs(np.mean(off)) < 0.2
+    assert np.std(off) == pytest.approx(1, abs=0.1) if n == 400 and abs(r) < 0.7 else np.std(off) < 1.05
+    assert np.abs(off).max() < 6
+
+
+def test_the_error_of_a_disagreement_without_correlation():
+    """The limit of both coefficients has the correlation 3 / pi, so the difference 1 - 9 / pi^2."""
+    one = rank_disagreement(np.zeros(1), np.full(1, 1e-3), 10**8)[1][0]
+    assert one == pytest.approx(1e-3 * 1e4 / np.sqrt(1 - 9 / np.pi**2), rel=1e-3)
+
+
+@pytest.mark.parametrize(("n", "r"), [(10, 0.5), (40, -0.9)])
+def test_the_expected_coefficient_is_morans(n, r):
+    random = np.random.default_rng(8)
+    x = random.normal(size=(20_000, n))
+    y = r * x + np.sqrt(1 - r * r) * random.normal(size=x.shape)
+    ranks = [np.argsort(np.argsort(v, axis=1), axis=1) for v in (x, y)]
+    found = 1 - 6 * np.sum((ranks[0] - ranks[1]) ** 2, axis=1) / (n * (n * n - 1))
+    expected = rank_disagreement(np.array([r]), np.zeros(1), n)[0][0]
+    assert expected == pytest.approx(found.mean(), abs=4 * found.std() / np.sqrt(len(found)))

@@ -181,7 +181,7 @@ class Measurement(Groundwork):
         ):
             begin()
         planes, distribution, turned = await self.planes(), await self.distribution(), await self.turned()
-        shape, cut_moments, fits = await self.normality(), await self.cut_moments(), await self.fits()
+        shape, cut_moments = await self.normality(), await self.cut_moments()
         first, whole, axes, core = (
             await self.first(),
             await self.whole(),
@@ -211,7 +211,7 @@ class Measurement(Groundwork):
                 rank_disagreements(planes.tables["z"], moments.n) if moments.dimension > 1 else []
             ),
             "trimming": {
-                "survivors": trimming.survivors(cut_moments, moments, fits),
+                "survivors": trimming.survivors(cut_moments, moments),
                 "turns": turned.summary,
                 "core": trimming.core_summary(core, whole),
             },

@@ -11,7 +11,6 @@ from zpoints.analysis.readings import SAMPLE
 from zpoints.statistics.core import Core, CoreStep, robust_core
 from zpoints.statistics.cuts import CutMoments, expected_survivors, independent_survivors
 from zpoints.statistics.ellipses import Ellipses
-from zpoints.statistics.gaussian_fits import GaussianFits
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
 from zpoints.statistics.planes import PlaneCounts
@@ -69,12 +68,14 @@ def next_core(core: Core, step: CoreStep) -> CoreFound:
     return CoreFound(step.core(core.iterations + 1, core.converged))
 
 
-def survivors(cut_moments: CutMoments, moments: Moments, fits: GaussianFits) -> list[dict[str, float]]:
-    """Per factor: survivors, and what an ideal normal cloud would have left."""
-    std = moments.std
-    share, error = expected_survivors(
-        moments.pearson, (fits.centre - moments.mean) / std, fits.fwhm / std, cut_moments.factors
-    )
+def survivors(cut_moments: CutMoments, moments: Moments) -> list[dict[str, float]]:
+    """Per factor: survivors, and what an ideal normal cloud with these correlations would have left.
+
+    Its centre is its mean and its FWHM 2.3548 standard deviations. The measured ones would not do: a standard
+    deviation that tails have widened, against a FWHM that follows the core, makes the cut a tight one, and a cloud
+    that loses half of its vectors to its tails would seem to do as a normal one does.
+    """
+    share, error = expected_survivors(moments.pearson, factors=cut_moments.factors)
     return [
         {
             "factor": factor,

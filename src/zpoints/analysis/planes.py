@@ -20,7 +20,7 @@ from zpoints.statistics.planes import (
     plane_groups,
     standardise,
 )
-from zpoints.statistics.ranks import normal_rank_correlation
+from zpoints.statistics.ranks import rank_disagreement
 from zpoints.statistics.regions import turn_error
 from zpoints.statistics.statistic import PlaneMeasures, Statistic, Values, columns_of
 from zpoints.system.budget import share
@@ -258,10 +258,10 @@ def spoilers(spoilt: pd.DataFrame, planes: pd.DataFrame) -> list[dict[str, Any]]
 def rank_disagreements(planes: pd.DataFrame, n: int, count: int = LISTED) -> list[dict[str, Any]]:
     r"""Pairs whose rank correlation is not that of a normal pair with the same r, most different first.
 
-    The difference is given in units of :math:`1 / \sqrt n`, and listed from `limit_for` of them on.
+    Listed from `limit_for` standard errors on; see `statistics.ranks.rank_disagreement`.
     """
-    expected = normal_rank_correlation(planes["r"].to_numpy())
-    off = (planes["rank_correlation"].to_numpy() - expected) * np.sqrt(n)
+    r, found = (planes[name].to_numpy() for name in ("r", "rank_correlation"))
+    expected, off = rank_disagreement(r, found, n)
     order = np.argsort(-np.abs(np.nan_to_num(off)), kind="stable")[:count]
     return [
         {

@@ -92,7 +92,11 @@ class RankDisagreement(Record):
 
 @dataclass(frozen=True, eq=False)
 class Survivors(Record):
-    """What the cut at a factor of the FWHM leaves: vectors, their share, and the share in normal clouds."""
+    """What the cut at a factor of the FWHM leaves: vectors, their share, and the share in normal clouds.
+
+    `normal_share` is an ideal normal's with the same correlations, centred on its mean and with a FWHM of 2.3548
+    standard deviations; `independent_share` has no correlations.
+    """
 
     factor: float
     survivors: int

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from scipy.stats import binomtest, mannwhitneyu
 
 from zpoints.comparison.clouds import PARTS, Cloud
+from zpoints.statistics.fingerprints import deal, fingerprints
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
 
@@ -33,7 +34,7 @@ def distances(a: Cloud, b: Cloud) -> dict[str, Any]:
     """Mahalanobis distances under a normal fitted to half of A: of that half, of A's other half, of B."""
     normal = _Normal(a.fitted)
     own = normal.squared(a.sample[a.part < PARTS // 2])
-    held_out, other = normal.squared(a.held_out), normal.squared(b.sample)
+    held_out, other = normal.squared(a.held_out), normal.squared(b.unknown)
     test = mannwhitneyu(other, held_out)
     return {
         "axes": normal.axes,
@@ -69,7 +70,8 @@ def tell_apart(
 ) -> list[dict[str, Any]]:
     """Classifier two-sample tests: held-out accuracy of telling A's vectors from B's; 0.5 is guessing.
 
-    Half of at most 10,000 vectors of each train, the other half test. Each row has the classifier's name, its
+    Half of at most 10,000 vectors of each train, the other half test; a vector that stands twice, in one cloud or in
+    both, stands on one side only. Each row has the classifier's name, its
     accuracy, the standard error of that, the p value of so many right answers by guessing, and their number n.
 
     D. Lopez-Paz, M. Oquab, Revisiting classifier two-sample tests (2017), https://arxiv.org/abs/1610.06545
@@ -80,12 +82,9 @@ def tell_apart(
     from sklearn.preprocessing import StandardScaler
     from threadpoolctl import threadpool_limits
 
-    random = np.random.default_rng(seed)
-    count = min(len(a), len(b), CLASSIFIER_VECTORS) // 2 * 2
-    first, second = (features(random.permutation(x)[:count]) for x in (a, b))
-    half = count // 2
-    train, test = np.concatenate([first[:half], second[:half]]), np.concatenate([first[half:], second[half:]])
-    label = np.repeat([0, 1], half)
+    (a_train, a_test), (b_train, b_test) = _halves(a, b, seed)
+    train, test = features(np.concatenate([a_train, b_train])), features(np.concatenate([a_test, b_test]))
+    label, label_of_test = np.repeat([0, 1], len(a_train)), np.repeat([0, 1], len(a_test))
     models = {
         "boosted trees": HistGradientBoostingClassifier(max_iter=100, max_leaf_nodes=15, random_state=seed),
         "logistic regression": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
@@ -93,9 +92,30 @@ def tell_apart(
     found = []
     with threadpool_limits(1):  # so little work that threads would only wait for each other
         for name, model in models.items():
-            right = int((model.fit(train, label).predict(test) == label).sum())
+            right = int((model.fit(train, label).predict(test) == label_of_test).sum())
             accuracy = right / len(test)
             error = float(np.sqrt(max(accuracy * (1 - accuracy), 0.25 / len(test)) / len(test)))
             p = float(binomtest(right, len(test), 0.5, "greater").pvalue)
             found.append({"name": name, "accuracy": accuracy, "error": error, "p": p, "n": len(test)})
     return sorted(found, key=lambda row: -row["accuracy"])
+
+
+Halves = tuple[Float[np.ndarray, "h d"], Float[np.ndarray, "k d"]]
+
+
+def _halves(a: Float[np.ndarray, "n d"], b: Float[np.ndarray, "m d"], seed: int) -> tuple[Halves, Halves]:
+    """Vectors of each that train, and as many that test; equally many of both clouds."""
+    dealt = deal(fingerprints(a), fingerprints(b), 2, np.random.default_rng(seed))
+    if not any(cloud.tied for cloud in dealt):
+        random = np.random.default_rng(seed)
+        count = min(len(a), len(b), CLASSIFIER_VECTORS) // 2 * 2
+        first, second = (random.permutation(x)[:count] for x in (a, b))
+        half = count // 2
+        return (first[:half], first[half:]), (second[:half], second[half:])
+    orders = [cloud.sample(len(x)) for cloud, x in zip(dealt, (a, b), strict=True)]
+    parts = [
+        [order[cloud.part[order] == p] for p in (0, 1)] for cloud, order in zip(dealt, orders, strict=True)
+    ]
+    train, test = (min(len(parts[0][p]), len(parts[1][p]), CLASSIFIER_VECTORS // 2) for p in (0, 1))
+    (a0, a1), (b0, b1) = parts
+    return (a[a0[:train]], a[a1[:test]]), (b[b0[:train]], b[b1[:test]])

@@ -1,25 +1,26 @@
 """What one pass over a cloud keeps for its comparison with another."""
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from operator import add
 from typing import Self
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from zpoints.analysis.checks import living_of, refuse_not_finite
 from zpoints.analysis.readings import picked
 from zpoints.errors import ArrayError
+from zpoints.statistics.fingerprints import Dealt, deal, fingerprints
 from zpoints.statistics.living import Living
 from zpoints.statistics.location import Lengths
 from zpoints.statistics.moments import Moments
 from zpoints.system.progress import Progress
 from zpoints.vectors.latent_set import LatentSet
-from zpoints.vectors.reduce import Numbered, Through, reduce, rows
+from zpoints.vectors.reduce import Numbered, Through, collect, reduce, rows
 
-__all__ = ["PARTS", "Cloud", "check_size"]
+__all__ = ["PARTS", "Cloud", "check_size", "dealt"]
 
 PARTS = 8  # random parts of each cloud, of which halves are put together
 LEAST = 10 * PARTS  # vectors that a cloud must have
@@ -37,11 +38,23 @@ def check_size(latents: LatentSet) -> None:
         raise ArrayError(f"{latents.name}: {latents.n} vectors; a comparison needs at least {LEAST}")
 
 
+def dealt(
+    a: LatentSet, b: LatentSet, seed: int, size: int | None = None, progress: Progress | None = None
+) -> tuple[Dealt, Dealt]:
+    """Read both clouds once, and deal their vectors by content: one that stands twice falls in one part."""
+    first, second = (
+        collect(latents, fingerprints, size=size, label="compare: equal vectors", progress=progress)
+        for latents in (a, b)
+    )
+    return deal(first, second, PARTS, np.random.default_rng([seed, 2]))
+
+
 @dataclass(frozen=True, eq=False)
 class Cloud:
     """What one pass keeps: moments of random parts, lengths, and a random sample with the part of each vector.
 
-    `living` says which of all components are constant; `numbers` are those that this cloud is about.
+    `living` says which of all components are constant; `numbers` are those that this cloud is about; `shared` marks
+    the sampled vectors that stand in the other cloud too.
     """
 
     name: str
@@ -51,26 +64,32 @@ class Cloud:
     lengths: Lengths
     sample: Float[np.ndarray, "m d"]
     part: Int[np.ndarray, " m"]
+    shared: Bool[np.ndarray, " m"]
 
     @classmethod
     def read(
         cls,
         latents: LatentSet,
         random: np.random.Generator,
+        known: Dealt | None = None,
         size: int | None = None,
         progress: Progress | None = None,
     ) -> Self:
-        """Go once through the vectors; `random` deals out the parts and the sample.
+        """Go once through the vectors; `random` deals out the parts and the sample, or `known` has dealt them.
 
         Raises
         ------
         ArrayError : NaN or infinity, values too large, all vectors the same; see also `check_size`.
         """
         count = min(latents.n, SAMPLE, max(SAMPLE_NUMBERS // latents.dimension, 2000))
-        chosen = np.sort(random.choice(latents.n, count, replace=False))
         # Dealt out beforehand: which part a vector belongs to does not depend on the blocks.
-        part = np.resize(np.arange(PARTS, dtype=np.uint8), latents.n)
-        random.shuffle(part)
+        if known is None:
+            order = np.sort(random.choice(latents.n, count, replace=False))
+            part = np.resize(np.arange(PARTS, dtype=np.uint8), latents.n)
+            random.shuffle(part)
+        else:
+            order, part = known.sample(count), known.part
+        chosen = np.sort(order)
         questions = (
             tuple(Numbered(partial(_moments_of_part, part, p)) for p in range(PARTS)),
             _lengths,
@@ -85,10 +104,11 @@ class Cloud:
                 label="compare",
                 progress=progress,
             )
-            kept = sample.array()
+            kept = sample.array()[np.searchsorted(chosen, order)]
             living = living_of(latents, functools.reduce(add, parts), kept[0])
         every = np.arange(latents.dimension)
-        return cls(latents.name, living, every, list(parts), lengths, kept, part[chosen])
+        shared = np.zeros(count, bool) if known is None else known.shared[order]
+        return cls(latents.name, living, every, list(parts), lengths, kept, part[order], shared)
 
     def of_components(
         self, numbers: Int[np.ndarray, " c"], latents: LatentSet, size: int | None = None
@@ -101,7 +121,7 @@ class Cloud:
         if self.moments.mean[others].any() or self.moments.std[others].any():
             lengths = reduce(latents.of_components(numbers), _lengths, size=size)
         parts = [moments.of_components(numbers) for moments in self.parts]
-        return type(self)(self.name, self.living, numbers, parts, lengths, self.sample[:, numbers], self.part)
+        return replace(self, numbers=numbers, parts=parts, lengths=lengths, sample=self.sample[:, numbers])
 
     @cached_property
     def moments(self) -> Moments:
@@ -123,6 +143,11 @@ class Cloud:
     def held_out(self) -> Float[np.ndarray, "m d"]:
         """Sampled vectors of the other parts."""
         return self.sample[self.part >= PARTS // 2]
+
+    @property
+    def unknown(self) -> Float[np.ndarray, "m d"]:
+        """Sampled vectors that no normal of the other cloud's first half was fitted to."""
+        return self.sample[~self.shared | (self.part >= PARTS // 2)]
 
 
 def _finite(latents: LatentSet, start: int, block: np.ndarray) -> Float[np.ndarray, "m d"]:

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from scipy.stats import norm
 
 from zpoints.comparison.clouds import Cloud
+from zpoints.statistics.shape import Shape
 
 __all__ = ["ALPHA_MANY", "KINDS", "component_summary", "components_table"]
 
@@ -19,16 +20,15 @@ ALPHA_MANY = 0.0001
 def components_table(a: Cloud, b: Cloud) -> pd.DataFrame:
     """Four differences per component, with standard errors that hold for any distribution.
 
-    Third and fourth moments hang on a few outer vectors, and so do their standard errors: of equal clouds with
-    heavy tails, one in many components would always seem different. Whether skewness and tails differ is therefore
-    judged by :math:`E[u |u|]` and by Geary's :math:`E|u|` of the standardised values u, sums of lower order.
-
-    R. Geary, The ratio of the mean deviation to the standard deviation as a test of normality (1935),
-    https://doi.org/10.1093/biomet/27.3-4.310
+    The table has standard deviation, skewness and kurtosis, as everybody knows them. But these hang on a few outer
+    vectors, and so do their standard errors: of equal clouds with heavy tails, one in many components would always
+    seem different. Whether skewness and tails differ is therefore judged by estimates that no few vectors decide
+    (`statistics.shape`). A spread differs where the standard deviation and the scale of the inner vectors differ the
+    same way, by as many standard errors as the less clear of the two.
     """
     x, y = a.moments, b.moments
-    (value_a, error_a), (value_b, error_b) = _shape(a), _shape(b)
-    common, error = np.sqrt((x.std**2 + y.std**2) / 2), np.hypot(error_a, error_b)
+    common = np.sqrt((x.std**2 + y.std**2) / 2)
+    error = np.hypot(_moment_errors(a), _moment_errors(b))
     table = pd.DataFrame(
         {
             "component": a.numbers,
@@ -42,45 +42,60 @@ def components_table(a: Cloud, b: Cloud) -> pd.DataFrame:
             "std_ratio_error": error[0] * y.std / x.std,
             "skewness_a": x.skewness,
             "skewness_b": y.skewness,
-            "skewness_error": error[3],
+            "skewness_error": error[1],
             "excess_kurtosis_a": x.excess_kurtosis,
             "excess_kurtosis_b": y.excess_kurtosis,
-            "kurtosis_error": error[4],
+            "kurtosis_error": error[2],
         }
     )
-    value_a[0], value_b[0] = np.log(x.std), np.log(y.std)
-    z = (value_b - value_a) / error
+    scale, asymmetry, tails = _shape_differences(a, b)
     table["z_mean"] = table["mean_difference"] / table["mean_error"]
-    table["z_spread"], table["z_skewness"], table["z_tails"] = z[0], z[1], z[2]
+    table["z_spread"] = _less_clear((np.log(y.std) - np.log(x.std)) / error[0], scale)
+    table["z_skewness"], table["z_tails"] = asymmetry, tails
     order = np.argsort(-table[[f"z_{kind}" for kind in KINDS]].abs().max(axis=1), kind="stable")
     return table.iloc[order].reset_index(drop=True)
 
 
-def _shape(cloud: Cloud) -> tuple[Float[np.ndarray, "5 d"], Float[np.ndarray, "5 d"]]:
-    """Log std, E[u |u|], E|u|, skewness and kurtosis of the sample, and standard errors by influence functions.
+def _less_clear(one: Float[np.ndarray, " d"], other: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
+    """The one nearer to 0 where both have the same sign, else 0."""
+    same = np.sign(one) == np.sign(other)
+    return np.where(same, np.sign(one) * np.minimum(np.abs(one), np.abs(other)), 0.0)
+
+
+def _shape_differences(a: Cloud, b: Cloud) -> Float[np.ndarray, "3 d"]:
+    """Differences of the inner scale, asymmetry and tails of both samples, in standard errors."""
+    z = np.empty((3, len(a.numbers)))
+    for j in range(len(a.numbers)):
+        x, y = Shape.of(a.sample[:, j]), Shape.of(b.sample[:, j])
+        known = x.scale > 0 and y.scale > 0
+        z[:, j] = (
+            (np.log(y.scale / x.scale) if known else 0.0) / np.hypot(x.log_scale_error, y.log_scale_error),
+            (y.asymmetry - x.asymmetry) / np.hypot(x.asymmetry_error, y.asymmetry_error),
+            (y.tails - x.tails) / np.hypot(x.tails_error, y.tails_error),
+        )
+    return z
+
+
+def _moment_errors(cloud: Cloud) -> Float[np.ndarray, "3 d"]:
+    """Standard errors of log std, skewness and kurtosis of all vectors, by the influence of sampled ones.
 
     F. Hampel, The influence curve and its role in robust estimation (1974),
     https://doi.org/10.1080/01621459.1974.10482962
     """
     x = cloud.sample
-    values, errors = np.empty((5, x.shape[1])), np.empty((5, x.shape[1]))
+    errors = np.empty((3, x.shape[1]))
     for j in range(x.shape[1]):
         std = x[:, j].std()
         u = (x[:, j] - x[:, j].mean()) / max(std, 1e-300)
-        size, square = np.abs(u), u * u
-        asymmetry, deviation, skewness, kurtosis = (v.mean() for v in (u * size, size, u * square, square**2))
+        square = u * u
+        skewness, kurtosis = (u * square).mean(), (square**2).mean()
         influence = (
             square / 2,
-            u * size - 2 * deviation * u - asymmetry * square,
-            size - np.sign(u).mean() * u - deviation * square / 2,
             u * square - 3 * u - 1.5 * skewness * square,
             square * square - 4 * skewness * u - 2 * kurtosis * square,
         )
-        values[:, j] = np.log(max(std, 1e-300)), asymmetry, deviation, skewness, kurtosis
         errors[:, j] = [part.std() for part in influence]
-    # The table has std, skewness and kurtosis of all vectors; the two others are known for the sample only.
-    number = np.array([cloud.moments.n, len(x), len(x), cloud.moments.n, cloud.moments.n])[:, None]
-    return values, np.maximum(errors, 1e-9) / np.sqrt(number)
+    return np.maximum(errors, 1e-9) / np.sqrt(cloud.moments.n)
 
 
 def component_summary(table: pd.DataFrame) -> dict[str, Any]:

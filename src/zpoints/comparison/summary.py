@@ -5,14 +5,23 @@ from typing import ClassVar
 
 from zpoints.files.records import Document, Record
 
-__all__ = ["ClassifierResult", "CloudSummary", "ComparisonSummary", "Difference", "Kind", "LeftOut"]
+__all__ = [
+    "ClassifierResult",
+    "CloudSummary",
+    "ComparisonSummary",
+    "Difference",
+    "EqualVectors",
+    "Kind",
+    "LeftOut",
+]
 
 
 @dataclass(frozen=True, eq=False)
 class CloudSummary(Record):
     """One cloud for itself; lengths in the vectors' units, the distance of the origin Mahalanobis's.
 
-    `d` counts all components, `dimension` those that were compared.
+    `d` counts all components, `dimension` those that were compared. `regions_of_halves` are those of two halves of
+    the sample, equally large in A and B; none where A and B have as many regions, or in files of before version 3.
     """
 
     name: str
@@ -30,6 +39,7 @@ class CloudSummary(Record):
     axes_for_80_percent: int
     regions: int
     clusters: str
+    regions_of_halves: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +152,16 @@ class LeftOut(Record):
 
 
 @dataclass(frozen=True, eq=False)
+class EqualVectors(Record):
+    """Vectors of each cloud that stand in the other too, and those that equal an earlier one of their own cloud."""
+
+    shared_a: int
+    shared_b: int
+    repeats_a: int
+    repeats_b: int
+
+
+@dataclass(frozen=True, eq=False)
 class ComparisonSummary(Document):
     """Every scalar result of a comparison, in words and in figures.
 
@@ -153,6 +173,7 @@ class ComparisonSummary(Document):
     distance : of B's vectors from A's centre.
     classifiers : that try to tell the clouds apart, the best one first.
     left_out : components that are constant in one of the clouds; no other figure knows them.
+    equal_vectors : how many stand in both clouds, or several times in one; None in files of before version 3.
     differ_in : the kinds of differences that are more than noise.
     verdict : sentences, the conclusion first.
     seconds, peak_ram_mib, peak_vram_mib : what the comparison took.
@@ -167,7 +188,7 @@ class ComparisonSummary(Document):
     (3, 'mean')
     """
 
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
 
     a: CloudSummary
     b: CloudSummary
@@ -179,6 +200,7 @@ class ComparisonSummary(Document):
     distance: DistanceDifference
     classifiers: tuple[ClassifierResult, ...]
     left_out: tuple[LeftOut, ...] = ()
+    equal_vectors: EqualVectors | None = None
     differ_in: tuple[str, ...] = ()
     verdict: tuple[str, ...] = ()
     seconds: float | None = None

@@ -24,11 +24,17 @@ def differ_in(summary: ComparisonSummary) -> tuple[str, ...]:
         found.append("distance from the centre")
     if summary.frechet.stands_out:
         found.append("Fréchet distance")
-    if summary.a.regions != summary.b.regions:
+    if _regions_differ(summary):
         found.append("regions")
     if min(row.p for row in summary.classifiers) < ALPHA / 2:
         found.append("classifier")
     return tuple(found)
+
+
+def _regions_differ(summary: ComparisonSummary) -> bool:
+    """Whether A has more than B, whole and in each half, or fewer."""
+    a, b = ((cloud.regions, *cloud.regions_of_halves) for cloud in (summary.a, summary.b))
+    return min(a) > max(b) or min(b) > max(a)
 
 
 def verdict(summary: ComparisonSummary) -> tuple[str, ...]:
@@ -36,7 +42,29 @@ def verdict(summary: ComparisonSummary) -> tuple[str, ...]:
     differ = summary.differ_in
     first = f"They differ in: {', '.join(differ)}." if differ else "No difference beyond noise was found."
     lines = (_classifier_line(summary), _frechet_line(summary), *_difference_lines(summary))
-    return (first, *_left_out_lines(summary), *lines)
+    return (first, *_equal_lines(summary), *_left_out_lines(summary), *lines)
+
+
+def _equal_lines(summary: ComparisonSummary) -> Iterator[str]:
+    found, a, b = summary.equal_vectors, summary.a, summary.b
+    if found is None:
+        return
+    if found.shared_a:
+        yield (
+            f"Equal vectors: {found.shared_a:,} of A's {a.n:,} stand in B too, and {found.shared_b:,} of B's "
+            f"{b.n:,} in A. None of them trains on one side and tests on the other. Clouds with vectors in common "
+            "differ by less than two samples of one law do."
+        )
+    repeated = [
+        f"{count:,} of {name}'s {n:,}"
+        for count, name, n in ((found.repeats_a, "A", a.n), (found.repeats_b, "B", b.n))
+        if count
+    ]
+    if repeated:
+        yield (
+            f"Repeats: {' and '.join(repeated)} equal an earlier one of their own cloud; the standard errors of "
+            "components and pairs count each of them as a vector of its own."
+        )
 
 
 def _differ(summary: ComparisonSummary) -> list[LeftOut]:

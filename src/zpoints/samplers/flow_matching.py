@@ -116,10 +116,8 @@ class FlowMatching(Neural):
     def _state(self) -> dict[str, Any]:
         return super()._state() | state_of(self.mixture_)
 
-    def _restore(self, arrays: dict[str, np.ndarray]) -> None:
-        self._restore_distribution(arrays)
+    def _restore_prepared(self, arrays: dict[str, np.ndarray]) -> None:
         self.mixture_ = law_of(arrays, self.distribution_.pca.rank)
-        super()._restore(arrays)
 
     def _carry(self, noise: "torch.Tensor") -> "torch.Tensor":
         from zpoints.samplers.velocity import flow

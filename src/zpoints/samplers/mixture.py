@@ -17,7 +17,7 @@ from zpoints.vectors.reduce import Through, reduce
 __all__ = ["Mixture"]
 
 CANDIDATES = (1, 2, 5, 10, 20, 40)
-PRIORS = (0.001, 0.05, 0.3, 1.0)  # times the number of dimensions
+PRIORS = (0.001, 0.05, 0.3, 1.0, 3.0)  # times the number of dimensions
 TRIAL = 20_000  # vectors on which the number of components and the prior are chosen
 HELD_OUT = 0.1  # of them, on which they are judged
 TRIAL_ITERATIONS = 12

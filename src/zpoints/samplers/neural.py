@@ -127,11 +127,15 @@ class Neural(Sampler):
         }
         return super()._state() | weights | progress
 
+    def _restore_prepared(self, arrays: dict[str, np.ndarray]) -> None:
+        """What `_prepare` made, before the network is built; the distribution is there."""
+
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
         self._ask_for_packages()
         import torch
 
         self._restore_distribution(arrays)
+        self._restore_prepared(arrays)
         weights = {
             name.removeprefix("network."): torch.from_numpy(np.array(value))
             for name, value in arrays.items()

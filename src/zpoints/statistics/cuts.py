@@ -148,8 +148,8 @@ def independent_survivors(dimension: int, factor: float) -> float:
 
 def expected_survivors(
     pearson: Float[np.ndarray, "d d"],
-    centre_offset_in_std: Float[np.ndarray, " d"],
-    fwhm_in_std: Float[np.ndarray, " d"],
+    centre_offset_in_std: Float[np.ndarray, " d"] | None = None,
+    fwhm_in_std: Float[np.ndarray, " d"] | None = None,
     factors: Sequence[float] = FACTORS,
     draws: int = 100_000,
     seed: int = 0,
@@ -158,8 +158,8 @@ def expected_survivors(
 
     Parameters
     ----------
-    centre_offset_in_std : (centre of the cut - mean) / std of each component.
-    fwhm_in_std : FWHM / std of each component; 2.3548 where both describe the same Gaussian.
+    centre_offset_in_std : (centre of the cut - mean) / std of each component; by default 0, an ideal normal's.
+    fwhm_in_std : FWHM / std of each component; by default 2.3548, an ideal normal's.
 
     Returns
     -------
@@ -167,6 +167,8 @@ def expected_survivors(
         B. Coull, Approximate is better than "exact" for interval estimation of binomial proportions (1998),
         https://doi.org/10.1080/00031305.1998.10480550).
     """
+    offset = np.zeros(len(pearson)) if centre_offset_in_std is None else centre_offset_in_std
+    fwhm = np.full(len(pearson), FWHM_PER_SIGMA) if fwhm_in_std is None else fwhm_in_std
     values, vectors = eigh(pearson)
     # The symmetric root exists for singular matrices too, and does not depend on the eigenvectors' signs. float32
     # moves a reach by 1e-6.
@@ -176,7 +178,7 @@ def expected_survivors(
     for start in range(0, draws, DRAWN):
         shape = (min(DRAWN, draws - start), len(pearson))
         cloud = random.standard_normal(shape, dtype=np.float32) @ root
-        reach = np.sort(fwhm_reach(cloud, centre_offset_in_std, fwhm_in_std))
+        reach = np.sort(fwhm_reach(cloud, offset, fwhm))
         left += np.searchsorted(reach, factors, side="right")
     careful = (left + 1) / (draws + 2)
     return left / draws, np.sqrt(careful * (1 - careful) / draws)

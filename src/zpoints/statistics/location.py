@@ -63,14 +63,26 @@ class Location:
     Distances are Mahalanobis's, :math:`D^2 = (z - \mu)^T \Sigma^{-1} (z - \mu)`, along the axes in which the cloud
     varies at all. The cloud's own vectors have :math:`\sqrt{E[D^2]} = \sqrt{\mathrm{rank}}`.
 
+    The inverse of a covariance that was estimated from n vectors is too large by :math:`(n - 1)/(n - d - 2)` in the
+    mean, and the mean vector's own error adds d / n. Both are taken out, as is right for normal vectors:
+
+    .. math:: D_0^2 = \frac{n - d - 2}{n - 1} \, \bar z^T \hat\Sigma^{-1} \bar z - \frac dn,
+
+    or 0 where that is negative. With d + 2 vectors or fewer there is no such estimate, and the figures are those of
+    the sample itself, along the axes that it spans.
+
     Attributes
     ----------
     dimension, rank : number of components, and of axes along which the cloud varies.
     mean_length, std_length : of the vectors.
     centre_offset : length of the mean vector over the root of the mean squared length; 0 is a cloud around the
         origin, 1 a cloud that is small against its distance from it.
-    origin_distance : Mahalanobis distance of the origin.
-    inverse_trace : :math:`\operatorname{tr} \Sigma^{-1}`, which says how far isotropic noise gets.
+    origin_distance : Mahalanobis distance of the origin from the centre of the law.
+    inverse_trace : :math:`\operatorname{tr} \Sigma^{-1}`, with the same factor: how far isotropic noise gets.
+
+    References
+    ----------
+    T. Anderson, An Introduction to Multivariate Statistical Analysis, 3rd ed. (2003), chapter 5 and lemma 7.7.1.
     best_b : the box :math:`[-b, b]^d` whose uniform vectors have the cloud's mean length.
     """
 
@@ -88,14 +100,17 @@ class Location:
         """Read it out of the principal axes and the lengths of the same vectors."""
         dimension = len(pca.mean)
         origin = pca.whiten(np.zeros((1, dimension)))
+        n = lengths.n
+        estimable = pca.rank == dimension and n > dimension + 2
+        factor, own = ((n - dimension - 2) / (n - 1), dimension / n) if estimable else (1.0, 0.0)
         return cls(
             dimension=dimension,
             rank=pca.rank,
             mean_length=lengths.mean,
             std_length=lengths.std,
             centre_offset=float(np.linalg.norm(pca.mean) / lengths.rms) if lengths.rms > 0 else 0.0,
-            origin_distance=float(np.linalg.norm(origin)),
-            inverse_trace=float((1 / pca.variance[: pca.rank]).sum()),
+            origin_distance=float(np.sqrt(max(factor * np.sum(origin**2) - own, 0.0))),
+            inverse_trace=factor * float((1 / pca.variance[: pca.rank]).sum()),
             best_b=lengths.mean / mean_length_in_unit_box(dimension),
         )
 

@@ -13,7 +13,16 @@ from scipy.special import ndtr
 from zpoints.statistics.histograms import Histograms
 from zpoints.statistics.radii import Radii
 
-__all__ = ["SCORES", "Margins", "from_scores", "log_density", "quantiles", "radius_quantiles", "to_scores"]
+__all__ = [
+    "SCORES",
+    "Margins",
+    "from_scores",
+    "log_density",
+    "quantiles",
+    "radius_quantiles",
+    "rising",
+    "to_scores",
+]
 
 SCORES = np.linspace(-4.5, 4.5, 145)
 """The normal scores at which quantiles are kept."""
@@ -79,7 +88,7 @@ def radius_quantiles(radii: Radii) -> Float[np.ndarray, " q"]:
 def from_scores(
     scores: Float[np.ndarray, "n k"], margins: Float[np.ndarray, "k q"]
 ) -> Float[np.ndarray, "n k"]:
-    """Values of each component at normal scores; beyond the last quantile there is nothing."""
+    """Values of each component at normal scores; beyond the last one there is nothing, but see `tails`."""
     place = np.clip((scores - SCORES[0]) / (SCORES[1] - SCORES[0]), 0, len(SCORES) - 1)
     left = np.minimum(place.astype(np.int64), len(SCORES) - 2)
     part = place - left
@@ -89,32 +98,33 @@ def from_scores(
 
 
 def to_scores(
-    values: Float[np.ndarray, "n k"], margins: Float[np.ndarray, "k q"]
+    values: Float[np.ndarray, "n k"], margins: Float[np.ndarray, "k q"], at: Float[np.ndarray, " q"] = SCORES
 ) -> Float[np.ndarray, "n k"]:
     """Normal scores of values; minus and plus infinity outside of the quantiles kept."""
     columns = zip(np.asarray(values, np.float64).T, margins, strict=True)
-    return np.stack([np.interp(x, *_rising(m), left=-np.inf, right=np.inf) for x, m in columns], axis=1)
+    return np.stack([np.interp(x, *rising(m, at), left=-np.inf, right=np.inf) for x, m in columns], axis=1)
 
 
 def log_density(
-    values: Float[np.ndarray, "n k"], margins: Float[np.ndarray, "k q"]
+    values: Float[np.ndarray, "n k"], margins: Float[np.ndarray, "k q"], at: Float[np.ndarray, " q"] = SCORES
 ) -> Float[np.ndarray, "n k"]:
     """Logarithm of each component's density at the values; minus infinity outside of the quantiles kept."""
     found = np.full(np.shape(values), -np.inf)
     for k, (x, margin) in enumerate(zip(np.asarray(values, np.float64).T, margins, strict=True)):
-        knots, scores = _rising(margin)
+        knots, scores = rising(margin, at)
         place = np.clip(np.searchsorted(knots, x, side="right"), 1, len(knots) - 1)
         slope = np.diff(scores)[place - 1] / np.diff(knots)[place - 1]
         score = np.interp(x, knots, scores)
         inside = (x >= knots[0]) & (x <= knots[-1])
-        # The scores end at +/- 4.5: what would lie beyond, 7e-6 of all, is drawn at the ends.
         found[inside, k] = (-0.5 * score**2 - 0.5 * np.log(2 * np.pi) + np.log(slope))[inside]
     return found
 
 
-def _rising(margin: Float[np.ndarray, " q"]) -> tuple[np.ndarray, np.ndarray]:
+def rising(
+    margin: Float[np.ndarray, " q"], at: Float[np.ndarray, " q"] = SCORES
+) -> tuple[np.ndarray, np.ndarray]:
     """Quantiles that rise, and their scores: of equal ones only the middle stays."""
     knots, first, counts = np.unique(margin, return_index=True, return_counts=True)
     if len(knots) < 2:
         raise ValueError("a component whose quantiles are all the same has no density")
-    return knots, (SCORES[first] + SCORES[first + counts - 1]) / 2
+    return knots, (at[first] + at[first + counts - 1]) / 2

@@ -157,12 +157,18 @@ class MixtureSums:
 
         Parameters
         ----------
-        prior : so many vectors' worth of the unit covariance are mixed into every component's,
-            :math:`\Sigma_k = (S_k + \nu I) / (n_k + \nu)`; keeps components of few vectors invertible.
+        prior : so many vectors' worth of a common covariance are mixed into every component's,
+            :math:`\Sigma_k = (S_k + \nu W) / (n_k + \nu)`; keeps components of few vectors invertible. W is the
+            covariance within components, :math:`\sum_k S_k / n`, and a share :math:`r / (n + r)` of it is replaced by
+            the round one with the same trace. The covariance of all vectors would not do: it holds the distances
+            between the components, which their means have already, and the mixture would be wider than the vectors.
         """
         weight = np.maximum(self.weight, LEAST_WEIGHT)
         means = self.first / weight[:, None]
         scatter = self.second - weight[:, None, None] * means[:, :, None] * means[:, None, :]
-        eye = np.eye(self.first.shape[1])
-        covariances = (scatter + prior * eye) / (weight + prior)[:, None, None]
+        r = self.first.shape[1]
+        within = scatter.sum(axis=0) / weight.sum()
+        round_ = max(np.trace(within) / r, 1 / self.n) * np.eye(r)  # where every vector is a component
+        common = (self.n * within + r * round_) / (self.n + r)
+        covariances = (scatter + prior * common) / (weight + prior)[:, None, None]
         return Mixture(weight / weight.sum(), means, covariances)
