@@ -38,7 +38,7 @@ def _conclusion(summary: AnalysisSummary) -> str:
         return f"{summary.n} vectors are too few to tell whether they are normally distributed."
     regions = summary.region.clusters.regions
     if regions > 1:
-        return f"Not one normal distribution: the vectors lie in {regions} separate regions."
+        return f"Not one normal distribution: the vectors lie in at least {regions} separate regions."
     if within_noise(summary):
         return f"A multivariate normal distribution, within the noise of {summary.n:,} vectors."
     z = summary.components.z

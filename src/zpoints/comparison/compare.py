@@ -29,8 +29,6 @@ from zpoints.vectors.latent_set import LatentSet
 
 __all__ = ["compare"]
 
-CLUSTER_AXES = 10
-
 
 def compare(
     a: Any,
@@ -112,7 +110,7 @@ def _description(cloud: Cloud, seed: int) -> dict[str, Any]:
     moments = cloud.moments
     pca = PCA.of_moments(moments)
     location = Location.of(pca, cloud.lengths)
-    clusters = find_clusters(pca.whiten(cloud.sample)[:, :CLUSTER_AXES], seed)
+    clusters = find_clusters(pca.whiten(cloud.sample), seed=seed)
     return {
         "name": cloud.name,
         "n": moments.n,
