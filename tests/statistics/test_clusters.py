@@ -12,7 +12,7 @@ from zpoints.statistics.clusters import Clusters, Valley, find_clusters
 from zpoints.statistics.moments import Moments
 from zpoints.statistics.pca import PCA
 
-N, D = 8000, 8
+N, D = 4000, 8
 
 
 def shaped(name: str, seed: int = 0, n: int = N, d: int = D) -> np.ndarray:
@@ -51,12 +51,12 @@ def test_one_region_however_unlike_a_normal(name):
 
 @pytest.mark.parametrize("name", ["ring", "torus", "spiral", "swiss roll", "sphere"])
 def test_what_is_bent_is_one_region(name):
-    assert find_clusters(planted(name, 4000, 3)).regions == 1
+    assert find_clusters(planted(name, 2500, 3)).regions == 1
 
 
-@pytest.mark.parametrize(("name", "d"), [("2 clusters", 6), ("7 clusters", 12), ("20 clusters", 16)])
+@pytest.mark.parametrize(("name", "d"), [("2 clusters", 6), ("7 clusters", 12), ("20 clusters", 12)])
 def test_clusters_are_counted(name, d):
-    found = find_clusters(planted(name, 6000, d))
+    found = find_clusters(planted(name, 4000, d))
     assert found.regions == REGIONS[name] == len(found.shares)
     assert found.sentence().startswith(f"Fragmented: at least {REGIONS[name]} separate regions")
     assert sum(found.shares) == pytest.approx(1)
@@ -64,12 +64,13 @@ def test_clusters_are_counted(name, d):
 
 def test_clusters_on_a_ring_are_as_many_and_fill_it_when_they_grow():
     random = np.random.default_rng(0)
-    angle = 2 * np.pi / 12 * random.integers(0, 12, 12_000)
+    angle = 2 * np.pi / 12 * random.integers(0, 12, 4000)
     for width, regions in ((0.05, 12), (0.3, 1)):
-        x = np.column_stack([np.cos(angle), np.sin(angle)]) + width * random.normal(size=(12_000, 2))
+        x = np.column_stack([np.cos(angle), np.sin(angle)]) + width * random.normal(size=(4000, 2))
         assert find_clusters(x).regions == regions
 
 
+@pytest.mark.slow
 def test_a_grid_of_a_hundred_clusters():
     random = np.random.default_rng(0)
     x = random.integers(0, 10, (20_000, 2)) + 0.1 * random.normal(size=(20_000, 2))
@@ -125,7 +126,7 @@ def test_two_clusters_along_no_axis_are_found_by_the_direction_along_which_they_
     [("two", [0.5, 0.5]), ("unequal", [0.9, 0.1]), ("three", [1 / 3] * 3), ("two with tails", [0.5, 0.5])],
 )
 def test_separate_regions_with_their_evidence(name, shares):
-    found = find_clusters(shaped(name))
+    found = find_clusters(shaped(name, n=8000))
     assert found.regions == len(shares)
     np.testing.assert_allclose(found.shares, shares, atol=0.05)
     assert {region for valley in found.evidence for region in valley.regions} == set(range(len(shares)))
@@ -133,6 +134,7 @@ def test_separate_regions_with_their_evidence(name, shares):
     assert "standard errors" in found.sentence()
 
 
+@pytest.mark.slow
 def test_the_scale_of_the_axes_and_a_repeated_one_change_nothing():
     x = shaped("two")
     plain = find_clusters(x)
@@ -142,7 +144,7 @@ def test_the_scale_of_the_axes_and_a_repeated_one_change_nothing():
 
 
 def test_the_same_seed_gives_the_same_finding():
-    x = shaped("two with tails").astype(np.float32)
+    x = shaped("two with tails", n=2000).astype(np.float32)
     assert find_clusters(x, seed=3).summary == find_clusters(x, seed=3).summary
 
 
@@ -210,7 +212,7 @@ def looked_at(x: np.ndarray) -> int:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, regions in REGIONS.items() if regions is not None])
 def test_planted_clouds_are_counted_exactly(name):
-    """At least 19 of 20, as asked; none has been missed in the seeds that we tried by hand."""
+    """At least 19 of 20."""
     found = [looked_at(planted(name, seed=seed)) for seed in range(20)]
     assert found.count(REGIONS[name]) >= 19
 

@@ -25,7 +25,7 @@ FIT = 0.4  # share of them that chooses where to look; the others count
 LEAST = 100  # fewer different vectors than this say nothing about valleys
 PER_NODE = 20  # different vectors of the fit for each node
 FEW, MANY = 24, 200  # nodes that are asked for: few count surely, many find many regions
-AXES, LEADING = 32, 8  # leading axes of the views
+AXES = 32  # leading ones that are looked at
 PURSUED = 4  # least normal directions that are looked for if none are given
 PER_AXIS = 10  # different vectors of the fit for each axis, if directions are to be looked for
 POINTS = 20  # so many vectors for each different one are points, and no density
@@ -133,9 +133,9 @@ def find_clusters(
 ) -> Clusters:
     """Count the separate regions of a cloud.
 
-    Views of the cloud are the 32 leading axes with the directions, the 8 leading ones with them, and the
-    directions alone. In each, 40 % of the vectors choose the
-    metric, the nodes of a graph and the places of valleys, and the others count (`density_graph`).
+    Views of the cloud are the 32 leading axes with the directions, and the directions alone. In each, 40 % of
+    the vectors choose the metric, the nodes of a graph and the places of valleys, and the others count
+    (`density_graph`).
 
     Parameters
     ----------
@@ -169,7 +169,8 @@ def find_clusters(
 
     random = np.random.default_rng(seed)
     u = np.asarray(u, np.float64)[random.permutation(len(u))[:MOST]]
-    same = np.unique(u, axis=0, return_inverse=True)[1].ravel()  # the same number for the same vector
+    # Different vectors have different places in a random direction; to sort whole rows is slow.
+    same = np.unique((u * random.normal(size=u.shape[1])).sum(axis=1), return_inverse=True)[1]
     distinct = int(same.max(initial=-1)) + 1
     if distinct < LEAST:
         return _of_few(u, same, distinct)
@@ -187,7 +188,7 @@ def find_clusters(
         n_fitted=int(fitted.sum()),
         n_held_out=int((~fitted).sum()),
         distinct=distinct,
-        dimension=next(_views(u, directions))[0].shape[1],
+        dimension=min(u.shape[1], AXES + len(directions)),
         regions=len(shares),
         shares=shares,
         evidence=evidence,
@@ -225,8 +226,6 @@ def _views(
     """The cloud along some axes, and the numbers of nodes to look at it with."""
     along = u @ directions.T
     yield np.concatenate([u[:, :AXES], along], axis=1), (FEW, MANY)
-    if u.shape[1] > LEADING:
-        yield np.concatenate([u[:, :LEADING], along], axis=1), (FEW,)
     if along.shape[1]:
         yield along, (FEW,)
 

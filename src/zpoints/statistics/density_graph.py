@@ -41,7 +41,7 @@ Counts = tuple[int, int, int]
 DIP = 0.7  # a valley holds less than this share of the lower peak
 SIGNIFICANCE = 1e-4  # largest probability of so deep a valley in a flat stretch, for a single one
 TURNS = 2  # of k-means, from which the metric is learnt
-CENTRES = 6  # of k-means in these
+CENTRES = 24  # of k-means in these
 NEIGHBOURS = 10  # higher nodes with which a node may be connected
 LEVEL = (
     0.6  # share of the lower of two neighbours, which every place between them holds, if they are connected
