@@ -12,6 +12,7 @@ import pytest
 import zpoints as zp
 from support import correlated, line
 from zpoints.analysis.result import Analysis
+from zpoints.analysis.summary import ClustersSummary
 from zpoints.errors import ArrayError
 
 
@@ -160,3 +161,24 @@ def test_only_figures_are_methods_of_plot(analysis: Analysis) -> None:
     assert dir(analysis.distribution.plot) == ["spectrum"]
     with pytest.raises(AttributeError, match="no figure 'nonsense'; there are"):
         _ = analysis.plot.nonsense
+
+
+def test_regions_of_a_file_of_before_are_read():
+    """It has figures of mixtures of normals beside them, and does not know how many vectors are different."""
+    valley = {"regions": [0, 1], "peaks": [9, 8], "valley": 0, "dip": 0.0, "z": 3.0, "density_dip": 0.1}
+    old = {
+        "n_fitted": 10,
+        "n_held_out": 10,
+        "dimension": 2,
+        "components": 2,
+        "gain": 1.0,
+        "gain_error": 0.1,
+        "log_likelihood": [-2.0, -1.0],
+        "bic": [2.0, 1.0],
+        "regions": 2,
+        "shares": [0.5, 0.5],
+        "evidence": [valley],
+        "sentence": "Fragmented.",
+    }
+    found = ClustersSummary.from_dict(old, "the file")
+    assert (found.regions, found.distinct, found.evidence[0].peaks) == (2, None, (9, 8))

@@ -117,10 +117,9 @@ def _regions(s: AnalysisSummary) -> Found:
     clusters = s.region.clusters
     if clusters.regions < 2:
         return None
-    least = "at least " if getattr(clusters, "at_least", True) else ""
     return (
         "several regions",
-        f"Not one normal distribution: the vectors lie in {least}{clusters.regions} separate regions.",
+        f"Not one normal distribution: the vectors lie in at least {clusters.regions} separate regions.",
     )
 
 

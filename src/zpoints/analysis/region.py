@@ -11,8 +11,7 @@ from zpoints.statistics.pca import PCA
 
 __all__ = ["region_summary"]
 
-LEADING = 8  # principal axes in which separate regions are looked for, beside the least normal directions
-DIRECTIONS = 4
+DIRECTIONS = 4  # least normal ones in which separate regions are looked for, beside the leading axes
 
 
 def region_summary(
@@ -26,8 +25,6 @@ def region_summary(
     directions : unit vectors in whitened coordinates along which the cloud looks least normal, worst first.
     """
     location = Location.of(whole, lengths)
-    u = whole.whiten(sample)
-    looked_at = np.concatenate([u[:, :LEADING], u @ directions[:DIRECTIONS].T], axis=1)
     return {
         "mean_length": location.mean_length,
         "std_length": location.std_length,
@@ -37,5 +34,5 @@ def region_summary(
         "typical_distance": location.typical_distance,
         "best_b": location.best_b,
         "best_b_distance": location.best_b_distance,
-        "clusters": find_clusters(looked_at).summary,
+        "clusters": find_clusters(whole.whiten(sample), directions[:DIRECTIONS]).summary,
     }

@@ -5,7 +5,7 @@ A figure that could not be measured is None.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from zpoints.analysis.axes_summaries import AxesSummary, PicturesSummary, SpectrumSummary
 from zpoints.analysis.evidence import Evidence
@@ -268,8 +268,14 @@ class NormalitySummary(Record):
     henze_zirkler: str
 
 
+class _RegionRecord(Record):
+    """Files of before also have figures of mixtures of normals here: these are passed over."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {**Record.__pydantic_config__, "extra": "ignore"}
+
+
 @dataclass(frozen=True, eq=False)
-class ValleySummary(Record):
+class ValleySummary(_RegionRecord):
     """What separates two regions; see `zpoints.statistics.clusters.Valley`."""
 
     regions: tuple[int, int]
@@ -277,25 +283,23 @@ class ValleySummary(Record):
     valley: int
     dip: float
     z: float
-    density_dip: float
 
 
 @dataclass(frozen=True, eq=False)
-class ClustersSummary(Record):
-    """Separate regions, and the evidence for them; see `zpoints.statistics.clusters.Clusters`."""
+class ClustersSummary(_RegionRecord):
+    """Separate regions, at least, and the evidence for them; see `zpoints.statistics.clusters.Clusters`.
+
+    `distinct` is None in files of before.
+    """
 
     n_fitted: int
     n_held_out: int
     dimension: int
-    components: int
-    gain: float
-    gain_error: float
-    log_likelihood: tuple[float, ...]
-    bic: tuple[float, ...]
     regions: int
     shares: tuple[float, ...]
     evidence: tuple[ValleySummary, ...]
     sentence: str
+    distinct: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,6 @@ from zpoints.statistics.pca import PCA
 
 __all__ = ["RegionsFound", "regions_of_both"]
 
-CLUSTER_AXES = 10
-
 
 @dataclass(frozen=True, eq=False)
 class RegionsFound:
@@ -27,7 +25,7 @@ def regions_of_both(a: Cloud, b: Cloud, seed: int) -> tuple[RegionsFound, Region
     How many regions are found depends on the number of vectors, and near the limits on chance. The halves show it.
     """
     both = [(cloud, PCA.of_moments(cloud.moments)) for cloud in (a, b)]
-    wholes = [find_clusters(pca.whiten(cloud.sample)[:, :CLUSTER_AXES], seed) for cloud, pca in both]
+    wholes = [find_clusters(pca.whiten(cloud.sample), seed=seed) for cloud, pca in both]
     halves: list[tuple[int, ...]] = [(), ()]
     if wholes[0].regions != wholes[1].regions:
         parts = [
@@ -39,7 +37,6 @@ def regions_of_both(a: Cloud, b: Cloud, seed: int) -> tuple[RegionsFound, Region
         for k, (cloud, pca) in enumerate(both):
             chosen = [np.sort(random.permutation(part)[:count]) for part in parts[k]]
             halves[k] = tuple(
-                find_clusters(pca.whiten(cloud.sample[rows])[:, :CLUSTER_AXES], seed).regions
-                for rows in chosen
+                find_clusters(pca.whiten(cloud.sample[rows]), seed=seed).regions for rows in chosen
             )
     return RegionsFound(wholes[0], halves[0]), RegionsFound(wholes[1], halves[1])

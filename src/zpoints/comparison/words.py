@@ -151,4 +151,4 @@ def _difference_lines(summary: ComparisonSummary) -> Iterator[str]:
             f"{row.median_b:.2f} against {row.median_a_held_out:.2f}."
         )
     if "regions" in summary.differ_in:
-        yield f"Regions: A has {summary.a.regions} and B {summary.b.regions}."
+        yield f"Regions: A has at least {summary.a.regions} and B at least {summary.b.regions}."
