@@ -6,9 +6,10 @@ from hypothesis.extra import numpy as arrays
 from scipy import stats
 from scipy.special import digamma, gammaln
 
+from zpoints.statistics.fingerprints import fingerprints
 from zpoints.statistics.line_density import LineDensity
 from zpoints.statistics.negentropy import Rivals, student_freedom, tyler_shape
-from zpoints.statistics.repeats import Repeats, row_numbers
+from zpoints.statistics.repeats import Repeats
 from zpoints.statistics.univariate import (
     kolmogorov_smirnov_log10_p,
     kurtosis_log10_p,
@@ -152,7 +153,7 @@ def test_the_error_of_a_share_beyond_two_of_its_own_standard_deviations():
     )
 )
 def test_different_vectors_are_counted_as_numpy_does(x):
-    found = Repeats.of(row_numbers(x))
+    found = Repeats.of(fingerprints(x))
     rows, first = np.unique(x + 0.0, axis=0, return_index=True)
     assert found.distinct == len(rows)
     assert found.first.tolist() == sorted(first.tolist())

@@ -17,6 +17,7 @@ from zpoints.statistics.channels import Channels, ChannelSums
 from zpoints.statistics.core import CoreStep
 from zpoints.statistics.cuts import CutMoments, fwhm_reach
 from zpoints.statistics.directions import Projections
+from zpoints.statistics.fingerprints import fingerprints
 from zpoints.statistics.histograms import Histograms
 from zpoints.statistics.living import Living
 from zpoints.statistics.moments import Moments
@@ -24,7 +25,7 @@ from zpoints.statistics.pca import PCA
 from zpoints.statistics.planes import PlaneCounts, PlaneGroup, bins_for, standardise
 from zpoints.statistics.radii import Radii
 from zpoints.statistics.ranks import RankSums
-from zpoints.statistics.repeats import Repeats, row_numbers
+from zpoints.statistics.repeats import Repeats
 from zpoints.statistics.third_moments import MAX_DIMENSION, ThirdMoments
 from zpoints.vectors.latent_set import LatentSet, drawn
 from zpoints.vectors.reduce import Into, Numbered, Question, Through, reduce, rows
@@ -149,7 +150,7 @@ def first(latents: LatentSet, seed: int = 0) -> tuple[Question, Callable[[tuple]
             found = found.of_components(living.numbers)
         return First(living, found, living.of(sample), Repeats.of(numbers.array()))
 
-    return (Numbered(moments), rows(picked(chosen, kept)), rows(row_numbers)), of
+    return (Numbered(moments), rows(picked(chosen, kept)), rows(fingerprints)), of
 
 
 def picked(chosen: Int[np.ndarray, " s"], kept: np.dtype | None = None) -> Numbered:

@@ -31,8 +31,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import gammaln, ndtri
 
+from zpoints.statistics.fingerprints import fingerprints
 from zpoints.statistics.line_density import LineDensity
-from zpoints.statistics.repeats import row_numbers
 
 __all__ = ["PER_AXIS", "Gain", "Rivals", "student_freedom", "tyler_shape"]
 
@@ -106,7 +106,7 @@ class Rivals:
         """
         random = np.random.default_rng([seed, 8])
         # By content, so that the order of the vectors does not matter.
-        order = np.argsort(row_numbers(x), kind="stable")[random.permutation(len(x))[:MOST]]
+        order = np.argsort(fingerprints(x), kind="stable")[random.permutation(len(x))[:MOST]]
         fair = np.isin(order, np.arange(len(x)) if unseen is None else unseen)
         x = np.asarray(x[order], np.float64)
         places = [len(x) // 2, len(x) // 2 + len(x) // 4]
