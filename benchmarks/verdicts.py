@@ -29,7 +29,7 @@ SLOW = 1000  # vectors from which on a tenth of the runs must do
 
 def kinds(seeds: int, names: list[str]) -> None:
     """Right verdicts of each planted cloud."""
-    from analysis.test_kinds import EXPECTED  # type: ignore[import-not-found]  # of the tests
+    from analysis.test_verdict_kinds import EXPECTED  # type: ignore[import-not-found]  # of the tests
     from planted import planted  # type: ignore[import-not-found]  # of the tests
 
     for name in names or EXPECTED:
@@ -47,7 +47,7 @@ def kinds(seeds: int, names: list[str]) -> None:
 
 def alarms(runs: int) -> None:
     """Normal clouds that are called something else, every other one strongly correlated."""
-    from analysis.test_kinds import alarms as found_in
+    from analysis.test_verdict_kinds import alarms as found_in
 
     for n, d in SIZES:
         count = runs if n < SLOW else max(runs // 10, 1)

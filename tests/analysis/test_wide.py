@@ -41,6 +41,7 @@ def test_more_components_than_vectors():
     assert_whole(analyse(correlated(30, 50)), 30, 50, 29)
 
 
+@pytest.mark.slow
 def test_a_wide_cloud():
     assert_whole(analyse(correlated(200, 512).astype(np.float32)), 200, 512, 199)
 

@@ -83,6 +83,7 @@ def test_a_damaged_shard_is_drawn_again(cache: Path) -> None:
         np.testing.assert_array_equal(faces(0, 4), before)
 
 
+@pytest.mark.slow
 def test_the_seed_and_the_side_decide(cache: Path) -> None:
     assert not np.array_equal(faces(0, 2), faces(0, 2, seed=1))
     assert faces(0, 2, side=128).shape == (2, 128, 128, 3)
@@ -133,6 +134,7 @@ def test_signals_are_heard_after_painters_have_come_and_gone(cache: Path) -> Non
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
+@pytest.mark.slow
 def test_killed_while_drawing_it_goes_on_and_draws_nothing_twice(
     downloaded: Callable[[Wheel], Path], tmp_path: Path
 ) -> None:

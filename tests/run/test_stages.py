@@ -232,6 +232,7 @@ def start(config: Path, folder: Path, target: str = "", call: int = 0) -> proces
     return processes.start(DYING, (config, folder, target, call))
 
 
+@pytest.mark.slow
 def test_killed_in_every_stage_it_ends_with_the_same_bytes(finished: Run, place: Path) -> None:
     config, folder = finished.folder / "config.toml", place / "runs" / "killed"
     for name, (target, call) in DEATHS.items():

@@ -111,6 +111,7 @@ for kind in ("f4", "f8"):
     assert (second.stdout, second.stderr) == ("", "")
 
 
+@pytest.mark.slow
 @FORK
 def test_a_pool_that_is_forked_after_an_analysis_works() -> None:
     code = """

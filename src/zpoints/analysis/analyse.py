@@ -218,7 +218,7 @@ class Measurement(Groundwork):
             "normality": shape.summary,
             "spectrum": spectrum_summary(moments, whole, first.sample),
             "leading": leading_summary(whole, await self.leading(), shape.third, own),
-            "region": region_summary(whole, await self.lengths(), first.sample, shape.confirmed),
+            "region": region_summary(whole, await self.lengths(), first.sample, shape.directions),
             "latent": shaped.summary(shape_of, moments.n) if shaped and shape_of else None,
             "evidence": evidence_of(
                 whole,

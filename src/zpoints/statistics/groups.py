@@ -75,8 +75,8 @@ class CentreDistance:
     >>> codes = np.repeat([0, 1], 1000)
     >>> u = random.normal(size=(2000, 5)) + np.outer(codes, [1.0, 0, 0, 0, 0])
     >>> found = CentreDistance.of(Within.of(u, codes, 2), 0, 1)
-    >>> round(found.distance, 1), round(found.error, 2), found.p < 1e-9
-    (1.0, 0.05, True)
+    >>> bool(abs(found.distance - 1.0) < 3 * found.error), round(float(found.error), 2), found.p < 1e-9
+    (True, 0.05, True)
     """
 
     squared: float
@@ -143,8 +143,8 @@ class CovarianceDistances:
     >>> codes = np.repeat([0, 1], 2000)
     >>> u = np.random.default_rng(0).normal(size=(4000, 4)) * np.sqrt(1 + codes)[:, None]
     >>> found = CovarianceDistances.of(Within.of(u, codes, 2), codes, permutations=99)
-    >>> found.excess.round(1).tolist(), found.p
-    ([1.4], 0.01)
+    >>> bool(abs(found.excess[0] - 1.39) < 0.15), found.p
+    (True, 0.01)
     """
 
     pairs: Int[np.ndarray, "p 2"]

@@ -108,7 +108,7 @@ class Noise:
     --------
     >>> noise = Noise.simulate(1000)
     >>> round(noise.mean["coverage_1"], 4), round(noise.std["coverage_1"], 2)
-    (0.3935, 0.01)
+    (0.3933, 0.01)
     >>> noise.deviations({"coverage_1": np.array([noise.mean["coverage_1"]])})["coverage_1"].tolist()
     [0.0]
     """

@@ -55,7 +55,7 @@ def kind_of(name: str, n: int, d: int, seed: int) -> tuple[str, str]:
 
 @pytest.mark.parametrize("name", QUICK)
 def test_a_planted_kind_is_named(name):
-    assert kind_of(name, 5000, 8, seed=1)[0] == EXPECTED[name][0]
+    assert kind_of(name, 4000, 8, seed=1)[0] == EXPECTED[name][0]
 
 
 @pytest.mark.slow
