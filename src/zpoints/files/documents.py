@@ -15,7 +15,7 @@ from zpoints.files.readable import ANEW, readable
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["fingerprint", "json_number", "read_json", "read_table", "write_json", "write_table"]
+__all__ = ["fingerprint", "json_number", "parquet_frame", "read_json", "read_table", "write_json", "write_table"]
 
 
 def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
@@ -43,10 +43,22 @@ def read_json(path: str | Path) -> dict[str, Any]:
 
 def read_table(path: str | Path) -> "pd.DataFrame":
     """Read a .parquet file."""
+    with readable(path, "parquet", ANEW):
+        return parquet_frame(path)
+
+
+def parquet_frame(path: str | Path) -> "pd.DataFrame":
+    """The table of a .parquet file, its texts looked through; called within `readable`.
+
+    Bytes that are no text are otherwise found by whoever first looks at them, far from here.
+    """
     import pandas as pd
 
-    with readable(path, "parquet", ANEW):
-        return pd.read_parquet(path)
+    table = pd.read_parquet(path)
+    for name, kind in table.dtypes.items():
+        if isinstance(kind, pd.StringDtype):
+            table[name].to_numpy()
+    return table
 
 
 def write_table(path: str | Path, table: "pd.DataFrame") -> None:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from zpoints.errors import ArrayError
 from zpoints.files.atomic import atomic_path
+from zpoints.files.documents import parquet_frame
 from zpoints.files.readable import readable
 from zpoints.images.source import Source
 from zpoints.vectors.latent_set import LatentSet
@@ -139,7 +140,7 @@ def rows_where(
     """
     rows = rows_of_split(path, split, vectors)
     with readable(path, "parquet", "run zpoints prepare anew"):
-        index = pd.read_parquet(path)
+        index = parquet_frame(path)
     for condition in conditions:
         name, equals, value = condition.partition("=")
         if not equals or name not in index.columns:

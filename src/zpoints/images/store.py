@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from zpoints.errors import ArrayError, StageError
-from zpoints.files.documents import read_json
+from zpoints.files.documents import parquet_frame, read_json
 from zpoints.files.numpy_files import open_array
 from zpoints.files.readable import ANEW, readable
 
@@ -65,7 +65,7 @@ class ImageStore:
         """One row per picture: id, source, split, then the attributes."""
         path = self.folder / INDEX
         with _readable(path):
-            table = pd.read_parquet(path)
+            table = parquet_frame(path)
         _check_columns(path, table.columns)  # pandas' own notes in the file may rename what the schema says
         return table
 

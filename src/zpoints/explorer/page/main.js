@@ -246,7 +246,9 @@ function quickFacts(page) {
   const { state, geometry, view } = page, distance = geometry.distance(state.z), nearer = geometry.shareNearer(distance);
   const [u, v] = view.point, { r, field } = view.plane, held = field.held(field.at(u, v));
   const square = (u * u - 2 * r * u * v + v * v) / Math.max(1 - r * r, 1e-12);
-  const law = nearer === undefined ? `${Math.sqrt(geometry.rank).toFixed(1)} is usual` : `farther out than ${percent(nearer)} of the z-points`;
+  const law = nearer === undefined ? `${Math.sqrt(geometry.rank).toFixed(1)} is usual`
+    : nearer === 0 ? "nearer to the centre than all z-points" : nearer === 1 ? "as far out as the farthest z-point, or farther"
+    : `farther out than ${percent(nearer, nearer > 0.001 && nearer < 0.999 ? 1 : 3)} of the z-points`;
   const all = $("all-planes")?.textContent ?? "";
   facts("facts", [
     ["Mahalanobis distance", `${distance.toFixed(2)}, ${law}`],
