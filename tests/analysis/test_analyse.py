@@ -341,7 +341,7 @@ def test_values_whose_powers_overflow_are_refused():
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, 0.1, -1 / 3, 1e8 / 7, 1e-30, -7e-5])
-@pytest.mark.parametrize("n", [2, 10, 1000, 50_001])
+@pytest.mark.parametrize("n", [2, 10, *(pytest.param(n, marks=pytest.mark.slow) for n in (1000, 50_001))])
 def test_constant_components_are_found_whatever_rounding_leaves_of_them(value, n):
     z = correlated(n, 3)
     z[:, 1] = value

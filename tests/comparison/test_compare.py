@@ -167,6 +167,7 @@ def test_fragments_in_one_of_them():
     assert found.verdict[-1] == "Regions: A has at least 1 and B at least 2."
 
 
+@pytest.mark.slow
 def test_the_standard_errors_are_those_of_repeated_clouds():
     random = np.random.default_rng(5)
     one = compare(random.exponential(size=(1000, 3)), random.exponential(size=(1000, 3))).components

@@ -119,6 +119,7 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
     assert "'faces'" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_signals_are_heard_after_painters_have_come_and_gone(cache: Path) -> None:
     """OpenVINO's runtimes, several of them, left a dangling stack for signals: the next one killed the process."""
     code = (

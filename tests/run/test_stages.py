@@ -141,6 +141,7 @@ def test_a_second_call_does_nothing(finished: Run) -> None:
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_figures")
 def test_a_changed_setting_makes_stale_what_depends_on_it(finished: Run, place: Path) -> None:
     folder = finished.folder

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import processes
 from support import WITHOUT_TORCH, blobs
@@ -16,6 +17,7 @@ def zpoints(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=600)
 
 
+@pytest.mark.slow
 def test_from_pictures_to_the_report(tmp_path: Path) -> None:
     np.save(tmp_path / "blobs.npy", blobs(300, 16, 16, 3))
     run = tmp_path / "run"

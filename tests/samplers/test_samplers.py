@@ -66,6 +66,7 @@ def test_no_vector_comes_twice(name, analysis):
     assert len(np.unique(z, axis=0)) == 20_000
 
 
+@pytest.mark.slow
 @every
 def test_all_sources_give_the_same(name, cloud, tmp_path):
     analysis = zpoints.analyse(cloud)

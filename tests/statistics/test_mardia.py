@@ -45,7 +45,7 @@ def test_normal_samples_have_the_expected_mean_and_spread(n, d, count):
         assert values.std() == pytest.approx(error, rel=0.05 + 4 / np.sqrt(2 * count))
 
 
-@pytest.mark.parametrize(("n", "d"), [(40, 5), (60, 20)])
+@pytest.mark.parametrize(("n", "d"), [(40, 5), pytest.param(60, 20, marks=pytest.mark.slow)])
 def test_small_p_values_are_no_more_frequent_than_they_say(n, d):
     samples = normal_samples(1500, n, d, seed=1)
     for p in ([s.skewness_test.p_value for s in samples], [s.kurtosis_test.p_value for s in samples]):

@@ -15,7 +15,15 @@ from zpoints.files.readable import ANEW, readable
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["fingerprint", "json_number", "parquet_frame", "read_json", "read_table", "write_json", "write_table"]
+__all__ = [
+    "fingerprint",
+    "json_number",
+    "parquet_frame",
+    "read_json",
+    "read_table",
+    "write_json",
+    "write_table",
+]
 
 
 def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
