@@ -15,6 +15,7 @@ from zpoints.statistics.moments import Moments
 from zpoints.statistics.negentropy import PER_AXIS, Rivals
 from zpoints.statistics.pca import PCA
 from zpoints.statistics.univariate import kurtosis_log10_p, skewness_log10_p
+from zpoints.vectors.latent_set import drawn
 
 __all__ = ["Evidence", "GainSummary", "evidence_of", "few_values"]
 
@@ -23,6 +24,7 @@ FEW_VALUES = 64  # different ones among so many
 SAME = 0.05  # share of the vectors that have one and the same value
 AMONG = 8  # a normal law may be named "but for" one in so many of its components or axes
 NORMAL_WEIGHT = 3.8191  # distance of a normal law's outer half percents over that of its quartiles
+MOST = 16_384  # vectors of which the rest is judged
 RANDOM = 200  # directions of the rest that are looked at
 
 
@@ -146,7 +148,7 @@ def few_values(sample: Float[np.ndarray, "s d"]) -> tuple[np.ndarray, np.ndarray
 
     Few are at most 64 in 4,096 vectors, and at most the square root of the number of fewer ones.
     """
-    some = np.sort(sample[:LOOKED_AT], axis=0)
+    some = np.sort(_some(sample, LOOKED_AT), axis=0)
     m, most = len(some), min(FEW_VALUES, int(np.sqrt(len(some))))
     different = 1 + (some[1:] != some[:-1]).sum(axis=0)
     few = different <= most
@@ -156,11 +158,16 @@ def few_values(sample: Float[np.ndarray, "s d"]) -> tuple[np.ndarray, np.ndarray
     return np.flatnonzero(few), np.flatnonzero(same & ~few)
 
 
+def _some(sample: Float[np.ndarray, "s d"], count: int) -> Float[np.ndarray, "m d"]:
+    """At most `count` of the vectors, from all parts of a file that may be sorted."""
+    return sample if len(sample) <= count else sample[drawn(len(sample), count, seed=1)]
+
+
 def _rest_without_components(sample: Float[np.ndarray, "s d"], off: np.ndarray) -> bool | None:
     d = sample.shape[1]
     if not 0 < len(off) <= max(1, d // AMONG) or len(off) == d:
         return None
-    return _normal_within_noise(np.delete(sample, off, axis=1))
+    return _normal_within_noise(np.delete(_some(sample, MOST), off, axis=1))
 
 
 def _rest_without_directions(
@@ -169,7 +176,7 @@ def _rest_without_directions(
     if not len(directions) or len(directions) > max(1, whole.rank // 4):
         return None
     _, _, axes = np.linalg.svd(directions)
-    return _normal_within_noise(whole.whiten(sample) @ axes[len(directions) :].T)
+    return _normal_within_noise(whole.whiten(_some(sample, MOST)) @ axes[len(directions) :].T)
 
 
 def _normal_within_noise(x: Float[np.ndarray, "s k"]) -> bool:

@@ -241,17 +241,21 @@ def spoilers(spoilt: pd.DataFrame, planes: pd.DataFrame) -> list[dict[str, Any]]
     Listed while one spoils at least two planes and a tenth of its own.
     """
     of_each = int(planes["i"].eq(planes["i"].min()).sum())  # 0 may be a dead component
+    i, j = spoilt["i"].to_numpy(), spoilt["j"].to_numpy()
+    off = np.minimum(spoilt["deviation"].to_numpy(np.float64), np.finfo(np.float32).max)
+    size = int(max(i.max(initial=0), j.max(initial=0))) + 1
     found: list[dict[str, Any]] = []
-    while len(found) < LISTED and len(spoilt):
-        counts = pd.concat([spoilt["i"], spoilt["j"]]).value_counts()
-        worst = counts[counts == counts.max()].index
+    while len(found) < LISTED and len(i):
+        counts = np.bincount(i, minlength=size) + np.bincount(j, minlength=size)
+        sums = np.bincount(i, off, size) + np.bincount(j, off, size)
         # Of equals, the one whose planes are further off.
-        sums = [spoilt.loc[(spoilt["i"] == c) | (spoilt["j"] == c), "deviation"].sum() for c in worst]
-        component, count = int(worst[int(np.argmax(sums))]), int(counts.max())
+        component = int(np.lexsort((sums, counts))[-1])
+        count = int(counts[component])
         if count < max(2, 0.1 * of_each):
             break
         found.append({"component": component, "planes": count, "of": of_each})
-        spoilt = spoilt[(spoilt["i"] != component) & (spoilt["j"] != component)]
+        left = (i != component) & (j != component)
+        i, j, off = i[left], j[left], off[left]
     return found
 
 

@@ -39,9 +39,8 @@ __all__ = ["PER_AXIS", "Gain", "Rivals", "student_freedom", "tyler_shape"]
 PER_AXIS = 10
 """Vectors for each axis that the comparison takes at least."""
 
-SHAPED = 8192  # vectors that decide the elliptical shape, at most
 STEPS, TOLERANCE = 50, 1e-4
-MOST = 16_384  # vectors in all, at most: the error of a mean of a few thousand is small already
+MOST = 8192  # vectors in all, at most: the error of a mean of a few thousand is small already
 Vectors = Float[np.ndarray, "m d"]
 Values = Float[np.ndarray, " m"]
 
@@ -199,9 +198,8 @@ class _Model:
 class _Elliptical(_Model):
     def __init__(self, shaped: Vectors, radii_of: Float[np.ndarray, "k d"]) -> None:
         self.normal = _Normal(shaped, radii_of)
-        some = shaped[:SHAPED]
-        self.centre = np.median(some, axis=0)
-        self.root = np.linalg.cholesky(tyler_shape(some - self.centre))
+        self.centre = np.median(shaped, axis=0)
+        self.root = np.linalg.cholesky(tyler_shape(shaped - self.centre))
         self.radii = self._radii(radii_of)
         self.law = LineDensity.of(np.log(self.radii))
 
