@@ -40,7 +40,7 @@ PER_AXIS = 10
 """Vectors for each axis that the comparison takes at least."""
 
 STEPS, TOLERANCE = 50, 1e-4
-MOST = 8192  # vectors in all, at most: the error of a mean of a few thousand is small already
+MOST, NUMBERS = 16_384, 1 << 21  # vectors in all, at most, and numbers in them where these are wide
 Vectors = Float[np.ndarray, "m d"]
 Values = Float[np.ndarray, " m"]
 
@@ -64,6 +64,9 @@ class Gain:
 @dataclass(frozen=True, eq=False)
 class Rivals:
     """The gains by kind, and of an elliptical law what its radii say.
+
+    Errors are those of the means over held-out vectors. Where tails are heavy, the fits vary as well: of a t law of 10
+    degrees of freedom the gain of one half of the vectors was seen to differ from that of another by 0.1.
 
     Attributes
     ----------
@@ -105,7 +108,8 @@ class Rivals:
         """
         random = np.random.default_rng([seed, 8])
         # By content, so that the order of the vectors does not matter.
-        order = np.argsort(fingerprints(x), kind="stable")[random.permutation(len(x))[:MOST]]
+        most = min(MOST, max(NUMBERS // x.shape[1], PER_AXIS * x.shape[1]))
+        order = np.argsort(fingerprints(x), kind="stable")[random.permutation(len(x))[:most]]
         fair = np.isin(order, np.arange(len(x)) if unseen is None else unseen)
         x = np.asarray(x[order], np.float64)
         places = [len(x) // 2, len(x) // 2 + len(x) // 4]
