@@ -65,8 +65,8 @@ class Gain:
 class Rivals:
     """The gains by kind, and of an elliptical law what its radii say.
 
-    Errors are those of the means over held-out vectors. Where tails are heavy, the fits vary as well: of 8,192 vectors
-    of a t law of 10 degrees of freedom (0.24 nats) one of four samples had 0.08 +/- 0.02.
+    Errors are those of the means over held-out vectors. Where tails are heavy, the fits vary as well: of four samples
+    of 8,192 vectors of a t law of 10 degrees of freedom (0.24 nats), one had 0.08 +/- 0.02.
 
     Attributes
     ----------
