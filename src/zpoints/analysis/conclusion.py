@@ -131,7 +131,7 @@ def _normal(s: AnalysisSummary) -> Found:
 
 def _elliptical(s: AnalysisSummary) -> Found:
     e = _evidence(s)
-    if e is None or not e.gains or not _evident(e.gains["elliptical"]):
+    if e is None or not e.gains or not _evident(e, e.gains["elliptical"]):
         return None
     gain, best = e.gains["elliptical"], e.gains[e.best]
     if gain.nats < MAIN * best.nats:
@@ -213,7 +213,7 @@ def _nearly(s: AnalysisSummary) -> Found:
 def _directions(s: AnalysisSummary) -> Found:
     """Laws of their own along hidden directions explain more than twice what those of the components do."""
     e, off = _evidence(s), s.components.z.not_normal
-    if not off or e is None or e.best != "directions" or not _evident(e.gains["directions"]):
+    if not off or e is None or e.best != "directions" or not _evident(e, e.gains["directions"]):
         return None
     if 2 * e.gains["margins"].nats > e.gains["directions"].nats:
         return None
@@ -289,8 +289,10 @@ def _evidence(s: AnalysisSummary) -> Evidence | None:
     return s.evidence
 
 
-def _evident(gain: GainSummary) -> bool:
-    return gain.nats > EVIDENT * gain.error
+def _evident(e: Evidence, gain: GainSummary) -> bool:
+    """By the mean gain; or by the share told apart, since of heavy tails single vectors decide the mean's error."""
+    guessing = 0.5 / np.sqrt(max(e.held_out, 1))
+    return gain.nats > 0 and (gain.nats > EVIDENT * gain.error or gain.told_apart - 0.5 > EVIDENT * guessing)
 
 
 def _nats(gain: GainSummary) -> str:
@@ -301,11 +303,11 @@ def _nats(gain: GainSummary) -> str:
 
 
 def _gain_of(e: Evidence | None) -> str:
-    if e is None or not e.gains or not _evident(e.gains[e.best]):
+    if e is None or not e.gains or not _evident(e, e.gains[e.best]):
         return ""
     parts = f" {_nats(e.gains[e.best])}"
     elliptical = e.gains["elliptical"]
-    if e.best != "elliptical" and _evident(elliptical):
+    if e.best != "elliptical" and _evident(e, elliptical):
         parts += f"; an elliptical law explains {100 * elliptical.nats / e.gains[e.best].nats:.0f} % of that"
     return f"{parts}."
 

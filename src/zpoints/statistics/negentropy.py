@@ -124,12 +124,15 @@ class Rivals:
         parts: dict[str, list[tuple[np.ndarray, float]]] = {name: [] for name in kinds}
         freedom, t_gain = [], []
         for quarter, held, fairly in ((*quarters, fair_of[1]), (*quarters[::-1], fair_of[0])):
-            for name, make in kinds.items():
-                model = make(quarter)
-                parts[name].append(model.judged(held[fairly] if name == "directions" else held, random))
+            models = {name: make(quarter) for name, make in kinds.items()}
+            # One normal law for all kinds: where tails are heavy, two fits of it differ by more than the kinds do.
+            normal = max((m.normal for m in models.values()), key=lambda law: float(law.log(held).mean()))
+            for name, model in models.items():
+                judged_on = held[fairly] if name == "directions" else held
+                parts[name].append(model.judged(judged_on, normal, random))
                 if isinstance(model, _Elliptical):
                     freedom.append(model.freedom)
-                    t_gain.append(float(model.student_gain(held).mean()))
+                    t_gain.append(float(model.student_gain(held, normal).mean()))
         return cls(
             {name: _gain(found) for name, found in parts.items()},
             float(len(freedom) / total) if (total := np.sum(1 / np.array(freedom))) > 0 else float("inf"),
@@ -184,18 +187,18 @@ class _Normal:
 
 
 class _Model:
-    """A law, and the normal one that was fitted to the same vectors."""
+    """A law, and a normal one that was fitted to the same vectors."""
 
     normal: _Normal
 
     def log(self, x: Vectors) -> Values:
         raise NotImplementedError
 
-    def judged(self, held: Vectors, random: np.random.Generator) -> tuple[Values, float]:
+    def judged(self, held: Vectors, normal: _Normal, random: np.random.Generator) -> tuple[Values, float]:
         """Gain of each held-out vector, and how often the ratio of densities is right about them and normal draws."""
-        gain = self.log(held) - self.normal.log(held)
-        drawn = self.normal.draw(len(held), random)
-        wrong = self.log(drawn) - self.normal.log(drawn)
+        gain = self.log(held) - normal.log(held)
+        drawn = normal.draw(len(held), random)
+        wrong = self.log(drawn) - normal.log(drawn)
         return gain, float(0.5 * (np.mean(gain > 0) + np.mean(wrong <= 0)))
 
 
@@ -220,12 +223,12 @@ class _Elliptical(_Model):
         """Of the best multivariate t law of these radii."""
         return student_freedom(self.radii**2, len(self.centre))[0]
 
-    def student_gain(self, held: Vectors) -> Values:
+    def student_gain(self, held: Vectors, normal: _Normal) -> Values:
         """Gain of the best multivariate t law."""
         d = len(self.centre)
         nu, scale = student_freedom(self.radii**2, d)
         log_density = _student_log(self._radii(held) ** 2 / scale, d, nu) - 0.5 * d * np.log(scale)
-        return np.asarray(log_density - self.normal.log(held))
+        return np.asarray(log_density - normal.log(held))
 
 
 def _log_sphere(radii: Values, d: int) -> Values:
