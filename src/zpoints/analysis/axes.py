@@ -13,6 +13,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from zpoints.analysis.components import spoilt_places
+from zpoints.analysis.normality import mardia_figures
 from zpoints.analysis.readings import whitening
 from zpoints.files.documents import json_number
 from zpoints.statistics.mardia import MardiaTest
@@ -120,7 +121,9 @@ def axes_summary(
     radii = powers.radii
     skewness = None
     if third is not None and radii.dimension <= third.dimension:
-        skewness = _test(third.leading(radii.dimension, radii.total_square, powers.sixth).skewness_test)
+        skewness = mardia_figures(
+            third.leading(radii.dimension, radii.total_square, powers.sixth).skewness_test
+        )
     kurtosis = radii.total_square / radii.n * (radii.n / (radii.n - 1)) ** 2
     return {
         "axes": radii.dimension,
@@ -128,7 +131,7 @@ def axes_summary(
         "what": what,
         "not_normal": None if table is None else len(spoilt_places(table)),
         "skewness": skewness,
-        "kurtosis": _test(MardiaTest.of_kurtosis(kurtosis, radii.n, radii.dimension)),
+        "kurtosis": mardia_figures(MardiaTest.of_kurtosis(kurtosis, radii.n, radii.dimension)),
         "std": radii.std,
         "normal_std": radii.null.std,
         "scale_variance": radii.scale_variance,
@@ -152,16 +155,6 @@ def measure_axes(
     powers = reduce(latents, Through(along, AxesPowers.of), **options)
     share = float(pca.explained_variance_ratio[axes].sum())
     return axes_summary(powers, None, share, what)
-
-
-def _test(test: MardiaTest) -> dict[str, float | None]:
-    return {
-        "value": test.value,
-        "normal": test.expected,
-        "error": test.error,
-        "z": json_number(test.z),
-        "log10_p": json_number(test.log10_p),
-    }
 
 
 def spectrum_summary(moments: Moments, whole: PCA, sample: Float[np.ndarray, "s d"]) -> dict[str, Any]:

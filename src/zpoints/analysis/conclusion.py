@@ -23,19 +23,15 @@ __all__ = ["Conclusion", "conclusion", "within_noise"]
 FEWEST_PER_AXIS = 5
 """Vectors for each axis, from which on something can be said of all dimensions together."""
 
-ON_SPHERE = (
-    0.02  # standard deviation of the lengths, in those of a component; normal vectors have 0.7 at least
-)
+ON_SPHERE = 0.02
+"""Standard deviation of the lengths, in those of a component; normal vectors have 0.7 at least."""
 EVIDENT = 4.0  # standard errors of a gain
 MAIN = 0.8  # share of the negentropy that an elliptical law explains where the law is called so
 STUDENT = 0.9  # share of what the radii explain that a t law must explain to be named
 SMALL_GAIN, SMALL_TOLD, NEAR_COVERAGE = 0.1, 0.55, 0.45
 """Nearly normal: gain in nats per vector and right answers at most, and what the median 1 sigma ellipse may hold."""
-SKEWED, HEAVY, LIGHT = (
-    0.1,
-    1.1,
-    0.9,
-)  # `Evidence.asymmetry` and `tail_weight` from which on the words are said
+SKEWED, HEAVY, LIGHT = 0.1, 1.1, 0.9
+"""`Evidence.asymmetry` and `tail_weight` from which on the words are said."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +83,7 @@ def _too_few(s: AnalysisSummary) -> Found:
 
 
 def _discrete(s: AnalysisSummary) -> Found:
-    e, living = _evidence(s), s.d - len(s.dead)
+    e, living = s.evidence, s.d - len(s.dead)
     if e is None:
         return None
     if e.distinct * OFTEN <= s.n:
@@ -100,7 +96,7 @@ def _discrete(s: AnalysisSummary) -> Found:
 
 
 def _sphere(s: AnalysisSummary) -> Found:
-    e = _evidence(s)
+    e = s.evidence
     if e is None or s.rank < 2 or e.length_spread > ON_SPHERE:
         return None
     spread = s.normality.random_directions.excess_kurtosis
@@ -130,7 +126,7 @@ def _normal(s: AnalysisSummary) -> Found:
 
 
 def _elliptical(s: AnalysisSummary) -> Found:
-    e = _evidence(s)
+    e = s.evidence
     if e is None or not e.gains or not _evident(e, e.gains["elliptical"]):
         return None
     gain, best = e.gains["elliptical"], e.gains[e.best]
@@ -163,7 +159,7 @@ def _student(e: Evidence) -> str:
 
 
 def _but_for(s: AnalysisSummary) -> Found:
-    e = _evidence(s)
+    e = s.evidence
     if e is None:
         return None
     if e.rest_without_components:
@@ -195,7 +191,7 @@ def _but_for(s: AnalysisSummary) -> Found:
 
 
 def _nearly(s: AnalysisSummary) -> Found:
-    e = _evidence(s)
+    e = s.evidence
     if e is None or not e.gains:
         return None
     gain = e.gains[e.best]
@@ -212,7 +208,7 @@ def _nearly(s: AnalysisSummary) -> Found:
 
 def _directions(s: AnalysisSummary) -> Found:
     """Laws of their own along hidden directions explain more than twice what those of the components do."""
-    e, off = _evidence(s), s.components.z.not_normal
+    e, off = s.evidence, s.components.z.not_normal
     if not off or e is None or e.best != "directions" or not _evident(e, e.gains["directions"]):
         return None
     if 2 * e.gains["margins"].nats > e.gains["directions"].nats:
@@ -228,7 +224,7 @@ def _directions(s: AnalysisSummary) -> Found:
 
 
 def _margins(s: AnalysisSummary) -> Found:
-    e, off = _evidence(s), s.components.z.not_normal
+    e, off = s.evidence, s.components.z.not_normal
     if not off:
         return None
     which = f" ({named(list(e.off_components))})" if e is not None and off <= NAMED else ""
@@ -256,7 +252,7 @@ def _dependence(s: AnalysisSummary) -> tuple[str, str]:
     return (
         "dependence",
         "Normal margins, but dependence beyond correlation: every component alone is a Gaussian within the noise, "
-        f"and all together are not a normal distribution ({because}).{_gain_of(_evidence(s))}",
+        f"and all together are not a normal distribution ({because}).{_gain_of(s.evidence)}",
     )
 
 
@@ -285,10 +281,6 @@ def _confirmed(s: AnalysisSummary) -> list:
     return [row for row in s.normality.least_normal_directions.found if row.log10_p < SURE_LOG10_P]
 
 
-def _evidence(s: AnalysisSummary) -> Evidence | None:
-    return s.evidence
-
-
 def _evident(e: Evidence, gain: GainSummary) -> bool:
     """By the mean gain; or by the share told apart, since of heavy tails single vectors decide the mean's error."""
     guessing = 0.5 / np.sqrt(max(e.held_out, 1))
@@ -314,7 +306,7 @@ def _gain_of(e: Evidence | None) -> str:
 
 def _shape(s: AnalysisSummary) -> str:
     """Skewed, heavy or light, by quantiles; uniform has a tail weight of 0.52, Laplace 1.74, exponential 1.26."""
-    e = _evidence(s)
+    e = s.evidence
     skew, weight = (e.asymmetry or 0.0, e.tail_weight or 1.0) if e else (0.0, 1.0)
     tails = "heavy" if weight > HEAVY else "light" if weight < LIGHT else ""
     words = [word for word in ("skewed" if skew > SKEWED else "", tails) if word]

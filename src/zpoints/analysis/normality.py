@@ -13,7 +13,15 @@ from zpoints.statistics.pca import PCA
 from zpoints.statistics.radii import SHARES, Radii
 from zpoints.statistics.third_moments import ThirdMoments
 
-__all__ = ["RANDOM_DIRECTIONS", "SURE_LOG10_P", "Normality", "Search", "least_normal", "normality"]
+__all__ = [
+    "RANDOM_DIRECTIONS",
+    "SURE_LOG10_P",
+    "Normality",
+    "Search",
+    "least_normal",
+    "mardia_figures",
+    "normality",
+]
 
 RANDOM_DIRECTIONS = 1000
 PURSUED = 8
@@ -94,8 +102,8 @@ def normality(search: Search, radii: Radii, third: ThirdMoments, projections: Pr
 def _mardia(third: ThirdMoments) -> dict[str, Any]:
     return {
         "axes": third.dimension,
-        "skewness": _test(third.skewness_test),
-        "kurtosis": _test(third.kurtosis_test),
+        "skewness": mardia_figures(third.skewness_test),
+        "kurtosis": mardia_figures(third.kurtosis_test),
         "squared_skewness": json_number(third.squared_skewness),
         "squared_skewness_error": json_number(third.squared_skewness_error),
         "scale_variance": json_number(third.scale_variance),
@@ -103,7 +111,8 @@ def _mardia(third: ThirdMoments) -> dict[str, Any]:
     }
 
 
-def _test(test: MardiaTest) -> dict[str, float | None]:
+def mardia_figures(test: MardiaTest) -> dict[str, float | None]:
+    """One of Mardia's tests, as plain figures."""
     figures = {
         "value": test.value,
         "normal": test.expected,

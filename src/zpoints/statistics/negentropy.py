@@ -131,7 +131,7 @@ class Rivals:
                 judged_on = held[fairly] if name == "directions" else held
                 parts[name].append(model.judged(judged_on, normal, random))
                 if isinstance(model, _Elliptical):
-                    freedom.append(model.freedom)
+                    freedom.append(model.student[0])
                     t_gain.append(float(model.student_gain(held, normal).mean()))
         return cls(
             {name: _gain(found) for name, found in parts.items()},
@@ -144,11 +144,6 @@ class Rivals:
     def best(self) -> str:
         """The kind that explains most."""
         return max(self.gains, key=lambda name: self.gains[name].nats)
-
-    @property
-    def negentropy(self) -> Gain:
-        """The largest gain: negentropy, from below."""
-        return self.gains[self.best]
 
 
 def _gain(found: list[tuple[np.ndarray, float]]) -> Gain:
@@ -219,14 +214,14 @@ class _Elliptical(_Model):
         return self.law.log(np.log(radii)) - _log_sphere(radii, x.shape[1])
 
     @cached_property
-    def freedom(self) -> float:
-        """Of the best multivariate t law of these radii."""
-        return student_freedom(self.radii**2, len(self.centre))[0]
+    def student(self) -> tuple[float, float]:
+        """Degrees of freedom and squared scale of the best multivariate t law of these radii."""
+        return student_freedom(self.radii**2, len(self.centre))
 
     def student_gain(self, held: Vectors, normal: _Normal) -> Values:
         """Gain of the best multivariate t law."""
         d = len(self.centre)
-        nu, scale = student_freedom(self.radii**2, d)
+        nu, scale = self.student
         log_density = _student_log(self._radii(held) ** 2 / scale, d, nu) - 0.5 * d * np.log(scale)
         return np.asarray(log_density - normal.log(held))
 
