@@ -89,3 +89,13 @@ def test_an_analysis_of_the_format_before_still_opens(analysis: zp.Analysis, tmp
     assert loaded.summary.spectrum is None
     with pytest.raises(zp.UsageError, match="analyse the vectors anew"):
         loaded.plot.signal()
+
+
+def test_the_edge_of_the_spectrum_does_not_depend_on_the_order_of_the_file() -> None:
+    random = np.random.default_rng(1)
+    x = random.normal(size=(20_000, 20)) * np.sqrt(3 / random.chisquare(5, size=(20_000, 1)))
+    by_length = x[np.argsort(np.sum(x * x, axis=1))]
+    one, other = zp.analyse(x).summary.spectrum, zp.analyse(by_length).summary.spectrum
+    assert one.scale_variance > 0.3
+    assert other.scale_variance == pytest.approx(one.scale_variance, rel=0.4)
+    assert other.covariance.axes == one.covariance.axes

@@ -22,7 +22,7 @@ from zpoints.statistics.pca import PCA
 from zpoints.statistics.radii import Radii
 from zpoints.statistics.spectrum import SignalEdge, effective_rank, own_scales, participation_ratio
 from zpoints.statistics.third_moments import ThirdMoments
-from zpoints.vectors.latent_set import LatentSet
+from zpoints.vectors.latent_set import LatentSet, some_of
 from zpoints.vectors.reduce import Through, reduce
 
 __all__ = [
@@ -165,7 +165,7 @@ def spectrum_summary(moments: Moments, whole: PCA, sample: Float[np.ndarray, "s 
     moments : of all vectors. whole : their principal axes, by covariance. sample : some of the vectors.
     """
     n, d, variance = moments.n, moments.dimension, whole.variance[: whole.rank]
-    scales = own_scales(whole.whiten(sample[:SCALED]), variance, n, d)
+    scales = own_scales(whole.whiten(some_of(sample, SCALED, seed=2)), variance, n, d)
     correlation = None
     if 1 < d <= LARGEST_CORRELATION:
         unit = np.linalg.eigvalsh(moments.pearson)[::-1][: whole.rank]

@@ -15,7 +15,7 @@ from zpoints.statistics.moments import Moments
 from zpoints.statistics.negentropy import PER_AXIS, Rivals
 from zpoints.statistics.pca import PCA
 from zpoints.statistics.univariate import kurtosis_log10_p, skewness_log10_p
-from zpoints.vectors.latent_set import drawn
+from zpoints.vectors.latent_set import some_of
 
 __all__ = ["Evidence", "GainSummary", "evidence_of", "few_values"]
 
@@ -148,7 +148,7 @@ def few_values(sample: Float[np.ndarray, "s d"]) -> tuple[np.ndarray, np.ndarray
 
     Few are at most 64 in 4,096 vectors, and at most the square root of the number of fewer ones.
     """
-    some = np.sort(_some(sample, LOOKED_AT), axis=0)
+    some = np.sort(some_of(sample, LOOKED_AT, seed=1), axis=0)
     m, most = len(some), min(FEW_VALUES, int(np.sqrt(len(some))))
     different = 1 + (some[1:] != some[:-1]).sum(axis=0)
     few = different <= most
@@ -158,16 +158,11 @@ def few_values(sample: Float[np.ndarray, "s d"]) -> tuple[np.ndarray, np.ndarray
     return np.flatnonzero(few), np.flatnonzero(same & ~few)
 
 
-def _some(sample: Float[np.ndarray, "s d"], count: int) -> Float[np.ndarray, "m d"]:
-    """At most `count` of the vectors, from all parts of a file that may be sorted."""
-    return sample if len(sample) <= count else sample[drawn(len(sample), count, seed=1)]
-
-
 def _rest_without_components(sample: Float[np.ndarray, "s d"], off: np.ndarray) -> bool | None:
     d = sample.shape[1]
     if not 0 < len(off) <= max(1, d // AMONG) or len(off) == d:
         return None
-    return _normal_within_noise(np.delete(_some(sample, MOST), off, axis=1))
+    return _normal_within_noise(np.delete(some_of(sample, MOST, seed=1), off, axis=1))
 
 
 def _rest_without_directions(
@@ -176,7 +171,7 @@ def _rest_without_directions(
     if not len(directions) or len(directions) > max(1, whole.rank // 4):
         return None
     _, _, axes = np.linalg.svd(directions)
-    return _normal_within_noise(whole.whiten(_some(sample, MOST)) @ axes[len(directions) :].T)
+    return _normal_within_noise(whole.whiten(some_of(sample, MOST, seed=1)) @ axes[len(directions) :].T)
 
 
 def _normal_within_noise(x: Float[np.ndarray, "s k"]) -> bool:

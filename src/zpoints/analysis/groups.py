@@ -17,7 +17,7 @@ from zpoints.files.documents import json_number
 from zpoints.statistics.groups import CentreDistance, CovarianceDistances, Within, mixture_gain
 from zpoints.statistics.radii import Radii
 from zpoints.statistics.third_moments import ThirdMoments
-from zpoints.vectors.latent_set import LatentSet, drawn
+from zpoints.vectors.latent_set import LatentSet, some_of
 
 __all__ = ["FEWEST", "Labels", "with_groups"]
 
@@ -136,7 +136,7 @@ def with_groups(a: Analysis, labels: Any, seed: int = 0) -> Analysis:
     codes = place[found.codes]
     mine = np.flatnonzero(codes >= 0)
     most = max(len(chosen) * FEWEST, min(SAMPLE, SAMPLE_BYTES // (4 * a.latents.dimension)))
-    rows = mine if len(mine) <= most else mine[drawn(len(mine), most, seed)]
+    rows = some_of(mine, most, seed)
     pca = a.distribution.pca
     u, codes = pca.whiten(a.latents.subset(rows).array()), codes[rows]
     names = [found.names[g] for g in chosen]

@@ -20,7 +20,7 @@ from zpoints.files.atomic import atomic_path
 from zpoints.images.sheets import contact_sheet
 from zpoints.system.progress import Progress, Silent
 from zpoints.system.sizes import in_words
-from zpoints.vectors.latent_set import drawn
+from zpoints.vectors.latent_set import some_of
 
 __all__ = ["export_page"]
 
@@ -95,7 +95,7 @@ def _samples(space: Space, notes: list[str]) -> tuple[list[str], dict[str, np.nd
 def _chosen(space: Space) -> Int[np.ndarray, " k"]:
     """The vectors that the file holds."""
     numbers, most = space.shown, max(VECTORS // (2 * space.latents.dimension), 100)
-    return numbers if len(numbers) <= most else numbers[drawn(len(numbers), most, seed=0)]
+    return some_of(numbers, most, seed=0)
 
 
 def _narrow(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

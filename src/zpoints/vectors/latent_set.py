@@ -19,7 +19,7 @@ from zpoints.files.arrays.columns import Wanted
 from zpoints.vectors.objects import Narrowed, reader_of
 from zpoints.vectors.readers import Chosen, Flattened, Shaped
 
-__all__ = ["LatentSet", "drawn"]
+__all__ = ["LatentSet", "drawn", "some_of"]
 
 LARGEST = 1 << 16  # components: their covariance matrix has 32 GiB
 
@@ -227,6 +227,11 @@ class LatentSet:
 def drawn(n: int, count: int, seed: int) -> Int[np.ndarray, " c"]:
     """Numbers of `count` of `n` vectors, drawn at random without repetition, ascending."""
     return np.sort(np.random.default_rng(seed).choice(n, count, replace=False, shuffle=False))
+
+
+def some_of(rows: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """All rows where there are no more than `count`; else so many, drawn at random, since files are often sorted."""
+    return rows if len(rows) <= count else rows[drawn(len(rows), count, seed)]
 
 
 def _check_rows(name: str, rows: np.ndarray, n: int) -> None:
