@@ -131,13 +131,17 @@ class ImageSettings(Section):
 
 
 class BudgetSettings(Section):
-    """How much memory the work may take. Results do not depend on it, but for the rounding of training in parts."""
+    """How much memory and how many threads the work may take. Results depend on it by rounding at most."""
 
     ram: Size = "auto"
     """Anonymous memory of the process, as ``11GiB``; ``auto`` is 80 % of what the machine, the container and
     ``ulimit -d`` allow."""
     vram: Size = "auto"
     """Memory of the GPU, as ``15GiB``; ``auto`` is 80 % of it."""
+    threads: Positive | Literal["auto"] = "auto"
+    """Threads on the processor. ``auto``: as many as there are processors, and in PyTorch fewer for as long as other
+    programs take some of them and fewer are quicker. A training rounds otherwise with another number of threads: a
+    number makes its weights repeatable to the bit also on a busy machine."""
 
 
 class AutoencoderSettings(Section):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from zpoints.system.limits import Limit, ram_limit
+from zpoints.system.limits import Limit, processor_quota, ram_limit
 
 GIB = 1 << 30
 
@@ -53,6 +53,22 @@ def machine(
 )
 def test_the_smallest_limit_counts(tmp_path, cgroup, files, expected):
     assert ram_limit(machine(tmp_path, cgroup=cgroup, files=files)) == expected
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "files", "expected"),
+    [
+        ("0::/\n", {}, None),
+        ("0::/\n", {"cpu.max": "max 100000"}, None),
+        ("0::/docker/abc\n", {"cpu.max": "150000 100000"}, 1.5),
+        ("0::/a/b\n", {"a/cpu.max": "200000 100000", "a/b/cpu.max": "400000 100000"}, 2.0),
+        ("4:cpu,cpuacct:/x\n", {"cpu/x/cpu.cfs_quota_us": "50000", "cpu/x/cpu.cfs_period_us": "100000"}, 0.5),
+        ("4:cpu,cpuacct:/x\n", {"cpu/x/cpu.cfs_quota_us": "-1", "cpu/x/cpu.cfs_period_us": "100000"}, None),
+        ("0::/\n", {"cpu.max": "nonsense"}, None),
+    ],
+)
+def test_the_processors_of_a_container(tmp_path, cgroup, files, expected):
+    assert processor_quota(machine(tmp_path, cgroup=cgroup, files=files)) == expected
 
 
 def test_where_nothing_is_told_there_is_no_limit(tmp_path):

@@ -47,7 +47,7 @@ from pathlib import Path
 from zpoints.system.limits import ram_limit
 from zpoints.system.lock import locked
 from zpoints.system.meter import anonymous_bytes, processor_name
-from zpoints.system.threads import processors
+from zpoints.system.thread_count import processors
 
 a = zp.analyse(z)
 a.save(Path("analysis"))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from zpoints.cli.errors import done
-from zpoints.cli.options import Changes, Debug, Quiet, Ram, Vram, progress_of, run_in
+from zpoints.cli.options import Changes, Debug, Quiet, Ram, Threads, Vram, progress_of, run_in
 
 __all__ = ["judge", "report"]
 
@@ -16,6 +16,7 @@ def judge(
     changes: Changes = None,
     ram: Ram = None,
     vram: Vram = None,
+    threads: Threads = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -25,7 +26,7 @@ def judge(
     """
     from zpoints.report.stage import redo_stage
 
-    this = run_in(folder, changes, ram, vram)
+    this = run_in(folder, changes, ram, vram, threads)
     redo_stage(this, "judge", progress_of(quiet))
     done(quiet, "\n".join(this.scores.lines()))
     done(quiet, f"scores in {this.paths.judging / 'scores.json'}")

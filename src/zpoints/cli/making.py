@@ -13,6 +13,7 @@ from zpoints.cli.options import (
     Quiet,
     Ram,
     Retry,
+    Threads,
     Vram,
     budget_of,
     progress_of,
@@ -38,6 +39,7 @@ def run(
     changes: Changes = None,
     ram: Ram = None,
     vram: Vram = None,
+    threads: Threads = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -46,7 +48,9 @@ def run(
     from zpoints.report.stage import run_all
     from zpoints.run.folder import Run
 
-    settings = settings_of(config, changes, source, named=True, retry=retry, ram=ram, vram=vram, model=model)
+    settings = settings_of(
+        config, changes, source, named=True, retry=retry, ram=ram, vram=vram, threads=threads, model=model
+    )
     this = Run(out or Path("runs") / settings.name, settings)
     run_all(this, progress_of(quiet))
     if not quiet:
@@ -60,13 +64,14 @@ def prepare(
     changes: Changes = None,
     ram: Ram = None,
     vram: Vram = None,
+    threads: Threads = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Cut and scale pictures into one array on disk."""
     from zpoints.run import work
 
-    settings = settings_of(config, changes, source, ram=ram, vram=vram)
+    settings = settings_of(config, changes, source, ram=ram, vram=vram, threads=threads)
     with budget_of(settings):
         store = work.prepare(settings.images.source, out, settings, progress_of(quiet))
     done(quiet, f"{len(store):,} pictures of shape {store.shape} in {out / 'pixels.npy'}")
@@ -80,6 +85,7 @@ def train(
     changes: Changes = None,
     ram: Ram = None,
     vram: Vram = None,
+    threads: Threads = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -89,7 +95,7 @@ def train(
     """
     from zpoints.run import work
 
-    settings = settings_of(config, changes, retry=retry, ram=ram, vram=vram)
+    settings = settings_of(config, changes, retry=retry, ram=ram, vram=vram, threads=threads)
     with budget_of(settings):
         work.train(images, out, settings, progress_of(quiet))
     done(quiet, f"model in {out}, reconstructions in {out / 'reconstructions.png'}")
@@ -103,13 +109,14 @@ def encode(
     changes: Changes = None,
     ram: Ram = None,
     vram: Vram = None,
+    threads: Threads = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Write the latent vectors of all pictures, one row per picture."""
     from zpoints.run import work
 
-    settings = settings_of(config, changes, ram=ram, vram=vram)
+    settings = settings_of(config, changes, ram=ram, vram=vram, threads=threads)
     with budget_of(settings):
         found = work.encode(model, images, out, settings, progress_of(quiet))
     done(quiet, f"{found.n:,} z-points in {out / 'z.npy'}")
@@ -123,13 +130,14 @@ def decode(
     changes: Changes = None,
     ram: Ram = None,
     vram: Vram = None,
+    threads: Threads = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Decode latent vectors to pictures and a contact sheet."""
     from zpoints.run import work
 
-    settings = settings_of(config, changes, ram=ram, vram=vram)
+    settings = settings_of(config, changes, ram=ram, vram=vram, threads=threads)
     with budget_of(settings):
         work.decode(model, latents, out, settings, progress_of(quiet))
     done(quiet, f"pictures in {out / 'pictures.npy'}, contact sheet in {out / 'grid.png'}")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from zpoints.cli.errors import done, say
-from zpoints.cli.options import Debug, Quiet, Ram, budget_of, progress_of, settings_of
+from zpoints.cli.options import Debug, Quiet, Ram, Threads, budget_of, progress_of, settings_of
 from zpoints.errors import UsageError
 
 __all__ = ["check", "export"]
@@ -27,6 +27,7 @@ def check(
     ] = None,
     count: Annotated[int, typer.Option(help="Pictures to try it with.", min=2)] = 24,
     ram: Ram = None,
+    threads: Threads = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -34,7 +35,7 @@ def check(
     from zpoints.files.settings import named_values
     from zpoints.run.checking import check_model
 
-    settings = settings_of(source=source, ram=ram)
+    settings = settings_of(source=source, ram=ram, threads=threads)
     with budget_of(settings):
         found = check_model(
             path,

@@ -22,6 +22,7 @@ __all__ = [
     "Quiet",
     "Ram",
     "Retry",
+    "Threads",
     "Vram",
     "budget_of",
     "progress_of",
@@ -53,6 +54,14 @@ Ram = Annotated[
 Vram = Annotated[
     str | None, typer.Option("--vram", help="Memory of the GPU that it may take; else 80 % of what there is.")
 ]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        min=1,
+        help="Threads of the work on the processor, always so many; else as many as pay at the moment.",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
@@ -66,6 +75,7 @@ def settings_of(
     ram: str | None = None,
     vram: str | None = None,
     model: str | None = None,
+    threads: int | None = None,
 ) -> "Settings":
     """The settings that a command means: its file, with its options on top."""
     from zpoints.config import Settings
@@ -81,32 +91,37 @@ def settings_of(
         )
     if retry:
         settings = with_values(settings, {"training.retries": RETRIES}, "--retry")
-    return _with_budget(with_changes(settings, changes or []), ram, vram)
+    return _with_budget(with_changes(settings, changes or []), ram, vram, threads)
 
 
-def _with_budget(settings: "Settings", ram: str | None, vram: str | None) -> "Settings":
+def _with_budget(settings: "Settings", ram: str | None, vram: str | None, threads: int | None) -> "Settings":
     from zpoints.files.settings import with_values
 
-    given = {f"budget.{name}": size for name, size in (("ram", ram), ("vram", vram)) if size is not None}
-    return with_values(settings, given, "--ram or --vram") if given else settings
+    options = {"ram": ram, "vram": vram, "threads": threads}
+    given = {f"budget.{name}": value for name, value in options.items() if value is not None}
+    return with_values(settings, given, "--ram, --vram or --threads") if given else settings
 
 
 def budget_of(settings: "Settings") -> AbstractContextManager["Meter"]:
-    """Inside, the memory that the settings allow is watched over."""
+    """Inside, the memory and the threads that the settings allow are in force."""
     from zpoints.system.budget import Budget, within
 
     return within(Budget.of(settings.budget))
 
 
 def run_in(
-    folder: Path, changes: list[str] | None = None, ram: str | None = None, vram: str | None = None
+    folder: Path,
+    changes: list[str] | None = None,
+    ram: str | None = None,
+    vram: str | None = None,
+    threads: int | None = None,
 ) -> "Run":
     """The run that a folder holds, with changes to its settings."""
     from zpoints.files.settings import with_changes
     from zpoints.run.folder import Run
 
     settings = with_changes(Run(folder).settings, changes or [])
-    return Run(folder, _with_budget(settings, ram, vram))
+    return Run(folder, _with_budget(settings, ram, vram, threads))
 
 
 def _name_of(source: str) -> str:

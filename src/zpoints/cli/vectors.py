@@ -13,6 +13,7 @@ from zpoints.cli.options import (
     Debug,
     Quiet,
     Ram,
+    Threads,
     Vram,
     budget_of,
     progress_of,
@@ -53,6 +54,7 @@ def analyse(
     changes: Changes = None,
     ram: Ram = None,
     vram: Vram = None,
+    threads: Threads = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -64,7 +66,7 @@ def analyse(
     from zpoints.run.ownership import check_own
 
     check_own(out, (*ANALYSIS_FILES, *CHANNEL_FILES, *GROUP_FILES), "analysis.json")
-    settings = settings_of(config, changes, ram=ram, vram=vram)
+    settings = settings_of(config, changes, ram=ram, vram=vram, threads=threads)
     with budget_of(settings):
         vectors = vectors_in(latents, index, split, columns)
         name = by or settings.analysis.by
@@ -111,6 +113,7 @@ def compare(
     changes: Changes = None,
     ram: Ram = None,
     vram: Vram = None,
+    threads: Threads = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -120,7 +123,7 @@ def compare(
 
     if out is not None:
         check_own(out, ("compare.json", "components.parquet"), "compare.json")
-    settings = settings_of(config, changes, ram=ram, vram=vram)
+    settings = settings_of(config, changes, ram=ram, vram=vram, threads=threads)
     with budget_of(settings):
         first, second = vectors_in(a, index_a, split_a, columns), vectors_in(b, index_b, split_b, columns)
         found = compare_latents(
@@ -165,6 +168,7 @@ def sample(
     seed: Annotated[int, typer.Option(help="The same seed gives the same vectors.", min=0)] = 0,
     ram: Ram = None,
     vram: Vram = None,
+    threads: Threads = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -179,7 +183,9 @@ def sample(
     options = {method: named_values(option or [], "--option")}
     chosen = {"count": count, "sigma": sigma, "temperature": temperature, "options": options}
     settings = with_values(
-        settings_of(ram=ram, vram=vram), {f"samples.{k}": v for k, v in chosen.items()}, "sample"
+        settings_of(ram=ram, vram=vram, threads=threads),
+        {f"samples.{k}": v for k, v in chosen.items()},
+        "sample",
     )
     sampler = sampler_of(settings.samples, method)
     vectors = None if latents is None else vectors_in(latents, index, split, columns)

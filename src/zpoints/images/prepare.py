@@ -38,7 +38,7 @@ from zpoints.system.lock import locked
 from zpoints.system.meter import Meter
 from zpoints.system.progress import Progress, Silent
 from zpoints.system.sizes import MIB, in_words
-from zpoints.system.threads import processors
+from zpoints.system.thread_count import processors
 
 __all__ = ["RECIPE", "Prepared", "key_of", "prepare", "prepared_key"]
 

@@ -13,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from zpoints.config import TrainingSettings
 from zpoints.system.device import Device
+from zpoints.system.pace import Pace
 
 __all__ = ["FitOptions", "at_work", "learn"]
 
@@ -92,10 +93,10 @@ def learn(
     # Untrained the networks draw from a law that was fitted already: what few vectors teach may be worse than that.
     best, when, kept = _judged(average, loss, judges, lesson.seed + 1), 0, _copied(average)
     every = max(1, lesson.steps // LOOKS)
-    for step in range(1, lesson.steps + 1):
-        chosen = torch.randint(
-            len(data), (min(lesson.batch, len(data)),), generator=random, device=device.kind
-        )
+    size = min(lesson.batch, len(data))
+
+    def learn_once() -> None:
+        chosen = torch.randint(len(data), (size,), generator=random, device=device.kind)
         with torch.autocast(device.kind, torch.bfloat16, enabled=device.bfloat16):
             found = loss(network, data[chosen], random)
         optimiser.zero_grad(set_to_none=True)
@@ -104,12 +105,17 @@ def learn(
         optimiser.step()
         schedule.step()
         average.update_parameters(network)
-        if step % every == 0 or step == lesson.steps:
-            judged = _judged(average, loss, judges, lesson.seed + 1)
-            if judged < best:
-                best, when, kept = judged, step, _copied(average)
-            elif step - when >= PATIENCE * lesson.steps:
-                break
+
+    with Pace(device.kind == "cpu") as pace:
+        for step in range(1, lesson.steps + 1):
+            with pace.step("learn"):
+                learn_once()
+            if step % every == 0 or step == lesson.steps:
+                judged = _judged(average, loss, judges, lesson.seed + 1)
+                if judged < best:
+                    best, when, kept = judged, step, _copied(average)
+                elif step - when >= PATIENCE * lesson.steps:
+                    break
     average.module.load_state_dict(kept)
     return average.module.to("cpu").eval(), when, best
 

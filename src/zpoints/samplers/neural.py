@@ -14,6 +14,7 @@ from zpoints.errors import UsageError
 from zpoints.samplers.base import Sampler
 from zpoints.samplers.checks import check_choice, check_number, check_whole, seed_of
 from zpoints.samplers.points import Points
+from zpoints.system.pace import Pace
 from zpoints.vectors.reduce import collect
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Neural"]
 
 HELD_OUT = 0.05
+PART = 2048  # vectors that are drawn at a time
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -90,9 +92,12 @@ class Neural(Sampler):
         from zpoints.samplers.learning import at_work
 
         noise = self.temperature * random.standard_normal((n, self.distribution_.pca.rank))
-        with at_work(self.network_, self.device) as place:
-            u = self._carry(torch.from_numpy(noise.astype(np.float32)).to(place))
-        return self.distribution_.pca.unwhiten(u.cpu().numpy().astype(np.float64))
+        parts = []
+        with at_work(self.network_, self.device) as place, Pace(place == "cpu") as pace:
+            for part in torch.from_numpy(noise.astype(np.float32)).split(PART):
+                with pace.step((self.name, len(part))):
+                    parts.append(self._carry(part.to(place)).cpu().numpy())
+        return self.distribution_.pca.unwhiten(np.concatenate(parts).astype(np.float64))
 
     def _learn(self, points: Points) -> None:
         self._ask_for_packages()

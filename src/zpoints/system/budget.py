@@ -17,6 +17,7 @@ from zpoints.system.limits import Limit, ram_left_share, ram_limit
 from zpoints.system.meter import Meter, anonymous_bytes
 from zpoints.system.sizes import in_words
 from zpoints.system.stopping import stop_work
+from zpoints.system.thread_count import with_threads
 
 __all__ = ["Budget", "current", "require", "share", "spare", "within"]
 
@@ -41,11 +42,13 @@ class Budget:
     ram : anonymous memory of the process (RssAnon); None where the system tells of no limit.
     ram_of : whose limit that is, in words.
     vram : memory of the GPU; None: 80 % of it.
+    threads : of the work on the processor; None: it finds out itself how many pay.
     """
 
     ram: int | None
     ram_of: str
     vram: int | None = None
+    threads: int | None = None
 
     @classmethod
     def of(cls, settings: BudgetSettings, limit: Limit | None = None) -> Self:
@@ -57,17 +60,18 @@ class Budget:
         """
         limit = limit or ram_limit()
         vram = None if settings.vram == "auto" else bytes_of(settings.vram)
+        threads = None if settings.threads == "auto" else settings.threads
         if settings.ram == "auto":
             if limit is None:
-                return cls(None, "no limit is known", vram)
-            return cls(int(SHARE * limit.size), f"{SHARE:.0%} of what {limit.where} allows", vram)
+                return cls(None, "no limit is known", vram, threads)
+            return cls(int(SHARE * limit.size), f"{SHARE:.0%} of what {limit.where} allows", vram, threads)
         ram = bytes_of(settings.ram)
         if limit is not None and ram > limit.size:
             raise UsageError(
                 f"budget.ram = {settings.ram}: {limit.where} allows {in_words(limit.size)}; "
                 "give less, or leave it out to take 80 % of that"
             )
-        return cls(ram, "--ram", vram)
+        return cls(ram, "--ram", vram, threads)
 
     @property
     def words(self) -> str:
@@ -132,7 +136,7 @@ def _rounded(size: int) -> str:
 
 @contextmanager
 def within(budget: Budget) -> Iterator[Meter]:
-    """Inside, `budget` is in force and watched. The meter knows the peak.
+    """Inside, `budget` is in force and its memory watched. The meter knows the peak.
 
     Raises
     ------
@@ -140,7 +144,7 @@ def within(budget: Budget) -> Iterator[Meter]:
     """
     _in_force.append(budget)
     try:
-        with Meter(tell=_Watchman(budget).look) as meter:
+        with with_threads(budget.threads), Meter(tell=_Watchman(budget).look) as meter:
             yield meter
     finally:
         _in_force.pop()

@@ -1,6 +1,7 @@
 """What the machine, its container and the shell really allow: the smallest of several limits.
 
 A process in a container sees the whole machine's memory, and is killed at the container's limit: so both are asked.
+Likewise it sees all processors, and is made to wait where it takes more of their time than it may.
 """
 
 import os
@@ -8,7 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Limit", "ram_left", "ram_left_share", "ram_limit"]
+__all__ = ["Limit", "processor_quota", "ram_left", "ram_left_share", "ram_limit"]
 
 UNLIMITED = 1 << 60  # control groups of version 1 write a number near 2**63 where there is no limit
 
@@ -59,20 +60,35 @@ def _meminfo(root: Path, name: str) -> int | None:
     return int(found.group(1)) * 1024 if found else None
 
 
+def processor_quota(root: Path = Path("/")) -> float | None:
+    """How many processors' time the control groups allow (``docker --cpus``); None where they tell of no limit."""
+    found = []
+    for file in _files(root, "cpu", "cpu.max", "cpu.cfs_quota_us"):
+        quota, _, period = _text(file).strip().partition(" ")
+        period = period or _text(file.with_name("cpu.cfs_period_us")).strip()
+        if quota.isdecimal() and period.isdecimal() and int(period):
+            found.append(int(quota) / int(period))
+    return min(found, default=None)
+
+
 def _groups(root: Path) -> list[Limit | None]:
-    found: list[Limit | None] = []
+    return [_group(file) for file in _files(root, "memory", "memory.max", "memory.limit_in_bytes")]
+
+
+def _files(root: Path, controller: str, name: str, old_name: str) -> list[Path]:
+    """A controller's file in the groups of this process and in all above them; `old_name` is that of version 1."""
+    found: list[Path] = []
     for line in _text(root / "proc/self/cgroup").splitlines():
         _, controllers, path = [*line.split(":", 2), "", ""][:3]
         if not controllers:
-            base, name = root / "sys/fs/cgroup", "memory.max"
-        elif "memory" in controllers.split(","):
-            base, name = root / "sys/fs/cgroup/memory", "memory.limit_in_bytes"
+            base, file = root / "sys/fs/cgroup", name
+        elif controller in controllers.split(","):
+            base, file = root / "sys/fs/cgroup" / controller, old_name
         else:
             continue
         here = Path(path.lstrip("/"))
         # In a container the path may name what only the host sees: then the limit stands at the top.
-        for group in [here, *here.parents]:
-            found.append(_group(base / group / name))
+        found += [base / group / file for group in [here, *here.parents]]
     return found
 
 

@@ -5,20 +5,17 @@ processor from whatever comes next: alternating with Numba's kernels, block afte
 fifth longer. And two small products side by side are faster than two threads on each.
 """
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
 from threading import Lock
 from typing import Any, TypeVar
 
-from threadpoolctl import ThreadpoolController
-
 from zpoints.system.budget import share
+from zpoints.system.thread_count import blas, processors
 
-__all__ = ["AHEAD_BYTES", "map_ordered", "one_blas_thread", "processors"]
+__all__ = ["AHEAD_BYTES", "map_ordered", "one_blas_thread"]
 
 MOST_WORKERS = 16
 AHEAD_BYTES = 256 << 20  # memory that work under way may take, where the budget has it
@@ -54,18 +51,8 @@ def map_ordered(
                 future.cancel()
 
 
-def processors() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _workers(bytes_each: int) -> int:
     return max(1, min(processors(), MOST_WORKERS, share(AHEAD_BYTES) // max(bytes_each, 1)))
-
-
-@cache
-def _controller() -> ThreadpoolController:
-    return ThreadpoolController()
 
 
 class _Limit:
@@ -84,7 +71,7 @@ def one_blas_thread() -> Iterator[None]:
     """BLAS works on the calling thread alone, until the last of those who asked for it has left."""
     with _limit.lock:
         if _limit.users == 0:
-            _limit.limiter = _controller().limit(limits=1, user_api="blas")
+            _limit.limiter = blas().limit(limits=1, user_api="blas")
         _limit.users += 1
     try:
         yield

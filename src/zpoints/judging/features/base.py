@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
 from zpoints.errors import SourceError, ZPointsError, reason
+from zpoints.system.pace import Pace
 from zpoints.system.progress import Progress
 
 __all__ = ["INSTEAD", "Features", "Pictures", "fetched"]
@@ -29,6 +30,8 @@ INSTEAD = "take judge.features=efficientnet-lite0, whose weights come from the p
 
 Pictures = UInt8[np.ndarray, "n h w c"]
 Found = TypeVar("Found")
+
+_pace = Pace()
 
 
 class Features(ABC):
@@ -57,7 +60,9 @@ class Features(ABC):
         """Features of pictures: (n, height, width, channels) uint8 to (n, dimension) float32, batch by batch."""
         found = np.empty((len(pictures), self.dimension), np.float32)
         for start in range(0, len(pictures), BATCH):
-            found[start : start + BATCH] = self._batch(np.asarray(pictures[start : start + BATCH]))
+            batch = np.asarray(pictures[start : start + BATCH])
+            with _pace.step((self.name, batch.shape)):
+                found[start : start + BATCH] = self._batch(batch)
         return found
 
     @abstractmethod

@@ -15,6 +15,7 @@ from zpoints.models.autoencoder.memory import activation_bytes
 from zpoints.models.autoencoder.network import Autoencoder, pictures_to_tensor, tensor_to_pictures
 from zpoints.system.device import Device
 from zpoints.system.notebook import card
+from zpoints.system.pace import Pace
 
 __all__ = ["NetworkCodec"]
 
@@ -32,6 +33,7 @@ class NetworkCodec:
 
     def __init__(self, network: Autoencoder, device: Device) -> None:
         self.network, self.device = network.eval(), device
+        self.pace = Pace(device.kind == "cpu")
         device.place(network)
 
     @classmethod
@@ -72,7 +74,7 @@ class NetworkCodec:
 
     def encode(self, pictures: UInt8[np.ndarray, "n h w c"]) -> Float32[np.ndarray, "n d"]:
         """Latent vectors of one batch of pictures."""
-        with self.device.inference():
+        with self.pace.step(("encode", len(pictures))), self.device.inference():
             # PyTorch warns of memory that cannot be written to, as that of a map.
             block = torch.from_numpy(np.require(pictures, requirements=["C", "W"]))
             block = block.to(self.device.kind, non_blocking=True)
@@ -80,7 +82,7 @@ class NetworkCodec:
 
     def decode(self, z: Real[np.ndarray, "n d"]) -> UInt8[np.ndarray, "n h w c"]:
         """Pictures of one batch of latent vectors."""
-        with self.device.inference():
+        with self.pace.step(("decode", len(z))), self.device.inference():
             block = torch.from_numpy(np.ascontiguousarray(z, dtype=np.float32)).to(self.device.kind)
             return tensor_to_pictures(self.network.decoder(block)).cpu().numpy()
 

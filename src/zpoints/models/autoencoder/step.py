@@ -12,6 +12,7 @@ from torch.nn import functional
 from zpoints.config import TrainingSettings
 from zpoints.models.autoencoder.network import Architecture, Autoencoder, pictures_to_tensor
 from zpoints.system.device import Device
+from zpoints.system.pace import Pace
 
 __all__ = ["LOSSES", "Learner", "is_out_of_memory"]
 
@@ -40,6 +41,7 @@ class Learner:
     ----------
     micro_batch : pictures that pass through the network at once. The gradients of a batch's parts are added up, so
         that a batch has the same effect; only batch normalisation sees the parts.
+    pace : how many threads a step has, where it is made by the processor.
 
     References
     ----------
@@ -59,6 +61,7 @@ class Learner:
         self.total_steps, self.seed = total_steps, seed
         self.loss = LOSSES[settings.loss]
         self.micro_batch = settings.batch
+        self.pace = Pace(device.kind == "cpu")
         self.start_again()
 
     def start_again(self) -> None:
@@ -91,6 +94,10 @@ class Learner:
         ----------
         block : (m, height, width, colours) uint8, on the device.
         """
+        with self.pace.step(("step", len(block), self.micro_batch)):
+            return self._step(block)
+
+    def _step(self, block: Tensor) -> Tensor:
         while True:
             try:
                 loss = self._gradients(block)
@@ -127,8 +134,9 @@ class Learner:
         total, count = 0.0, 0
         with torch.inference_mode():
             for block in blocks:
-                pictures = pictures_to_tensor(block)
-                total += self.loss(self.model(pictures), pictures).item() * len(block)
+                with self.pace.step(("loss", len(block))):
+                    pictures = pictures_to_tensor(block)
+                    total += self.loss(self.model(pictures), pictures).item() * len(block)
                 count += len(block)
         return total / count
 

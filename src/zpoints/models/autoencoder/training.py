@@ -109,6 +109,7 @@ class Trainer:
         self.halvings = 0  # of the learning rate, since the last checkpoint
         self.stop = Stop()
         self.shuffle: Order | None = None
+        self.progress: Progress = Silent()
         device = Device.of(settings)
         self.feed: Feed = Streamed(store.pixels, device.kind)
         device.limit(current().vram)
@@ -128,6 +129,7 @@ class Trainer:
 
     def run(self, progress: Progress) -> None:
         """Train all epochs that are left, then write the finished model."""
+        self.progress = progress
         if self.damage:
             progress.say(f"train: {self.damage}")
         self._get_ready(progress)
@@ -234,7 +236,7 @@ class Trainer:
 
     def _epoch(self, epoch: int, task: Task) -> None:
         before = self.state.steps  # done by an earlier process
-        with Meter() as meter:
+        with Meter() as meter, self.learner.pace:
             started = time.monotonic()
             train_loss = self._train(epoch, task)
             seconds = time.monotonic() - started
@@ -260,9 +262,12 @@ class Trainer:
         total = torch.tensor(self.state.loss, device=self.learner.device.kind)
         order = self.order(epoch)[steps * self.settings.batch :]
         kept = time.monotonic()
+        pace = self.learner.pace
         for block in self._turned(epoch, order):
             total += self.learner.step(block)
             steps += 1
+            if news := pace.news:
+                self.progress.say(f"train: {news}")
             # Reading the loss makes a GPU wait, so not at every step.
             if steps % 10 == 0:
                 note = f"epoch {epoch + 1}/{self.epochs}  loss {_finite(total.item() / steps):.5f}"

@@ -16,6 +16,7 @@ from zpoints.system.sizes import MIB, in_words
 __all__ = ["Trial", "try_out"]
 
 WARM_UP, TIMED = 2, 4  # steps
+MOST_SEARCH = 16  # steps, where other programs are at work and fewer threads are tried
 FEWEST_STEPS = 60  # of a whole training that pay for a trial
 
 
@@ -61,7 +62,7 @@ def try_out(
         return Trial(learner.micro_batch)
     while True:
         try:
-            return _tried(learner, batch, pictures(batch * (WARM_UP + TIMED)))
+            return _tried(learner, batch, pictures(batch * (WARM_UP + MOST_SEARCH + TIMED)))
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -87,13 +88,18 @@ def _that_fits(learner: Learner, micro_batch: int) -> int:
 
 
 def _tried(learner: Learner, batch: int, blocks: Iterable[Tensor]) -> Trial:
-    seconds, last = [], 0.0
-    with Meter(every=0.005) as meter:
+    seconds: list[float] = []
+    last = 0.0
+    with Meter(every=0.005) as meter, learner.pace as pace:
         for number, block in enumerate(blocks):
             started = time.perf_counter()
             last = learner.step(block).item()  # waits for the GPU
-            if number >= WARM_UP:
+            if pace.searching:
+                seconds.clear()
+            elif number >= WARM_UP:
                 seconds.append(time.perf_counter() - started)
+            if len(seconds) == TIMED:
+                break
     del last
     cost = meter.cost
     mean = sum(seconds) / len(seconds) if seconds else cost.seconds

@@ -21,7 +21,7 @@ from zpoints.models.foreign.format import (
 from zpoints.system.budget import require
 from zpoints.system.extras import need
 from zpoints.system.sizes import MIB
-from zpoints.system.threads import processors
+from zpoints.system.thread_count import processors
 
 __all__ = ["ONNX"]
 

@@ -11,6 +11,7 @@ from zpoints.config import TrainingSettings
 from zpoints.errors import UsageError
 from zpoints.models.foreign.format import Backend, Found
 from zpoints.system.device import Device
+from zpoints.system.pace import Pace
 
 __all__ = ["CODES", "PICTURES", "TorchBackend", "last_activation", "tensor_in"]
 
@@ -43,6 +44,7 @@ class TorchBackend(Backend):
         for part in self.parts:
             part.eval().float()
             part.to(self.device.kind)
+        self.pace = Pace(self.device.kind == "cpu")
         self.functions = {"encode": encode, "decode": decode}
         self.notes: dict[str, str] = {}
 
@@ -85,7 +87,7 @@ class TorchBackend(Backend):
 
     def _asked(self, what: str, values: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
         # What the model computes by itself is what counts: no other number format.
-        with torch.inference_mode():
+        with self.pace.step((what, len(values))), torch.inference_mode():
             block = torch.from_numpy(np.require(values, requirements=["C", "W"])).to(self.device.kind)
             found, self.notes[what] = tensor_in(self.functions[what](block), names)
             return found.float().cpu().numpy()
