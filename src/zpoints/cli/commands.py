@@ -22,6 +22,7 @@ EXAMPLES: dict[Callable[..., None], str] = {
     vectors.compare: "zpoints compare train/z.npy test/z.npy --out compare/",
     vectors.sample: "zpoints sample analysis/ samples/ellipse --method ellipse --option sigma=4 --count 64",
     making.decode: "zpoints decode model/ samples/ellipse/z.npy samples/ellipse",
+    making.features: "zpoints features images/ features/ --set judge.features=pixels",
     vectors.walk: "zpoints walk model/ analysis/ walks/first --axis 0",
     judging.judge: "zpoints judge runs/faces --set judge.count=2000",
     judging.report: "zpoints report runs/faces",
