@@ -197,9 +197,9 @@ class TrainingSettings(Section):
     device: str = "auto"
     """``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``mps``."""
     devices: Literal["auto"] | Positive = 1
-    """GPUs of this host that train together, or processes on a processor; ``auto`` is all GPUs. `batch` is that of all
-    together, so the result is one device's but for rounding; with `batch_norm` each takes the means of its own slice
-    of a batch. ``torchrun`` says it by itself."""
+    """GPUs of this host that train together, or processes on a processor; ``auto`` is all GPUs. `batch` is that of
+    all together, so the result is one device's but for rounding; with `batch_norm` each takes the means of its own
+    slice of a batch. ``torchrun`` says it by itself."""
     nodes: Positive = 1
     """Hosts that train together, as many as ``torchrun --nnodes`` has started: this only checks the number."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"

@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from inspect import signature
 from typing import Any, TypeVar
 
 import torch
@@ -17,6 +18,8 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision, Precision
 from lightning_fabric.plugins.environments import ClusterEnvironment
 from lightning_fabric.strategies import DDPStrategy
+from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
 
 from zpoints.system.device import Device
 from zpoints.system.place import Place
@@ -60,6 +63,12 @@ class Ranks:
         """The mean over all processes."""
         return self.totals(value)[0] / self.place.world
 
+    def mean_of(self, tensor: Tensor) -> Tensor:
+        """The mean over all processes of each number of a tensor."""
+        found = tensor.detach().to("cpu", torch.float64)
+        torch.distributed.all_reduce(found)
+        return found / self.place.world
+
     def any(self, *flags: bool) -> list[bool]:
         """Of each flag, whether any process has raised it."""
         return [total > 0 for total in self.totals(*map(float, flags))]
@@ -94,7 +103,7 @@ class Ranks:
         return torch.load(io.BytesIO(content.numpy().tobytes()), map_location="cpu", weights_only=True)
 
     def why_lost(self, error: Exception) -> str:
-        """Why an error of PyTorch's means that another process is gone, in words; empty if it means something else."""
+        """Why an error of PyTorch's means that another process is gone; empty if it means something else."""
         if self.alone:
             return ""
         if why := self.ended():
@@ -112,7 +121,10 @@ class Ranks:
         if self.alone:
             return Fabric(accelerator=device.kind, devices=1, plugins=plugins)
         place = self.place
-        strategy = DDPStrategy(timeout=PATIENCE, broadcast_buffers=False, gradient_as_bucket_view=True)
+        # Which of the processes has how many parts of a batch is its own affair, so nothing is sent on their way.
+        newer = "forward_sync_buffers" in signature(DistributedDataParallel).parameters
+        buffers: dict[str, Any] = {"forward_sync_buffers" if newer else "broadcast_buffers": False}
+        strategy = DDPStrategy(timeout=PATIENCE, gradient_as_bucket_view=True, **buffers)
         fabric = Fabric(
             accelerator=device.kind,
             strategy=strategy,

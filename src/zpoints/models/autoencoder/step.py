@@ -111,7 +111,7 @@ class Learner:
                 self.model,
                 self.fast_optimizer,
                 max_norm=self.settings.clip_gradient,
-                error_if_nonfinite=False,  # the next loss tells, or under float16 the scaler, which leaves out the step
+                error_if_nonfinite=False,  # the next loss tells; under float16 the scaler leaves out the step
             )
         self.fast_optimizer.step()
         self.schedule.step()
@@ -194,6 +194,20 @@ class Learner:
         for group in self.optimizer.param_groups:
             for name in ("lr", "initial_lr", "max_lr", "min_lr"):
                 group[name] *= factor
+
+    def take_over(self) -> None:
+        """The network of process 0, in all of them."""
+        if not self.ranks.alone:
+            self.network.load_state_dict(self.ranks.share(self.network.state_dict))
+
+    def agree(self) -> None:
+        """Make the running means of batch normalisation those of all processes: each has seen its own slices."""
+        if self.ranks.alone:
+            return
+        with torch.no_grad():
+            for running in self.network.buffers():
+                if running.is_floating_point():
+                    running.copy_(self.ranks.mean_of(running))
 
     def state(self) -> dict[str, dict[str, Any]]:
         """All that later steps depend on: ``network``, ``optimizer``, ``schedule``, ``scaler``."""

@@ -16,14 +16,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
-import zpoints
 from zpoints.config import AutoencoderSettings, TrainingSettings
 from zpoints.errors import StageError, UsageError, ZPointsError, one_line
 from zpoints.images.store import ImageStore
@@ -149,7 +148,7 @@ class _Helpers:
             "ram": ram,
             "vram": budget.vram,
         }
-        home = str(Path(zpoints.__file__).parents[1])
+        home = str(Path(__file__).parents[3])
         path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH", ""))))
         process = subprocess.Popen(
             [sys.executable, "-P", "-c", HELPER],
@@ -266,11 +265,7 @@ def _check_torchrun(training: TrainingSettings, place: Place) -> None:
 def _fewer_threads(device: Device, count: int) -> Iterator[None]:
     """On a processor the processes share its cores."""
     before = torch.get_num_threads()
-    if device.kind != "cpu":
-        with nullcontext():
-            yield
-        return
-    torch.set_num_threads(max(1, before // count))
+    torch.set_num_threads(max(1, before // count) if device.kind == "cpu" else before)
     try:
         yield
     finally:

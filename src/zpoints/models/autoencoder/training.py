@@ -2,9 +2,8 @@
 
 import math
 import time
-from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import torch
 from zpoints.config import AutoencoderSettings, TrainingSettings
 from zpoints.errors import StageError, UsageError
 from zpoints.files.documents import fingerprint
-from zpoints.images.batches import Order, mirrored_in, order_of, window_of
+from zpoints.images.batches import Order
 from zpoints.images.store import PIXELS, ImageStore
 from zpoints.models.autoencoder.checkpoint import (
     TrainingState,
@@ -26,7 +25,8 @@ from zpoints.models.autoencoder.feed import Feed, Streamed, chosen_feed, chosen_
 from zpoints.models.autoencoder.history import HISTORY_COLUMNS, write_history
 from zpoints.models.autoencoder.network import Architecture, Autoencoder
 from zpoints.models.autoencoder.ranks import ALONE, Ranks
-from zpoints.models.autoencoder.start import can_start_linear, pictures_for_start, start_linear
+from zpoints.models.autoencoder.showing import Showing
+from zpoints.models.autoencoder.start import can_start_linear, start_from
 from zpoints.models.autoencoder.step import Learner
 from zpoints.models.autoencoder.together import together
 from zpoints.models.autoencoder.trial import try_out
@@ -35,8 +35,8 @@ from zpoints.system.device import Device
 from zpoints.system.forecast import forecast
 from zpoints.system.lock import locked
 from zpoints.system.meter import Meter, kept_memory
-from zpoints.system.progress import Progress, Silent, Task
 from zpoints.system.place import Place
+from zpoints.system.progress import Progress, Silent, Task
 from zpoints.system.stopping import Stop, StoppedError, graceful
 
 __all__ = ["HISTORY_COLUMNS", "Trainer", "train", "train_part"]
@@ -101,12 +101,6 @@ def train_part(
     return trainer.learner.network
 
 
-@dataclass(frozen=True)
-class _Sets:
-    train: np.ndarray
-    validation: np.ndarray
-
-
 class Trainer:
     """One training: what learns, its pictures, and the epochs that are already behind it."""
 
@@ -121,12 +115,12 @@ class Trainer:
     ) -> None:
         self.store, self.out, self.settings, self.seed = store, out, settings, seed
         self.architecture, self.ranks = architecture, ranks
-        self.sets = _Sets(store.rows("train"), store.rows("val"))
-        if not len(self.sets.train):
+        self.showing = Showing(store, settings, seed, ranks)
+        if not len(self.showing.train):
             raise StageError(
                 f"{out}: no picture has the split 'train'; lower images.validation and images.test"
             )
-        self.epochs = _epochs(settings, len(self.sets.train))
+        self.epochs = _epochs(settings, len(self.showing.train))
         if settings.start == "principal-axes" and not can_start_linear(architecture):
             raise UsageError(
                 "training.start = 'principal-axes' asks for autoencoder.activation relu or leaky_relu and no "
@@ -139,26 +133,14 @@ class Trainer:
         device = Device.of(settings)
         self.feed: Feed = Streamed(store.pixels, device.kind)
         device.limit(current().vram)
-        total = self.epochs * self.steps_per_epoch
+        total = self.epochs * self.showing.steps
         self.learner = Learner(architecture, settings, device, total, seed, ranks)
-        self.batch = min(settings.batch, len(self.sets.train))
-        self.part = ranks.part(self.batch)
-        self.learner.weight = ranks.place.world * self.part_size / self.batch
+        self.learner.weight = self.showing.weight
         self._check_ranks()
         self._restore()
 
-    @property
-    def part_size(self) -> int:
-        """Pictures of each batch that this process takes."""
-        return self.part.stop - self.part.start
-
     def _check_ranks(self) -> None:
-        """All processes must mean the same training, and each must have something to do."""
-        world = self.ranks.place.world
-        if self.batch < world:
-            raise UsageError(
-                f"training.batch: {self.batch} pictures in a batch are too few for {world} processes; give more"
-            )
+        """All processes must mean the same training."""
         mine = [self._key(), self.learner.device.precision]
         if self.ranks.any(self.ranks.share(lambda: mine) != mine)[0]:
             raise StageError(
@@ -174,23 +156,13 @@ class Trainer:
         inside = f" and {self.state.steps} steps of the next" if self.state.steps else ""
         return f"epoch {self.state.epoch}{inside} is kept in {self._last}"
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """Batches per epoch; an incomplete last one is left out, unless it is the only one."""
-        return max(1, len(self.sets.train) // self.settings.batch)
-
-    @property
-    def images_per_epoch(self) -> int:
-        """Pictures that an epoch shows to the network."""
-        return min(len(self.sets.train), self.steps_per_epoch * self.settings.batch)
-
     def run(self, progress: Progress) -> None:
         """Train all epochs that are left, then write the finished model."""
         if self.damage:
             progress.say(f"train: {self.damage}")
         self._get_ready(progress)
-        state, total, images = self.state, self.epochs, self.images_per_epoch
-        done = state.epoch * images + state.steps * self.settings.batch
+        state, total, images = self.state, self.epochs, self.showing.images
+        done = state.epoch * images + state.steps * self.showing.batch
         if 0 < done < total * images:
             inside = f" and {state.steps} steps of the next" if state.steps else ""
             progress.say(
@@ -209,7 +181,7 @@ class Trainer:
         network, device = self.learner.network, self.learner.device
         if self.ranks.first:
             load_weights(self._best, network)
-        network.load_state_dict(self.ranks.share(network.state_dict))
+        self.learner.take_over()
         network.eval()
         if not self.ranks.first:
             return
@@ -225,25 +197,24 @@ class Trainer:
 
     def _get_ready(self, progress: Progress) -> None:
         """Find out what fits, how the pictures come best, and how long it will take; say so."""
-        left = (self.epochs - self.state.epoch) * self.steps_per_epoch - self.state.steps
-        size, learner = self.part_size, self.learner
-        trial = try_out(
-            learner, size, left, lambda count: self.feed.batches(self.mine(self.order(0))[:count], size)
-        )
+        left = (self.epochs - self.state.epoch) * self.showing.steps - self.state.steps
+        size, learner = self.showing.part_size, self.learner
+        first = self.showing.mine(self.showing.order(0, self.shuffle or "full"))
+        trial = try_out(learner, size, left, lambda count: self.feed.batches(first[:count], size))
         self._restore()
         self._start(progress)
         rate = trial.images_per_second
         if self.shuffle is None:
             path, wanted = self.store.folder / PIXELS, self.settings.shuffle
             self.shuffle = self.ranks.share(
-                lambda: chosen_order(wanted, path, self.sets.train, rate or 0.0, self.seed)
+                lambda: chosen_order(wanted, path, self.showing.train, rate or 0.0, self.seed)
             )
         limit = learner.device.vram_limit(current().vram)
         room = limit - trial.vram if limit is not None and rate is not None else 0
-        rows = np.concatenate([self.sets.train, self.sets.validation])
-        self.feed = chosen_feed(self.store.pixels, rows, learner.device.kind, room, self.shuffle)
+        rows = np.concatenate([self.showing.train, self.showing.validation])
+        self.feed = chosen_feed(self.store.pixels, rows, learner.device.kind, room, self.shuffle or "full")
         if rate is not None and left:
-            images = left * self.images_per_epoch // self.steps_per_epoch
+            images = left * self.showing.batch
             progress.say(forecast("train", self._words(images), trial.ram, images / rate, trial.vram))
 
     @property
@@ -255,42 +226,21 @@ class Trainer:
         """The first weights, of a training that has made no step."""
         if self.state.epoch or self.state.steps or not self._starts_linear:
             return
-        network = self.learner.network
         if self.ranks.first:
-            self._start_linear(progress)
-        network.load_state_dict(self.ranks.share(network.state_dict))
-
-    def _start_linear(self, progress: Progress) -> None:
-        rows = self.sets.train
-        count = pictures_for_start(self.architecture, len(rows))
-        chosen = np.sort(np.random.default_rng(self.seed).choice(rows, count, replace=False))
-        started = time.monotonic()
-        pictures = self.store.pixels[chosen]
-        if self.settings.mirror:
-            turned = mirrored_in(0, chosen, self.seed)
-            pictures[turned] = pictures[turned, :, ::-1]
-        start_linear(self.learner.network, pictures, self.seed)
-        seconds = time.monotonic() - started
-        progress.say(f"train: starts from the principal axes of {count:,} pictures, found in {seconds:.0f} s")
+            started = time.monotonic()
+            count = start_from(self.learner.network, self.store, self.settings.mirror, self.seed)
+            found = f"found in {time.monotonic() - started:.0f} s"
+            progress.say(f"train: starts from the principal axes of {count:,} pictures, {found}")
+        self.learner.take_over()
 
     def _words(self, images: int) -> str:
         """What is about to be done, and how."""
         at_once, world = self.learner.micro_batch, self.ranks.place.world
-        most = self.part_size if world > 1 else self.settings.batch
-        parts = f", {at_once} at a time" if at_once < most else ""
-        how = f", {words}" if (words := self.feed.words) else ""
-        shared = f", shared out to {world} processes" if world > 1 else ""
-        return f"{images:,} images in batches of {self.settings.batch}{shared}{parts}{how}"
-
-    def order(self, epoch: int) -> np.ndarray:
-        """The pictures of one epoch, in the order in which the network sees them."""
-        window = window_of(self.store.pixels[0].nbytes)
-        found = order_of(self.sets.train, self.seed, epoch, self.shuffle or "full", window)
-        return found[: self.images_per_epoch]
-
-    def mine(self, order: np.ndarray) -> np.ndarray:
-        """Of whole batches, the part that this process takes of each, in their order."""
-        return order.reshape(-1, self.batch)[:, self.part].ravel()
+        most = self.showing.part_size if world > 1 else self.settings.batch
+        words = [f"{images:,} images in batches of {self.settings.batch}"]
+        words += [f"shared out to {world} processes"] if world > 1 else []
+        words += [f"{at_once} at a time"] if at_once < most else []
+        return ", ".join(filter(None, [*words, self.feed.words]))
 
     def _retry(self, error: "_NotFiniteError", progress: Progress) -> None:
         """Go back to the last good checkpoint, and on from there at half the learning rate, if that is wanted."""
@@ -325,7 +275,7 @@ class Trainer:
             train_loss,
             validation_loss,
             self.learner.rate,
-            (self.images_per_epoch - before * self.settings.batch) / seconds,
+            (self.showing.images - before * self.showing.batch) / seconds,
             cost.seconds,
             cost.peak_ram_mib,
             cost.peak_vram_mib,
@@ -336,16 +286,16 @@ class Trainer:
     def _train(self, epoch: int, task: Task) -> float:
         steps, note = self.state.steps, ""
         total = torch.tensor(self.state.loss, device=self.learner.device.kind)
-        order = self.order(epoch)[steps * self.settings.batch :]
+        order = self.showing.order(epoch, self.shuffle or "full")[steps * self.showing.batch :]
         kept = looked = time.monotonic()
         every = 1  # steps between two looks at what the other processes want
-        for block in self._turned(epoch, order):
+        for block in self.showing.blocks(self.feed, epoch, order):
             total += self.learner.step(block)
             steps += 1
             # Reading the loss makes a GPU wait, so not at every step.
             if steps % LOOK == 0:
                 note = f"epoch {epoch + 1}/{self.epochs}  loss {self._mean(total) / steps:.5f}"
-            task.advance(self.batch, note)
+            task.advance(self.showing.batch, note)
             if not self.ranks.alone and steps % every:
                 continue
             now = time.monotonic()
@@ -371,24 +321,12 @@ class Trainer:
             raise _NotFiniteError("the gradients are infinite at any scale")
         return mean
 
-    def _turned(self, epoch: int, order: np.ndarray) -> Iterator[torch.Tensor]:
-        """The pictures of an order in batches, half of them mirrored if that is wanted."""
-        size, mine = self.part_size, self.mine(order)
-        blocks = self.feed.batches(mine, size)
-        if not self.settings.mirror:
-            yield from blocks
-            return
-        turned = torch.from_numpy(mirrored_in(epoch, mine, self.seed)).to(self.learner.device.kind)
-        for number, block in enumerate(blocks):
-            flags = turned[number * size : number * size + len(block)]
-            yield torch.where(flags[:, None, None, None], block.flip(2), block)
-
     def _validate(self) -> float | None:
-        if not len(self.sets.validation):
+        if not len(self.showing.validation):
             return None
-        rows = self.sets.validation
         at_once = min(self.settings.batch, self.learner.micro_batch)
-        return self.learner.mean_loss(self.feed.batches(rows[self.ranks.part(len(rows))], at_once))
+        self.learner.agree()
+        return self.learner.mean_loss(self.showing.watching(self.feed, at_once))
 
     @property
     def _last(self) -> Path:
@@ -443,6 +381,7 @@ class Trainer:
         self._save_state(sync=True)
 
     def _save_state(self, sync: bool) -> None:
+        self.learner.agree()
         for name, state in self.learner.state().items():
             setattr(self.state, name, state)
         self.state.order = self.shuffle or ""
