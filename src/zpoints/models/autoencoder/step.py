@@ -1,6 +1,7 @@
 """A network that learns: its optimiser, the schedule of its rate, and one gradient step."""
 
 import logging
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -114,7 +115,10 @@ class Learner:
                 error_if_nonfinite=False,  # the next loss tells; under float16 the scaler leaves out the step
             )
         self.fast_optimizer.step()
-        self.schedule.step()
+        with warnings.catch_warnings():
+            # The scaler of float16 may leave out the first steps; the schedule counts them all the same.
+            warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step")
+            self.schedule.step()
         return loss
 
     def rehearse(self, block: Tensor) -> None:
