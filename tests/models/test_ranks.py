@@ -52,6 +52,7 @@ from zpoints.cli.commands import main
 main()
 """
 KILL = "if steps == {step}: os.kill(os.getpid(), signal.SIGKILL)"
+FILL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (500 if steps >= {step} else -1, -1))"
 INTERRUPT = "if steps == {step}: signal.raise_signal(signal.SIGINT)"
 SPOIL = "if steps == {step}: return original(self, block) * float('nan')"
 
@@ -176,6 +177,17 @@ def test_a_bad_loss_of_one_stops_both_and_with_retries_both_go_back(
     assert "going back to epoch 1, and on at a peak rate of 0.0025" in said
     assert np.isfinite(curve(out)).all()
     assert len(curve(out)) == TRAINING.epochs
+
+
+def test_a_full_disk_stops_both_and_costs_nothing(small: ImageStore, alone: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    (first, said), (second, other) = pair(small, out, {0: FILL.format(step=STEPS + 2)})
+    assert (first, second) == (1, 1)
+    assert "make room" in errors(said)[0]
+    assert len(errors(said)) == len(errors(other)) == 1
+    assert "epoch 1 is kept" in errors(other)[0]
+    train(small, out, NETWORK, TRAINING)
+    check_same(small, out, alone)
 
 
 def test_the_calling_process_starts_the_others_itself(small: ImageStore, alone: Path, tmp_path: Path) -> None:
