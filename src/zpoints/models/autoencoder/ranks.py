@@ -102,6 +102,10 @@ class Ranks:
             return torch.load(buffer, weights_only=True)
         return torch.load(io.BytesIO(content.numpy().tobytes()), map_location="cpu", weights_only=True)
 
+    def same(self, value: Any) -> bool:
+        """Whether all processes have what process 0 has."""
+        return not self.any(self.share(lambda: value) != value)[0]
+
     def why_lost(self, error: Exception) -> str:
         """Why an error of PyTorch's means that another process is gone; empty if it means something else."""
         if self.alone:

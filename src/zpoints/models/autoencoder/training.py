@@ -133,28 +133,23 @@ class Trainer:
         device = Device.of(settings)
         self.feed: Feed = Streamed(store.pixels, device.kind)
         device.limit(current().vram)
+        if not ranks.same([self._key(), device.precision]):
+            raise StageError(
+                f"{out}: the training processes have other pictures, settings or number formats; give all hosts the "
+                "same ones, and the same training.precision"
+            )
         total = self.epochs * self.showing.steps
         self.learner = Learner(architecture, settings, device, total, seed, ranks)
         self.learner.weight = self.showing.weight
-        self._check_ranks()
         self._restore()
-
-    def _check_ranks(self) -> None:
-        """All processes must mean the same training."""
-        mine = [self._key(), self.learner.device.precision]
-        if self.ranks.any(self.ranks.share(lambda: mine) != mine)[0]:
-            raise StageError(
-                f"{self.out}: the training processes have other pictures, settings or number formats; give all hosts "
-                "the same ones, and the same training.precision"
-            )
 
     @property
     def kept(self) -> str:
         """What a checkpoint holds, in words."""
-        if not (self.state.epoch or self.state.steps):
+        if self.saved == (0, 0):
             return "no checkpoint was written yet"
-        inside = f" and {self.state.steps} steps of the next" if self.state.steps else ""
-        return f"epoch {self.state.epoch}{inside} is kept in {self._last}"
+        inside = f" and {self.saved[1]} steps of the next" if self.saved[1] else ""
+        return f"epoch {self.saved[0]}{inside} is kept in {self._last}"
 
     def run(self, progress: Progress) -> None:
         """Train all epochs that are left, then write the finished model."""
@@ -343,6 +338,7 @@ class Trainer:
     def _restore(self) -> None:
         content, self.damage = self.ranks.share(self._loaded)
         self.state = TrainingState(**content)
+        self.saved = self.state.epoch, self.state.steps
         self.shuffle = (
             self.state.order or self.shuffle
         )  # decided once in a training: the weights depend on it
@@ -387,7 +383,8 @@ class Trainer:
         self.state.order = self.shuffle or ""
         if self.ranks.first:
             self.state.save(self._last, sync)
-        self.halvings = 0
+        self.ranks.any(False)  # here all know that it is written
+        self.saved, self.halvings = (self.state.epoch, self.state.steps), 0
 
 
 class _NotFiniteError(Exception):
