@@ -187,9 +187,9 @@ def whole(place: Path, of: int = 3) -> bool:
 
 
 def test_every_section_is_tried() -> None:
-    assert {heading for _, heading, _ in page()} <= {
-        *("Many machines", "Slurm", "dask-jobqueue", "Kubernetes", "A cloud bucket", "Analysis on Dask")
-    }
+    here = {"Many machines", "Slurm", "dask-jobqueue", "Kubernetes", "A cloud bucket"}
+    elsewhere = {"Analysis on Dask", "Training on several GPUs or hosts"}  # test_dask.py, test_ranks.py
+    assert {heading for _, heading, _ in page()} <= here | elsewhere
 
 
 @pytest.mark.slow

@@ -92,10 +92,13 @@ def train(
 ) -> None:
     """Train a model of the pictures; started again, it goes on after the last finished epoch.
 
+    On several GPUs: --set training.devices=N; on several hosts: torchrun ... -m zpoints train.
     Its kind is --set autoencoder.kind=KIND: {codecs}.
     """
     from zpoints.run import work
+    from zpoints.system.place import Place
 
+    quiet = quiet or not Place.here().first
     settings = settings_of(config, changes, retry=retry, ram=ram, vram=vram, threads=threads)
     with budget_of(settings):
         work.train(images, out, settings, progress_of(quiet))

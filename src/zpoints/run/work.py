@@ -112,11 +112,14 @@ def train(
     from zpoints.models.codec import MODEL
     from zpoints.models.coding import reconstruct
     from zpoints.models.kinds import CODECS, train_codec
+    from zpoints.system.place import Place
 
     settings, images, out = settings or Settings(), Path(images), Path(out)
     files = (*CODECS[settings.autoencoder.kind].outputs, "reconstructions.png")
     check_own(out, files, MODEL, "checkpoints")
     codec = train_codec(images, out, settings, progress)
+    if not Place.here().first:  # of several processes under torchrun one writes
+        return codec
     store = ImageStore.open(images)
     watched = store.rows("val") if len(store.rows("val")) else store.rows("train")
     originals = np.asarray(store.pixels[watched[:RECONSTRUCTED]])
