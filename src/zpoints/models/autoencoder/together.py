@@ -24,17 +24,16 @@ from typing import Any
 import torch
 
 from zpoints.config import AutoencoderSettings, TrainingSettings
-from zpoints.errors import StageError, UsageError, ZPointsError, one_line
+from zpoints.errors import StageError, UsageError
 from zpoints.images.store import ImageStore
 from zpoints.models.autoencoder.ranks import ALONE, PATIENCE, Ranks, backend_of
-from zpoints.system.budget import Budget, current, within
+from zpoints.system.budget import current
 from zpoints.system.device import Device
 from zpoints.system.place import Place
-from zpoints.system.stopping import StoppedError
 
-__all__ = ["helper", "together"]
+__all__ = ["joined", "together"]
 
-HELPER = "from zpoints.models.autoencoder.together import helper; helper()"
+HELPER = "from zpoints.models.autoencoder.helper import helper; helper()"
 START_SECONDS = 120.0
 GRACE_SECONDS = (
     5.0  # between the news that a process is lost and its end, or between the last step and the end
@@ -57,7 +56,7 @@ def together(
     device = Device.of(training)
     if not place.alone:
         _check_torchrun(training, place)
-        with _joined(place, device, None) as ranks:
+        with joined(place, device, None) as ranks:
             yield ranks
         return
     count = _processes(training, device)
@@ -73,38 +72,6 @@ def together(
     }
     with _fewer_threads(device, count), _Helpers(count, job, device).working() as ranks:
         yield ranks
-
-
-def helper() -> None:
-    """The main function of a process that trains for its parent: the job comes as a line of JSON."""
-    job = json.loads(sys.stdin.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    from zpoints.models.autoencoder.training import train_part
-
-    said = ""
-    try:
-        store = ImageStore.open(Path(job["images"]))
-        autoencoder = AutoencoderSettings.model_validate(job["autoencoder"])
-        training = TrainingSettings.model_validate(job["training"])
-        place = Place(**job["place"])
-        device = Device.of(training)
-        torch.set_num_threads(job["threads"])
-        print("ready", flush=True)
-        with within(Budget(job["ram"], "--ram", job["vram"])), _joined(place, device, job["port"]) as ranks:
-            train_part(store, Path(job["out"]), autoencoder, training, job["seed"], ranks)
-    except (StoppedError, KeyboardInterrupt):
-        pass
-    except ZPointsError as error:
-        said = str(error)
-    except Exception as error:
-        said = f"{type(error).__name__}: {one_line(str(error))[:300]}"
-    print(said, flush=True)
-    os._exit(1 if said else 0)  # without waiting for threads that wait for other processes
-
-
-def _end_with_parent() -> None:
-    sys.stdin.read()
-    os._exit(1)
 
 
 class _Helpers:
@@ -125,7 +92,7 @@ class _Helpers:
                 self.start(rank, store.port)
             for process in self.processes:
                 self.wait_for(process)
-            with _joined(Place(0, self.count, 0, self.count), self.device, store, self.ended) as ranks:
+            with joined(Place(0, self.count, 0, self.count), self.device, store, self.ended) as ranks:
                 yield ranks
             self.leave()
         finally:
@@ -208,7 +175,7 @@ class _Helpers:
 
 
 @contextmanager
-def _joined(place: Place, device: Device, store: Any, ended: Any = str) -> Iterator[Ranks]:
+def joined(place: Place, device: Device, store: Any, ended: Any = str) -> Iterator[Ranks]:
     """Inside, PyTorch's process group is open.
 
     Parameters
