@@ -5,7 +5,7 @@ A value that zpoints chooses by itself from the data or the machine is written `
 
 import difflib
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -200,8 +200,21 @@ class TrainingSettings(Section):
     checkpoint, and on at half the learning rate. ``--retry`` is 3."""
     device: str = "auto"
     """``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``mps``."""
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """``auto`` is bfloat16 where the processor multiplies it faster than float32."""
+    devices: Literal["auto"] | Positive = 1
+    """GPUs of this host that train together, or processes on a processor; ``auto`` is all GPUs. `batch` is that of
+    all together, so the result is one device's but for rounding; with `batch_norm` each takes the means of its own
+    slice of a batch. ``torchrun`` says it by itself."""
+    nodes: Positive = 1
+    """Hosts that train together, as many as ``torchrun --nnodes`` has started: this only checks the number."""
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """``auto`` is bfloat16 where the processor multiplies it faster than float32, and float16 on GPUs that have fast
+    products of that alone (compute capability 7: V100, T4). float16 has a narrow range: losses are scaled."""
+
+    without_result: ClassVar[frozenset[str]] = frozenset({"device", "devices", "nodes", "retries"})
+
+    def result(self) -> dict[str, Any]:
+        """The settings that the trained network depends on: not where it is trained, by how many, how patiently."""
+        return self.model_dump(exclude=set(self.without_result))
 
 
 class AnalysisSettings(Section):

@@ -141,7 +141,7 @@ def test_killed_inside_an_epoch_it_goes_on_from_the_last_step_kept(
     monkeypatch.setattr(training, "KEEP_SECONDS", 0.0)
     train_and_die(store, tmp_path, monkeypatch, death + 1)
     trainer = Trainer(store, tmp_path, load_autoencoder(undisturbed)[0].architecture, TRAINING, 0)
-    assert trainer.state.epoch * trainer.steps_per_epoch + trainer.state.steps == death
+    assert trainer.state.epoch * trainer.showing.steps + trainer.state.steps == death
     train(store, tmp_path, NETWORK, TRAINING)
     np.testing.assert_array_equal(losses(tmp_path), losses(undisturbed))
     assert (tmp_path / "weights.safetensors").read_bytes() == (
@@ -172,7 +172,7 @@ def test_asked_to_stop_it_keeps_the_step_that_is_done(
             train(store, tmp_path, NETWORK, TRAINING)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
     trainer = Trainer(store, tmp_path, load_autoencoder(undisturbed)[0].architecture, TRAINING, 0)
-    assert trainer.state.epoch * trainer.steps_per_epoch + trainer.state.steps == 12
+    assert trainer.state.epoch * trainer.showing.steps + trainer.state.steps == 12
     train(store, tmp_path, NETWORK, TRAINING)
     assert (tmp_path / "weights.safetensors").read_bytes() == (
         undisturbed / "weights.safetensors"

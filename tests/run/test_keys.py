@@ -46,6 +46,7 @@ def keys(**sections: dict[str, Any]) -> dict[str, dict[str, str]]:
         ("report", {"sheet": 9}, "report"),
         ("training", {"device": "cpu"}, None),
         ("training", {"retries": 2}, None),
+        ("training", {"devices": 2, "nodes": 3}, None),
         ("analysis", {"block": 300}, None),
         ("budget", {"ram": "3GiB"}, None),
     ],

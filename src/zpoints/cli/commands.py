@@ -9,6 +9,7 @@ from zpoints.cli import exploring, judging, making, model, vectors
 from zpoints.cli.errors import notes_told, say, told_in_one_line
 from zpoints.cli.interruption import Commands
 from zpoints.cli.listing import Listing
+from zpoints.errors import UsageError
 from zpoints.system.streams import secure_streams
 
 __all__ = ["app", "main"]
@@ -22,6 +23,7 @@ EXAMPLES: dict[Callable[..., None], str] = {
     vectors.compare: "zpoints compare train/z.npy test/z.npy --out compare/",
     vectors.sample: "zpoints sample analysis/ samples/ellipse --method ellipse --option sigma=4 --count 64",
     making.decode: "zpoints decode model/ samples/ellipse/z.npy samples/ellipse",
+    making.features: "zpoints features images/ features/ --set judge.features=pixels",
     vectors.walk: "zpoints walk model/ analysis/ walks/first --axis 0",
     judging.judge: "zpoints judge runs/faces --set judge.count=2000",
     judging.report: "zpoints report runs/faces",
@@ -56,6 +58,18 @@ def version() -> None:
     say(__version__)
 
 
+def _check_place(command: list[str]) -> None:
+    """One command trains by several processes; all others would do the same work several times over."""
+    from zpoints.system.place import Place
+
+    place = Place.here()
+    if not place.alone and command != ["train"]:
+        raise UsageError(
+            f"torchrun has started this {place.world} times, and that is for `zpoints train` alone: train the run's "
+            "model by it, then call `zpoints run` by itself, which takes the trained model over"
+        )
+
+
 def main() -> None:
     """Run a command; an error is one line, and the exit status 2 for wrong usage, 1 for anything else."""
     from zpoints.system.stopping import terminable
@@ -63,4 +77,5 @@ def main() -> None:
     secure_streams()
     quiet = not {"-q", "--quiet"}.isdisjoint(sys.argv)
     with told_in_one_line("--debug" in sys.argv), notes_told(quiet), terminable():
+        _check_place(sys.argv[1:2])
         sys.exit(app(standalone_mode=False) or 0)

@@ -1,4 +1,4 @@
-"""Commands from pictures to z-points, and back."""
+"""Commands from pictures to z-points or features, and back."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +13,7 @@ from zpoints.cli.options import (
     Quiet,
     Ram,
     Retry,
+    Shard,
     Threads,
     Vram,
     budget_of,
@@ -20,7 +21,7 @@ from zpoints.cli.options import (
     settings_of,
 )
 
-__all__ = ["decode", "encode", "prepare", "run", "train"]
+__all__ = ["decode", "encode", "features", "prepare", "run", "train"]
 
 
 def run(
@@ -91,10 +92,13 @@ def train(
 ) -> None:
     """Train a model of the pictures; started again, it goes on after the last finished epoch.
 
+    On several GPUs: --set training.devices=N; on several hosts: torchrun ... -m zpoints train.
     Its kind is --set autoencoder.kind=KIND: {codecs}.
     """
     from zpoints.run import work
+    from zpoints.system.place import Place
 
+    quiet = quiet or not Place.here().first
     settings = settings_of(config, changes, retry=retry, ram=ram, vram=vram, threads=threads)
     with budget_of(settings):
         work.train(images, out, settings, progress_of(quiet))
@@ -104,7 +108,8 @@ def train(
 def encode(
     model: Annotated[Path, typer.Argument(help="A folder that `zpoints train` made.")],
     images: Annotated[Path, typer.Argument(help="A folder that `zpoints prepare` made.")],
-    out: Annotated[Path, typer.Argument(help="Folder for z.npy.")],
+    out: Annotated[Path, typer.Argument(help="Folder for z.npy, or for shards.")],
+    shard: Shard = None,
     config: Config = None,
     changes: Changes = None,
     ram: Ram = None,
@@ -114,18 +119,24 @@ def encode(
     debug: Debug = False,
 ) -> None:
     """Write the latent vectors of all pictures, one row per picture."""
-    from zpoints.run import work
+    from zpoints.run import shards, work
 
     settings = settings_of(config, changes, ram=ram, vram=vram, threads=threads)
     with budget_of(settings):
+        if shard:
+            part = shards.encode_shard(model, images, out, shard, settings, progress_of(quiet))
+            return done(quiet, part.line())
         found = work.encode(model, images, out, settings, progress_of(quiet))
     done(quiet, f"{found.n:,} z-points in {out / 'z.npy'}")
 
 
 def decode(
     model: Annotated[Path, typer.Argument(help="A folder that `zpoints train` made.")],
-    latents: Annotated[Path, typer.Argument(help="(n, d) array of latent vectors.")],
-    out: Annotated[Path, typer.Argument(help="Folder for pictures.npy and grid.png.")],
+    latents: Annotated[
+        Path, typer.Argument(help="(n, d) array of latent vectors: a file, or a folder of shards.")
+    ],
+    out: Annotated[Path, typer.Argument(help="Folder for pictures.npy and grid.png, or for shards.")],
+    shard: Shard = None,
     config: Config = None,
     changes: Changes = None,
     ram: Ram = None,
@@ -135,9 +146,43 @@ def decode(
     debug: Debug = False,
 ) -> None:
     """Decode latent vectors to pictures and a contact sheet."""
-    from zpoints.run import work
+    from zpoints.run import shards, work
 
     settings = settings_of(config, changes, ram=ram, vram=vram, threads=threads)
     with budget_of(settings):
+        if shard:
+            part = shards.decode_shard(model, latents, out, shard, settings, progress_of(quiet))
+            return done(quiet, part.line())
         work.decode(model, latents, out, settings, progress_of(quiet))
     done(quiet, f"pictures in {out / 'pictures.npy'}, contact sheet in {out / 'grid.png'}")
+
+
+def features(
+    pictures: Annotated[
+        Path,
+        typer.Argument(help="A folder that `zpoints prepare` made, or pictures.npy, or a folder of shards."),
+    ],
+    out: Annotated[Path, typer.Argument(help="Folder for features.npy, or for shards.")],
+    shard: Shard = None,
+    config: Config = None,
+    changes: Changes = None,
+    ram: Ram = None,
+    vram: Vram = None,
+    threads: Threads = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Write the features by which the judge would compare pictures, one row per picture.
+
+    Which ones: --set judge.features=NAME: {features}.
+    """
+    from zpoints.run import shards
+
+    settings = settings_of(config, changes, ram=ram, vram=vram, threads=threads)
+    with budget_of(settings):
+        if shard:
+            part = shards.features_shard(pictures, out, shard, settings, progress_of(quiet))
+            return done(quiet, part.line())
+        found = shards.features(pictures, out, settings, progress_of(quiet))
+    n, f = found.shape
+    done(quiet, f"{n:,} vectors of {f:,} features in {out / 'features.npy'}")

@@ -22,6 +22,7 @@ __all__ = [
     "Quiet",
     "Ram",
     "Retry",
+    "Shard",
     "Threads",
     "Vram",
     "budget_of",
@@ -46,6 +47,14 @@ Columns = Annotated[
 ]
 Retry = Annotated[
     bool, typer.Option("--retry", help="If the loss is no longer a number, go back and on at a lower rate.")
+]
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        help="Make the K-th of N files, as 3/16, in a folder of shards; other processes make the others.",
+        metavar="K/N",
+    ),
 ]
 Ram = Annotated[
     str | None,

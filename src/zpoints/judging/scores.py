@@ -1,5 +1,6 @@
 """One table over all samplers: pictures, vectors, round trip, copies and cost; and which one to use."""
 
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from zpoints.analysis.distribution import Distribution
-from zpoints.config import JudgeSettings
+from zpoints.config import JudgeSettings, TrainingSettings
 from zpoints.errors import StageError
 from zpoints.files.documents import json_number
 from zpoints.images.sheets import Row, interleaved, save_rows, save_sheet
@@ -100,6 +101,7 @@ def _judge(
         return _written(Judgement(n=len(held), skipped=why), out)
     n = min(settings.count, len(held))
     kinds = _kinds(settings, store.shape[2], progress)
+    _place(kinds, inputs.training)
     codec = open_codec(inputs.model, inputs.training)
     linear = _linear(codec, store, out, seed, progress)
     total = (4 + (linear is not None) + len(candidates)) * n
@@ -128,6 +130,16 @@ def _judge(
     )
     _save_sheet_of_all(out / "samplers.png", sheet, reference)
     return _written(agreement(recommended(judgement, distances)), out)
+
+
+def _place(kinds: tuple[Features, ...], training: TrainingSettings) -> None:
+    """Let features that are a network's be worked out on the GPU that trains, if that is one."""
+    if "torch" in sys.modules:  # else none of them is a network's
+        from zpoints.system.device import Device
+
+        if (device := Device.of(training)).kind == "cuda":
+            for kind in kinds:
+                kind.to(device.kind)
 
 
 def _kinds(settings: JudgeSettings, channels: int, progress: Progress) -> tuple[Features, ...]:

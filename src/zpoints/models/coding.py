@@ -9,6 +9,7 @@ from jaxtyping import UInt8
 
 from zpoints.errors import ArrayError, StageError
 from zpoints.files.array_writer import ArrayWriter
+from zpoints.files.shard import Shard
 from zpoints.images.batches import batches
 from zpoints.images.store import ImageStore
 from zpoints.models.codec import Codec
@@ -20,7 +21,7 @@ from zpoints.system.progress import Progress, Silent
 from zpoints.system.sizes import MIB
 from zpoints.vectors.latent_set import LatentSet
 
-__all__ = ["batch_of", "decode", "encode", "reconstruct"]
+__all__ = ["BATCH", "batch_of", "check_latents", "decode", "encode", "reconstruct"]
 
 BATCH = 128  # pictures at a time; fewer where a batch does not fit the budget
 LONG = 5000  # so many pictures take long enough to say beforehand how long
@@ -28,12 +29,24 @@ SYNC_EVERY = 64  # batches between two notes of what is safely on disk
 
 
 def encode(
-    codec: Codec, store: ImageStore, out: Path, progress: Progress | None = None, key: str = ""
+    codec: Codec,
+    store: ImageStore,
+    out: Path,
+    progress: Progress | None = None,
+    key: str = "",
+    shard: Shard | None = None,
 ) -> None:
     """Write the latent vectors of all pictures to `out`: (N, d) float32, in the order of the pictures.
 
     Continues after a kill. `key` identifies model and pictures: what an earlier run left under another key is
     dropped.
+
+    With a `shard`, only its rows are written, and only its file is locked: other processes may write the others into
+    the same folder. Its borders are multiples of 128, and so of every batch; the very same batches pass through the
+    model as where one process encodes all pictures. So the rows of all shards, one after the other, are those of the
+    one file byte for byte, as far as a batch gives the same bytes twice: on the same kind of processor or GPU and
+    libraries, with the same number of threads, and with a budget that leaves the batches as large (see `batch_of`).
+    Elsewhere they agree within rounding.
 
     Raises
     ------
@@ -45,15 +58,20 @@ def encode(
             "the settings of the training"
         )
     latent = (codec.dimension,)
-    with locked(out.parent), ArrayWriter(out, latent, np.float32, key) as writer, kept_memory():
-        writer.expect(len(store))
-        rows, size = np.arange(writer.rows, len(store)), batch_of(codec, "encoding")
+    first, last = shard.rows(len(store), BATCH) if shard else (0, len(store))
+    with (
+        locked(out.parent, shard.name if shard else ""),
+        ArrayWriter(out, latent, np.float32, key) as writer,
+        kept_memory(),
+    ):
+        writer.expect(last - first)
+        rows, size = np.arange(first + writer.rows, last), batch_of(codec, "encoding")
         progress = progress or Silent()
         if len(rows) > LONG:
             _say_how_long(
                 "encode", len(rows), "images", lambda: codec.encode(store.pixels[rows[:size]]), progress
             )
-        with progress.task("encode", len(store), "images", writer.rows) as task:
+        with progress.task("encode", last - first, "images", writer.rows) as task:
             for number, block in enumerate(batches(store.pixels, rows, size), 1):
                 writer.append(codec.encode(block))
                 if number % SYNC_EVERY == 0:
@@ -63,16 +81,54 @@ def encode(
 
 
 def decode(
-    codec: Codec, latents: LatentSet, out: Path, progress: Progress | None = None, key: str = ""
+    codec: Codec,
+    latents: LatentSet,
+    out: Path,
+    progress: Progress | None = None,
+    key: str = "",
+    shard: Shard | None = None,
 ) -> None:
     """Write the pictures of all latent vectors to `out`: (n, H, W, C) uint8.
 
-    Continues after a kill; `key` identifies model and vectors, as in `encode`.
+    Continues after a kill; `key` identifies model and vectors, and a `shard` is written, as in `encode`.
 
     Raises
     ------
     ArrayError : the vectors do not have the model's number of components, or are not finite.
     """
+    check_latents(codec, latents)
+    first, last = shard.rows(latents.n, BATCH) if shard else (0, latents.n)
+    with (
+        locked(out.parent, shard.name if shard else ""),
+        ArrayWriter(out, codec.shape, np.uint8, key) as writer,
+        kept_memory(),
+    ):
+        # Vectors are quickly read over again, pictures are not quickly made again.
+        skip, size = first + writer.rows, batch_of(codec, "decoding")
+        writer.expect(last - first)
+        progress = progress or Silent()
+        if last - skip > LONG:
+            zeros = np.zeros((size, codec.dimension), np.float32)
+            _say_how_long("decode", last - skip, "vectors", lambda: codec.decode(zeros), progress)
+        with progress.task("decode", last - first, "images", writer.rows) as task:
+            for number, (start, block) in enumerate(latents.numbered_blocks(size), 1):
+                if start >= last:
+                    break
+                if start + len(block) <= skip:
+                    continue
+                if not np.isfinite(block).all():
+                    row = start + int(np.argwhere(~np.isfinite(block))[0, 0])
+                    raise ArrayError(f"{latents.name}: vector {row} is not finite; drop such vectors first")
+                # An earlier run may have had another budget, and other batches.
+                writer.append(codec.decode(block[max(0, skip - start) : last - start]))
+                if number % SYNC_EVERY == 0:
+                    writer.sync()
+                task.advance(len(block))
+        writer.finish()
+
+
+def check_latents(codec: Codec, latents: LatentSet) -> None:
+    """Refuse vectors that are none of this model's. Raises `ArrayError`."""
     if latents.dimension != codec.dimension:
         raise ArrayError(
             f"{latents.name}: vectors of {latents.dimension} components; this Decoder takes {codec.dimension}"
@@ -83,27 +139,6 @@ def decode(
             f"{latents.name}: latent arrays of shape {given}; this Decoder takes {taken}: bring their axes into "
             "that order"
         )
-    with locked(out.parent), ArrayWriter(out, codec.shape, np.uint8, key) as writer, kept_memory():
-        # Vectors are quickly read over again, pictures are not quickly made again.
-        skip, size = writer.rows, batch_of(codec, "decoding")
-        writer.expect(latents.n)
-        progress = progress or Silent()
-        if latents.n - skip > LONG:
-            first = np.zeros((size, codec.dimension), np.float32)
-            _say_how_long("decode", latents.n - skip, "vectors", lambda: codec.decode(first), progress)
-        with progress.task("decode", latents.n, "images", skip) as task:
-            for number, (start, block) in enumerate(latents.numbered_blocks(size), 1):
-                if start + len(block) <= skip:
-                    continue
-                if not np.isfinite(block).all():
-                    row = start + int(np.argwhere(~np.isfinite(block))[0, 0])
-                    raise ArrayError(f"{latents.name}: vector {row} is not finite; drop such vectors first")
-                # An earlier run may have had another budget, and other batches.
-                writer.append(codec.decode(block[max(0, skip - start) :]))
-                if number % SYNC_EVERY == 0:
-                    writer.sync()
-                task.advance(len(block))
-        writer.finish()
 
 
 def reconstruct(codec: Codec, pictures: UInt8[np.ndarray, "n h w c"]) -> UInt8[np.ndarray, "n h w c"]:

@@ -51,7 +51,7 @@ def _as_it_was(settings: Settings) -> bool:
     """Whether what was added to the settings since stands as it was before there was a choice."""
     sections = (
         (settings.autoencoder, AutoencoderSettings(), NETWORK),
-        (settings.training, TrainingSettings(), (*TRAINING, "device", "retries")),
+        (settings.training, TrainingSettings(), (*TRAINING, *TrainingSettings.without_result)),
     )
     return all(_are_defaults(*section) for section in sections)
 

@@ -18,6 +18,7 @@ MARKS: dict[str, tuple[set[str], ...]] = {
     "decode.json": ({"model"},),
     "encode.json": ({"model", "pictures"},),
     "export.json": ({"onnx", "run"},),
+    "features.json": ({"features", "pictures"},),
     "model.json": ({"kind"}, {"architecture", "parameters"}),  # the second one before there were kinds
     "prepare.json": ({"key", "count"},),
     "walk.json": ({"steps", "distance"},),

@@ -12,6 +12,7 @@ import numpy as np
 from zpoints.config import Settings
 from zpoints.errors import StageError
 from zpoints.files.documents import read_json, write_json
+from zpoints.files.shard import check_no_shards
 from zpoints.run.folder import Run
 from zpoints.run.ownership import check_own
 from zpoints.system.progress import Progress, Silent
@@ -111,11 +112,14 @@ def train(
     from zpoints.models.codec import MODEL
     from zpoints.models.coding import reconstruct
     from zpoints.models.kinds import CODECS, train_codec
+    from zpoints.system.place import Place
 
     settings, images, out = settings or Settings(), Path(images), Path(out)
     files = (*CODECS[settings.autoencoder.kind].outputs, "reconstructions.png")
     check_own(out, files, MODEL, "checkpoints")
     codec = train_codec(images, out, settings, progress)
+    if not Place.here().first:  # of several processes under torchrun one writes
+        return codec
     store = ImageStore.open(images)
     watched = store.rows("val") if len(store.rows("val")) else store.rows("train")
     originals = np.asarray(store.pixels[watched[:RECONSTRUCTED]])
@@ -162,6 +166,7 @@ def encode(
     from zpoints.vectors.latent_set import LatentSet
 
     out, store = Path(out), ImageStore.open(Path(images))
+    check_no_shards(out)
     check_own(out, ("z.npy",), "encode.json", "z.npy.partial")
     codec = codec_of(model, settings)
     encode_all(codec, store, out / "z.npy", progress, f"{codec.key} {store.key}")
@@ -238,6 +243,7 @@ def decode(
     (64, 64, 64, 3)
     """
     settings, out = settings or Settings(), Path(out)
+    check_no_shards(out)
     check_own(out, ("pictures.npy", "grid.png"), "decode.json", "pictures.npy.partial")
     codec = codec_of(model, settings)
     decode_to_file(codec, latents, out, progress, key or f"{codec.key} {_mark(latents)}")

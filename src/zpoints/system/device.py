@@ -13,6 +13,8 @@ from zpoints.errors import UsageError
 
 __all__ = ["Device"]
 
+Precision = Literal["float32", "bfloat16", "float16"]
+
 VRAM_SHARE = 0.8  # of a GPU's memory that ``auto`` takes
 
 
@@ -24,10 +26,12 @@ class Device:
     ----------
     kind : ``cpu``, ``cuda`` or ``mps``.
     bfloat16 : whether convolutions multiply in bfloat16 (sums and weights stay float32).
+    float16 : whether they do so in float16, whose range is narrow: gradients then need a loss that is scaled.
     """
 
     kind: str
     bfloat16: bool
+    float16: bool = False
 
     @classmethod
     def of(cls, settings: TrainingSettings) -> Self:
@@ -45,13 +49,13 @@ class Device:
             raise UsageError(
                 f"setting 'training.device' = '{kind}': there is no such device here; use auto or cpu"
             )
-        bfloat16 = _fast_bfloat16(kind) if settings.precision == "auto" else settings.precision == "bfloat16"
-        return cls(kind, bfloat16)
+        found = _fastest(kind) if settings.precision == "auto" else settings.precision
+        return cls(kind, found == "bfloat16", found == "float16")
 
     @property
-    def fabric_precision(self) -> Literal["bf16-mixed", "32-true"]:
-        """The same in Lightning Fabric's words."""
-        return "bf16-mixed" if self.bfloat16 else "32-true"
+    def precision(self) -> Precision:
+        """The format of the products, as the setting of that name has it."""
+        return "bfloat16" if self.bfloat16 else "float16" if self.float16 else "float32"
 
     @property
     def name(self) -> str:
@@ -87,7 +91,8 @@ class Device:
     @contextmanager
     def inference(self) -> Iterator[None]:
         """No gradients, and the number format of the training."""
-        with torch.inference_mode(), torch.autocast(self.kind, torch.bfloat16, enabled=self.bfloat16):
+        short = torch.float16 if self.float16 else torch.bfloat16
+        with torch.inference_mode(), torch.autocast(self.kind, short, enabled=self.precision != "float32"):
             yield
 
 
@@ -97,12 +102,14 @@ def _best() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def _fast_bfloat16(kind: str) -> bool:
+def _fastest(kind: str) -> Precision:
+    """The format whose products are quickest; float32 where none is much quicker."""
     if kind == "cuda":
-        # Before compute capability 8 bfloat16 is emulated, and slow.
-        return torch.cuda.get_device_capability() >= (8, 0)
+        # Before compute capability 8 bfloat16 is emulated, and slow; before 7 float16 mostly is as well.
+        capability = torch.cuda.get_device_capability()
+        return "bfloat16" if capability >= (8, 0) else "float16" if capability >= (7, 0) else "float32"
     if kind == "cpu":
         # Without these instructions bfloat16 products are emulated as well.
         instructions = ("_is_avx512_bf16_supported", "_is_amx_tile_supported", "_is_arm_bf16_supported")
-        return any(getattr(torch.cpu, name, bool)() for name in instructions)
-    return False
+        return "bfloat16" if any(getattr(torch.cpu, name, bool)() for name in instructions) else "float32"
+    return "float32"

@@ -13,15 +13,18 @@ from zpoints.system.disk import writing
 __all__ = ["locked"]
 
 NAME = ".lock"
-OWNER = ".lock.owner"
-"""Holds the number of the process that has the lock. A file of its own: Windows keeps a locked one from readers."""
+OWNER = ".owner"
+"""Ends the name of the file that holds the number of the process that has the lock. It is a file of its own: Windows
+keeps a locked one from readers."""
 PATIENCE = 0.2
 """Seconds. An owner that is just leaving removes the file; the lock is tried again meanwhile."""
 
 
 @contextmanager
-def locked(folder: str | Path) -> Iterator[None]:
-    """Inside, no other process can lock `folder`; it is made if it is not there.
+def locked(folder: str | Path, part: str = "") -> Iterator[None]:
+    """Inside, no other process can lock `folder`, or this part of it; the folder is made if it is not there.
+
+    Locks of different parts know nothing of each other, nor of that of the whole folder.
 
     The kernel holds the lock for as long as this process lives: a kill leaves the files ``.lock`` and
     ``.lock.owner`` behind, but no lock. A folder that was made here and is still empty when the work fails is removed
@@ -37,44 +40,47 @@ def locked(folder: str | Path) -> Iterator[None]:
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     try:
-        with _held(folder):
+        with _held(folder, f"{NAME}.{part}" if part else NAME):
             yield
     except BaseException:
-        if new and not any(new[0].iterdir()):
-            for path in new:
-                path.rmdir()
+        with suppress(OSError):  # others may be at work on their own parts, or have removed it
+            if new and not any(new[0].iterdir()):
+                for path in new:
+                    path.rmdir()
         raise
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    lock = _acquired(folder)
+def _held(folder: Path, name: str) -> Iterator[None]:
+    lock = _acquired(folder / name)
+    owner = folder / (name + OWNER)
     try:
         with suppress(OSError):  # on a full disk the lock holds without a name
-            (folder / OWNER).write_text(f"{os.getpid()}\n", encoding="ascii")
+            owner.write_text(f"{os.getpid()}\n", encoding="ascii")
         yield
     finally:
         # Before the release: who opened the file meanwhile sees that it is gone, and makes a new one.
-        _remove(folder / OWNER)
-        _remove(folder / NAME)
+        _remove(owner)
+        _remove(folder / name)
         if lock is not None:
             lock.release()
             if os.name == "nt":  # where a file that is open cannot be removed
-                _remove(folder / NAME)
+                _remove(folder / name)
 
 
-def _acquired(folder: Path) -> BaseFileLock | None:
+def _acquired(path: Path) -> BaseFileLock | None:
     """The lock; None where the drive knows none."""
-    path = folder / NAME
-    with writing(folder):
-        (folder / OWNER).open("a", encoding="ascii").close()  # a folder that takes no files is met here
+    owner = path.with_name(path.name + OWNER)
+    what = path.parent / path.name.removeprefix(NAME).removeprefix(".")
+    with writing(path.parent):
+        owner.open("a", encoding="ascii").close()  # a folder that takes no files is met here
     # No soft lock in place of a real one: after a kill on another machine it would stay for ever.
     lock = FileLock(path, timeout=PATIENCE, fallback_to_soft=False)
     try:
         lock.acquire()
     except Timeout:
         raise StageError(
-            f"{folder}: another zpoints (process {_owner(folder)}) is at work here; wait for it, or choose "
+            f"{what}: another zpoints (process {_owner(owner)}) is at work here; wait for it, or choose "
             "another folder"
         ) from None
     except OSError:  # better no guard than no work
@@ -82,9 +88,9 @@ def _acquired(folder: Path) -> BaseFileLock | None:
     return lock
 
 
-def _owner(folder: Path) -> str:
+def _owner(path: Path) -> str:
     try:
-        return (folder / OWNER).read_text(encoding="ascii", errors="replace")[:20].strip() or "unknown"
+        return path.read_text(encoding="ascii", errors="replace")[:20].strip() or "unknown"
     except OSError:
         return "unknown"
 

@@ -14,6 +14,7 @@ from zpoints.files.arrays.foreign import advice
 from zpoints.files.arrays.rows import Reader, Rows, Sliced, listed
 from zpoints.files.arrays.shards import Shards, files_of, is_pattern, left_out_of
 from zpoints.files.readable import readable
+from zpoints.files.shard import check_shards
 from zpoints.system.registry import Registry
 
 __all__ = ["ARRAYS", "Reader", "Rows", "Sliced", "files_behind", "known_suffixes", "open_rows"]
@@ -143,6 +144,7 @@ def _shards(path: Path, columns: Wanted, inner: str | None) -> Reader:
             f"{path}: holds files of several formats, {named}; name one, or a pattern as in "
             f"'{files[0].parent / '*'}{files[0].suffix}'"
         )
+    check_shards(path, files)
     format_ = next(iter(formats.values()))[0]
 
     def open_(file: Path, wanted: Any) -> Reader:

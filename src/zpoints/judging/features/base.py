@@ -65,6 +65,9 @@ class Features(ABC):
                 found[start : start + BATCH] = self._batch(batch)
         return found
 
+    def to(self, device: str) -> None:  # noqa: B027  # what needs no network has nothing to move
+        """Work on another device from now on: ``cpu`` or ``cuda``. A network begins on the processor."""
+
     @abstractmethod
     def _batch(self, pictures: Pictures) -> Float[np.ndarray, "n f"]:
         """Features of at most 64 pictures."""

@@ -44,11 +44,19 @@ class DinoV2(Features):
         self.dimension = int(self.network.config.hidden_size)
         self.mean, self.std = (torch.tensor(v).reshape(3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
 
+        self.device = "cpu"
+
+    def to(self, device: str) -> None:
+        """See `Features`."""
+        self.device = device
+        self.network.to(device)
+        self.mean, self.std = self.mean.to(device), self.std.to(device)
+
     def _batch(self, pictures: Pictures) -> Float32[np.ndarray, "n f"]:
         import torch
 
         with torch.inference_mode():
-            x = three_colours(pictures).float() / 255
+            x = three_colours(pictures, self.device).float() / 255
             size = (SIDE, SIDE)
             x = torch.nn.functional.interpolate(x, size, mode="bicubic", antialias=True).clamp(0, 1)
-            return self.network((x - self.mean) / self.std).last_hidden_state[:, 0].numpy()
+            return self.network((x - self.mean) / self.std).last_hidden_state[:, 0].cpu().numpy()

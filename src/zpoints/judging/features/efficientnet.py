@@ -62,21 +62,33 @@ class EfficientNetLite0(Features):
             for number, stride in enumerate(_strides())
         ]
         self.head = _folded(state, "_conv_head", "_bn1")
+        self.device = "cpu"
+
+    def to(self, device: str) -> None:
+        """See `Features`."""
+        self.device = device
+        self.stem, self.head = _moved(self.stem, device), _moved(self.head, device)
+        self.blocks = [([_moved(layer, device) for layer in layers], n) for layers, n in self.blocks]
 
     def _batch(self, pictures: Pictures) -> Float32[np.ndarray, "n f"]:
         import torch
 
         with torch.inference_mode():
-            x = torch.from_numpy(pictures).permute(0, 3, 1, 2).float()
+            x = torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2).float()
             x = _sized(x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x)
             x = ((x - 127) / 128).contiguous(memory_format=torch.channels_last)
             x = _convolved(x, *self.stem, 2).clamp_(0, 6)
             for layers, stride in self.blocks:
                 x = _block(x, layers, stride)
-            return _convolved(x, *self.head, 1).clamp_(0, 6).mean(dim=(2, 3)).numpy()
+            return _convolved(x, *self.head, 1).clamp_(0, 6).mean(dim=(2, 3)).cpu().numpy()
 
 
 Layer = tuple["torch.Tensor", "torch.Tensor"]
+
+
+def _moved(layer: Layer, device: str) -> Layer:
+    weight, offset = layer
+    return weight.to(device), offset.to(device)
 
 
 def _strides() -> list[int]:

@@ -47,6 +47,13 @@ class Inception(Features):
                 "inception-v3-compat", ["2048"], feature_extractor_weights_path=str(checked)
             )
 
+        self.device = "cpu"
+
+    def to(self, device: str) -> None:
+        """See `Features`."""
+        self.device = device
+        self.network.to(device)
+
     def _downloaded(self, progress: Progress) -> Path:
         import torch
         from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3 as URL
@@ -64,4 +71,4 @@ class Inception(Features):
         import torch
 
         with torch.inference_mode():
-            return self.network(three_colours(pictures))[0].numpy()
+            return self.network(three_colours(pictures, self.device))[0].cpu().numpy()

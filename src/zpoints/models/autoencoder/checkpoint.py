@@ -87,7 +87,8 @@ class TrainingState:
     `epoch` epochs are finished; of the next one `steps` steps are done, whose losses add up to `loss`. `order` says
     how pictures are shuffled, as it was decided at the start.
 
-    The order of the pictures follows from the seed and the number of the epoch alone, and nothing else is
+    Nothing of it depends on how many processes train: another number of them goes on. `scaler` is empty but under
+    float16. The order of the pictures follows from the seed and the number of the epoch alone, and nothing else is
     random, so there is no state of a random generator to keep.
     """
 
@@ -101,6 +102,7 @@ class TrainingState:
     network: dict[str, Any] = field(default_factory=dict)
     optimizer: dict[str, Any] = field(default_factory=dict)
     schedule: dict[str, Any] = field(default_factory=dict)
+    scaler: dict[str, Any] = field(default_factory=dict)
 
     def save(self, path: Path, sync: bool = True) -> None:
         """Write atomically, and keep the state before it: a disk may spoil a file long after it was written."""

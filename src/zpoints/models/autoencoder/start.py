@@ -17,9 +17,11 @@ from jaxtyping import UInt8
 from torch import Tensor, nn
 from torch.nn import functional
 
+from zpoints.images.batches import mirrored_in
+from zpoints.images.store import ImageStore
 from zpoints.models.autoencoder.network import SLOPE, Architecture, Autoencoder, pictures_to_tensor
 
-__all__ = ["can_start_linear", "pictures_for_start", "start_linear"]
+__all__ = ["can_start_linear", "pictures_for_start", "start_from", "start_linear"]
 
 PICTURES = 2000
 """At most so many pictures are looked at."""
@@ -47,6 +49,19 @@ def pictures_for_start(architecture: Architecture, available: int) -> int:
     height, width = architecture.sizes[-1]
     features = 4 * (architecture.channels[-1] // 2) * height * width
     return min(available, PICTURES, max(2, FEATURE_BYTES // features))
+
+
+def start_from(network: Autoencoder, store: ImageStore, mirror: bool, seed: int) -> int:
+    """`start_linear` by some of a store's pictures for training, half of them mirrored; returns their number."""
+    rows = store.rows("train")
+    count = pictures_for_start(network.architecture, len(rows))
+    chosen = np.sort(np.random.default_rng(seed).choice(rows, count, replace=False))
+    pictures = store.pixels[chosen]
+    if mirror:
+        turned = mirrored_in(0, chosen, seed)
+        pictures[turned] = pictures[turned, :, ::-1]
+    start_linear(network, pictures, seed)
+    return count
 
 
 @torch.no_grad()

@@ -1,20 +1,19 @@
 """Training the autoencoder, with a checkpoint after each epoch and every two minutes: a kill costs no more."""
 
-import csv
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from zpoints.config import AutoencoderSettings, TrainingSettings
 from zpoints.errors import StageError, UsageError
-from zpoints.files.atomic import atomic_path
 from zpoints.files.documents import fingerprint
-from zpoints.images.batches import Order, mirrored_in, order_of, window_of
+from zpoints.images.batches import Order
 from zpoints.images.store import PIXELS, ImageStore
 from zpoints.models.autoencoder.checkpoint import (
     TrainingState,
@@ -23,33 +22,31 @@ from zpoints.models.autoencoder.checkpoint import (
     save_weights,
 )
 from zpoints.models.autoencoder.feed import Feed, Streamed, chosen_feed, chosen_order
+from zpoints.models.autoencoder.history import HISTORY_COLUMNS, write_history
 from zpoints.models.autoencoder.network import Architecture, Autoencoder
-from zpoints.models.autoencoder.start import can_start_linear, pictures_for_start, start_linear
+from zpoints.models.autoencoder.ranks import ALONE, Ranks
+from zpoints.models.autoencoder.showing import Showing
+from zpoints.models.autoencoder.start import can_start_linear, start_from
 from zpoints.models.autoencoder.step import Learner
+from zpoints.models.autoencoder.together import together
 from zpoints.models.autoencoder.trial import try_out
 from zpoints.system.budget import current
 from zpoints.system.device import Device
 from zpoints.system.forecast import forecast
 from zpoints.system.lock import locked
 from zpoints.system.meter import Meter, kept_memory
+from zpoints.system.place import Place
 from zpoints.system.progress import Progress, Silent, Task
-from zpoints.system.stopping import Stop, graceful
+from zpoints.system.stopping import Stop, StoppedError, graceful
 
-__all__ = ["HISTORY_COLUMNS", "Trainer", "train"]
-
-HISTORY_COLUMNS = (
-    "epoch",
-    "train_loss",
-    "validation_loss",
-    "learning_rate",
-    "images_per_second",
-    "seconds",
-    "peak_ram_mib",
-    "peak_vram_mib",
-)
+__all__ = ["HISTORY_COLUMNS", "Trainer", "train", "train_part"]
 
 SHOWINGS, FEWEST_EPOCHS, MOST_EPOCHS = 72_000, 8, 200  # what ``epochs = "auto"`` means
 KEEP_SECONDS = 120.0  # between two checkpoints inside an epoch
+LOOK, SLOW_SECONDS = (
+    10,
+    1.0,
+)  # steps between two looks at loss and other processes; at each step where they take long
 SYNC_SECONDS = 30.0  # a power cut costs at most so much of a training; the death of the process an epoch
 
 
@@ -67,39 +64,63 @@ def train(
     and, after every epoch, ``checkpoints/last.pt`` and ``checkpoints/best.safetensors``. Started again, it goes
     on after the last finished epoch, and ends with the weights of an uninterrupted training.
 
+    Several processes, of ``training.devices`` or under torchrun, train one network: each batch is shared out, so the
+    curve is that of one process but for rounding. Only the first of them writes, and all return the same network.
+
     Raises
     ------
-    StageError : the loss is no longer a number; the last good checkpoint is kept.
+    StageError : the loss is no longer a number, or another process is gone; the last good checkpoint is kept.
     """
     autoencoder, training = autoencoder or AutoencoderSettings(), training or TrainingSettings()
-    progress = progress or Silent()
-    architecture = Architecture.of(store.shape, autoencoder)
-    with locked(out), kept_memory():
-        trainer = Trainer(store, out, architecture, training, seed)
-        trainer.run(progress)
+    guard = locked(out) if Place.here().first else nullcontext()
+    with guard, together(store, out, autoencoder, training, seed) as ranks:
+        return train_part(store, out, autoencoder, training, seed, ranks, progress)
+
+
+def train_part(
+    store: ImageStore,
+    out: Path,
+    autoencoder: AutoencoderSettings,
+    training: TrainingSettings,
+    seed: int,
+    ranks: Ranks,
+    progress: Progress | None = None,
+) -> Autoencoder:
+    """What one of the processes that are there does of `train`; parameters and errors as there."""
+    progress = (progress if ranks.first else None) or Silent()
+    trainer = None
+    try:
+        with kept_memory():
+            trainer = Trainer(store, out, Architecture.of(store.shape, autoencoder), training, seed, ranks)
+            trainer.run(progress)
+    except RuntimeError as error:
+        if not (why := ranks.why_lost(error)):
+            raise
+        kept = "nothing was learnt yet" if trainer is None else trainer.kept
+        raise StageError(f"{out}: {why}; {kept}: start the same command again to go on") from error
     return trainer.learner.network
-
-
-@dataclass(frozen=True)
-class _Sets:
-    train: np.ndarray
-    validation: np.ndarray
 
 
 class Trainer:
     """One training: what learns, its pictures, and the epochs that are already behind it."""
 
     def __init__(
-        self, store: ImageStore, out: Path, architecture: Architecture, settings: TrainingSettings, seed: int
+        self,
+        store: ImageStore,
+        out: Path,
+        architecture: Architecture,
+        settings: TrainingSettings,
+        seed: int,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.store, self.out, self.settings, self.seed = store, out, settings, seed
-        self.architecture = architecture
-        self.sets = _Sets(store.rows("train"), store.rows("val"))
-        if not len(self.sets.train):
+        self.architecture, self.ranks = architecture, ranks
+        self.showing = Showing(store, settings, seed, ranks)
+        if not len(self.showing.train):
             raise StageError(
                 f"{out}: no picture has the split 'train'; lower images.validation and images.test"
             )
-        self.epochs = _epochs(settings, len(self.sets.train))
+        self.epochs = _epochs(settings, len(self.showing.train))
         if settings.start == "principal-axes" and not can_start_linear(architecture):
             raise UsageError(
                 "training.start = 'principal-axes' asks for autoencoder.activation relu or leaky_relu and no "
@@ -109,23 +130,26 @@ class Trainer:
         self.halvings = 0  # of the learning rate, since the last checkpoint
         self.stop = Stop()
         self.shuffle: Order | None = None
-        self.progress: Progress = Silent()
         device = Device.of(settings)
         self.feed: Feed = Streamed(store.pixels, device.kind)
         device.limit(current().vram)
-        total = self.epochs * self.steps_per_epoch
-        self.learner = Learner(architecture, settings, device, total, seed)
+        if not ranks.same([self._key(), device.precision]):
+            raise StageError(
+                f"{out}: the training processes have other pictures, settings or number formats; give all hosts the "
+                "same ones, and the same training.precision"
+            )
+        total = self.epochs * self.showing.steps
+        self.learner = Learner(architecture, settings, device, total, seed, ranks)
+        self.learner.weight = self.showing.weight
         self._restore()
 
     @property
-    def steps_per_epoch(self) -> int:
-        """Batches per epoch; an incomplete last one is left out, unless it is the only one."""
-        return max(1, len(self.sets.train) // self.settings.batch)
-
-    @property
-    def images_per_epoch(self) -> int:
-        """Pictures that an epoch shows to the network."""
-        return min(len(self.sets.train), self.steps_per_epoch * self.settings.batch)
+    def kept(self) -> str:
+        """What a checkpoint holds, in words."""
+        if self.saved == (0, 0):
+            return "no checkpoint was written yet"
+        inside = f" and {self.saved[1]} steps of the next" if self.saved[1] else ""
+        return f"epoch {self.saved[0]}{inside} is kept in {self._last}"
 
     def run(self, progress: Progress) -> None:
         """Train all epochs that are left, then write the finished model."""
@@ -133,8 +157,8 @@ class Trainer:
         if self.damage:
             progress.say(f"train: {self.damage}")
         self._get_ready(progress)
-        state, total, images = self.state, self.epochs, self.images_per_epoch
-        done = state.epoch * images + state.steps * self.settings.batch
+        state, total, images = self.state, self.epochs, self.showing.images
+        done = state.epoch * images + state.steps * self.showing.batch
         if 0 < done < total * images:
             inside = f" and {state.steps} steps of the next" if state.steps else ""
             progress.say(
@@ -149,10 +173,14 @@ class Trainer:
         self._finish()
 
     def _finish(self) -> None:
-        """Write the best epoch's network as the finished model."""
+        """Write the best epoch's network as the finished model; the other processes take it over."""
         network, device = self.learner.network, self.learner.device
-        load_weights(self._best, network)
+        if self.ranks.first:
+            load_weights(self._best, network)
+        self.learner.take_over()
         network.eval()
+        if not self.ranks.first:
+            return
         extra = {
             "seed": self.seed,
             "shuffle": self.shuffle,
@@ -165,21 +193,24 @@ class Trainer:
 
     def _get_ready(self, progress: Progress) -> None:
         """Find out what fits, how the pictures come best, and how long it will take; say so."""
-        left = (self.epochs - self.state.epoch) * self.steps_per_epoch - self.state.steps
-        batch, learner = min(self.settings.batch, len(self.sets.train)), self.learner
-        trial = try_out(learner, batch, left, lambda count: self.feed.batches(self.order(0)[:count], batch))
+        left = (self.epochs - self.state.epoch) * self.showing.steps - self.state.steps
+        size, learner = self.showing.part_size, self.learner
+        first = self.showing.mine(self.showing.order(0, self.shuffle or "full"))
+        trial = try_out(learner, size, left, lambda count: self.feed.batches(first[:count], size))
         self._restore()
         self._start(progress)
         rate = trial.images_per_second
         if self.shuffle is None:
-            path = self.store.folder / PIXELS
-            self.shuffle = chosen_order(self.settings.shuffle, path, self.sets.train, rate or 0.0, self.seed)
+            path, wanted = self.store.folder / PIXELS, self.settings.shuffle
+            self.shuffle = self.ranks.share(
+                lambda: chosen_order(wanted, path, self.showing.train, rate or 0.0, self.seed)
+            )
         limit = learner.device.vram_limit(current().vram)
         room = limit - trial.vram if limit is not None and rate is not None else 0
-        rows = np.concatenate([self.sets.train, self.sets.validation])
-        self.feed = chosen_feed(self.store.pixels, rows, learner.device.kind, room, self.shuffle)
+        rows = np.concatenate([self.showing.train, self.showing.validation])
+        self.feed = chosen_feed(self.store.pixels, rows, learner.device.kind, room, self.shuffle or "full")
         if rate is not None and left:
-            images = left * self.images_per_epoch // self.steps_per_epoch
+            images = left * self.showing.batch
             progress.say(forecast("train", self._words(images), trial.ram, images / rate, trial.vram))
 
     @property
@@ -191,30 +222,21 @@ class Trainer:
         """The first weights, of a training that has made no step."""
         if self.state.epoch or self.state.steps or not self._starts_linear:
             return
-        rows = self.sets.train
-        count = pictures_for_start(self.architecture, len(rows))
-        chosen = np.sort(np.random.default_rng(self.seed).choice(rows, count, replace=False))
-        started = time.monotonic()
-        pictures = self.store.pixels[chosen]
-        if self.settings.mirror:
-            turned = mirrored_in(0, chosen, self.seed)
-            pictures[turned] = pictures[turned, :, ::-1]
-        start_linear(self.learner.network, pictures, self.seed)
-        seconds = time.monotonic() - started
-        progress.say(f"train: starts from the principal axes of {count:,} pictures, found in {seconds:.0f} s")
+        if self.ranks.first:
+            started = time.monotonic()
+            count = start_from(self.learner.network, self.store, self.settings.mirror, self.seed)
+            found = f"found in {time.monotonic() - started:.0f} s"
+            progress.say(f"train: starts from the principal axes of {count:,} pictures, {found}")
+        self.learner.take_over()
 
     def _words(self, images: int) -> str:
         """What is about to be done, and how."""
-        at_once = self.learner.micro_batch
-        parts = f", {at_once} at a time" if at_once < self.settings.batch else ""
-        how = f", {words}" if (words := self.feed.words) else ""
-        return f"{images:,} images in batches of {self.settings.batch}{parts}{how}"
-
-    def order(self, epoch: int) -> np.ndarray:
-        """The pictures of one epoch, in the order in which the network sees them."""
-        window = window_of(self.store.pixels[0].nbytes)
-        found = order_of(self.sets.train, self.seed, epoch, self.shuffle or "full", window)
-        return found[: self.images_per_epoch]
+        at_once, world = self.learner.micro_batch, self.ranks.place.world
+        most = self.showing.part_size if world > 1 else self.settings.batch
+        words = [f"{images:,} images in batches of {self.settings.batch}"]
+        words += [f"shared out to {world} processes"] if world > 1 else []
+        words += [f"{at_once} at a time"] if at_once < most else []
+        return ", ".join(filter(None, [*words, self.feed.words]))
 
     def _retry(self, error: "_NotFiniteError", progress: Progress) -> None:
         """Go back to the last good checkpoint, and on from there at half the learning rate, if that is wanted."""
@@ -249,7 +271,7 @@ class Trainer:
             train_loss,
             validation_loss,
             self.learner.rate,
-            (self.images_per_epoch - before * self.settings.batch) / seconds,
+            (self.showing.images - before * self.showing.batch) / seconds,
             cost.seconds,
             cost.peak_ram_mib,
             cost.peak_vram_mib,
@@ -260,42 +282,49 @@ class Trainer:
     def _train(self, epoch: int, task: Task) -> float:
         steps, note = self.state.steps, ""
         total = torch.tensor(self.state.loss, device=self.learner.device.kind)
-        order = self.order(epoch)[steps * self.settings.batch :]
-        kept = time.monotonic()
-        pace = self.learner.pace
-        for block in self._turned(epoch, order):
+        order = self.showing.order(epoch, self.shuffle or "full")[steps * self.showing.batch :]
+        kept = looked = time.monotonic()
+        every = 1  # steps between two looks at what the other processes want
+        for block in self.showing.blocks(self.feed, epoch, order):
             total += self.learner.step(block)
             steps += 1
-            if news := pace.news:
+            if news := self.learner.pace.news:
                 self.progress.say(f"train: {news}")
             # Reading the loss makes a GPU wait, so not at every step.
-            if steps % 10 == 0:
-                note = f"epoch {epoch + 1}/{self.epochs}  loss {_finite(total.item() / steps):.5f}"
-            task.advance(len(block), note)
-            if self.stop.asked or time.monotonic() - kept > KEEP_SECONDS:
-                self._save_inside(steps, total.item())
+            if steps % LOOK == 0:
+                note = f"epoch {epoch + 1}/{self.epochs}  loss {self._mean(total) / steps:.5f}"
+            task.advance(self.showing.batch, note)
+            if not self.ranks.alone and steps % every:
+                continue
+            now = time.monotonic()
+            due = self.ranks.first and now - kept > KEEP_SECONDS
+            stop, due, slow = self.ranks.any(self.stop.asked, due, now - looked > SLOW_SECONDS)
+            looked, every = now, 1 if slow else LOOK
+            if stop or due:
+                self._save_inside(steps, self._mean(total))
                 kept = time.monotonic()
-            if self.stop.asked:
+            if stop:
                 self.stop.now()
-        return _finite(total.item() / steps)
+                raise StoppedError(
+                    "another training process was asked to stop; start the same command again to go on"
+                )
+        return self._mean(total) / steps
 
-    def _turned(self, epoch: int, order: np.ndarray) -> Iterator[torch.Tensor]:
-        """The pictures of an order in batches, half of them mirrored if that is wanted."""
-        size = self.settings.batch
-        blocks = self.feed.batches(order, size)
-        if not self.settings.mirror:
-            yield from blocks
-            return
-        turned = torch.from_numpy(mirrored_in(epoch, order, self.seed)).to(self.learner.device.kind)
-        for number, block in enumerate(blocks):
-            flags = turned[number * size : number * size + len(block)]
-            yield torch.where(flags[:, None, None, None], block.flip(2), block)
+    def _mean(self, total: torch.Tensor) -> float:
+        """The sum of the losses, mean over the processes; all of them give up where it is no number."""
+        mean = self.ranks.mean(total.item())
+        if not math.isfinite(mean):
+            raise _NotFiniteError(f"the training loss is {mean}")
+        if self.learner.overflows:
+            raise _NotFiniteError("the gradients are infinite at any scale")
+        return mean
 
     def _validate(self) -> float | None:
-        if not len(self.sets.validation):
+        if not len(self.showing.validation):
             return None
         at_once = min(self.settings.batch, self.learner.micro_batch)
-        return self.learner.mean_loss(self.feed.batches(self.sets.validation, at_once))
+        self.learner.agree()
+        return self.learner.mean_loss(self.showing.watching(self.feed, at_once))
 
     @property
     def _last(self) -> Path:
@@ -307,19 +336,29 @@ class Trainer:
 
     def _key(self) -> str:
         # A training may go on elsewhere, and with more patience.
-        settings = self.settings.model_dump(exclude={"device", "retries"})
-        return fingerprint(settings, self.architecture.to_json(), self.seed, self.store.key)
+        return fingerprint(self.settings.result(), self.architecture.to_json(), self.seed, self.store.key)
 
     def _restore(self) -> None:
-        self.state, self.damage = TrainingState.load(self._last, self._key())
+        content, self.damage = self.ranks.share(self._loaded)
+        self.state = TrainingState(**content)
+        self.saved = self.state.epoch, self.state.steps
         self.shuffle = (
             self.state.order or self.shuffle
         )  # decided once in a training: the weights depend on it
         if self.state.epoch or self.state.steps:
             state = self.state
             self.learner.go_on(
-                {"network": state.network, "optimizer": state.optimizer, "schedule": state.schedule}
+                {
+                    "network": state.network,
+                    "optimizer": state.optimizer,
+                    "schedule": state.schedule,
+                    "scaler": state.scaler,
+                }
             )
+
+    def _loaded(self) -> tuple[dict[str, Any], str]:
+        state, damage = TrainingState.load(self._last, self._key())
+        return vars(state), damage
 
     def _save(self, epoch: int, validation_loss: float | None) -> None:
         # Of a small set an epoch takes less time than to force 150 MB onto a disk.
@@ -328,42 +367,34 @@ class Trainer:
         # Without pictures to watch the training, the last epoch is taken as the best one.
         if validation_loss is None or validation_loss < self.state.best_loss:
             self.state.best_loss = math.inf if validation_loss is None else validation_loss
-            save_weights(self._best, self.learner.network, sync)
+            if self.ranks.first:
+                save_weights(self._best, self.learner.network, sync)
         self.state.epoch, self.state.steps, self.state.loss = epoch + 1, 0, 0.0
         self._save_state(sync)
-        _write_history(self.out / "history.csv", self.state.history)
+        if self.ranks.first:
+            write_history(self.out / "history.csv", self.state.history)
 
     def _save_inside(self, steps: int, loss: float) -> None:
         """A checkpoint in the middle of an epoch: what stops the process costs minutes, however long an epoch is."""
-        self.state.steps, self.state.loss = steps, _finite(loss)
+        self.state.steps, self.state.loss = steps, loss
         self._save_state(sync=True)
 
     def _save_state(self, sync: bool) -> None:
+        self.learner.agree()
         for name, state in self.learner.state().items():
             setattr(self.state, name, state)
         self.state.order = self.shuffle or ""
-        self.state.save(self._last, sync)
-        self.halvings = 0
+        if self.ranks.first:
+            self.state.save(self._last, sync)
+        self.ranks.any(False)  # here all know that it is written
+        self.saved, self.halvings = (self.state.epoch, self.state.steps), 0
 
 
 class _NotFiniteError(Exception):
     """A loss that is no longer a number."""
 
 
-def _finite(loss: float) -> float:
-    if not math.isfinite(loss):
-        raise _NotFiniteError(f"the training loss is {loss}")
-    return loss
-
-
 def _epochs(settings: TrainingSettings, pictures: int) -> int:
     if settings.epochs != "auto":
         return settings.epochs
     return min(max(-(-SHOWINGS // pictures), FEWEST_EPOCHS), MOST_EPOCHS)
-
-
-def _write_history(path: Path, history: list[dict[str, float | None]]) -> None:
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, HISTORY_COLUMNS)
-        writer.writeheader()
-        writer.writerows(history)

@@ -48,7 +48,7 @@ def try_out(
     Parameters
     ----------
     learner : a new one, or one whose steps are kept elsewhere.
-    batch : pictures in one.
+    batch : pictures in one, or in this process's slice of it.
     steps_left : of the training.
     pictures : gives so many pictures, in batches.
 
@@ -57,11 +57,15 @@ def try_out(
     BudgetError : not even single pictures fit.
     """
     require(training_bytes(learner.architecture, 1), "training", "choose fewer channels or smaller pictures")
-    learner.micro_batch = _that_fits(learner, batch)
+    learner.micro_batch = learner.ranks.least(_that_fits(learner, batch))
     if steps_left < FEWEST_STEPS:
         return Trial(learner.micro_batch)
     while True:
         try:
+            if not learner.ranks.alone:
+                # Each finds its own size before the first step that all make together, and none is too large for it.
+                learner.rehearse(next(iter(pictures(batch))))
+                learner.micro_batch = learner.ranks.least(learner.micro_batch)
             return _tried(learner, batch, pictures(batch * (WARM_UP + MOST_SEARCH + TIMED)))
         except Exception as error:
             if not is_out_of_memory(error):
@@ -81,6 +85,7 @@ def _that_fits(learner: Learner, micro_batch: int) -> int:
     left = spare()
     if left is None or learner.device.kind != "cpu":
         return micro_batch
+    left //= learner.ranks.place.local_world
     # What the network and the optimiser have already is counted twice: the safe side.
     while micro_batch > 1 and training_bytes(learner.architecture, micro_batch) > left:
         micro_batch = -(-micro_batch // 2)
@@ -107,7 +112,7 @@ def _tried(learner: Learner, batch: int, blocks: Iterable[Tensor]) -> Trial:
         micro_batch=learner.micro_batch,
         ram=int((cost.peak_ram_mib or 0) * MIB),
         vram=int((cost.peak_vram_mib or 0) * MIB),
-        images_per_second=batch / max(mean, 1e-9),
+        images_per_second=learner.ranks.totals(batch)[0] / max(mean, 1e-9),
     )
 
 

@@ -38,7 +38,7 @@ def _trained(settings: Settings) -> Any:
 
         return ["foreign", mark_of(settings.autoencoder.model)]
     network = settings.autoencoder.model_dump(exclude={"model"})
-    return [network, settings.training.model_dump(exclude={"device", "retries"})]
+    return [network, settings.training.result()]
 
 
 def _encode(run: Run, todo: Mapping[str, str], progress: Progress, done: Done) -> dict[str, Any]:
