@@ -1,0 +1,414 @@
+"""Readings by the workers of a Dask cluster: they open the vectors themselves, and send nothing but sums.
+
+**What moves.** A worker is told which rows of which files to read; vectors never travel, through the scheduler least
+of all. Totals are added up in a tree on the workers, and the last ones are fetched. A message holds at most 64 MiB:
+large totals (joint histograms, third moments, a row per vector) are cut into pieces, and each piece has a tree of
+its own, so that no worker holds more than a few totals.
+
+**By rows or by planes.** With W workers and S bytes of vectors, H bytes of joint histograms can be shared out in two
+ways. *By rows*: each worker counts all planes of its rows; (W - 1) H bytes travel between workers, on top of the H
+that the client gets. *By planes*: each worker counts its planes of all rows; no histograms travel but to the client,
+and (W - 1) S bytes more are read. The smaller one is taken: by planes where S < H. A thousand vectors a plane are
+about as many bytes as its histogram, so that many vectors are shared out by rows.
+
+**When a worker dies** its ranges are done again by the others, with the same result. Blocks begin where they begin
+in one process, so that totals differ by the rounding of their order alone.
+"""
+
+import time
+import uuid
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+import numpy as np
+
+from zpoints.errors import ArrayError, StageError, ZPointsError, reason
+from zpoints.files.arrays.shards import Shards
+from zpoints.system.sizes import in_words
+from zpoints.vectors import dask_worker
+from zpoints.vectors.dask_arrays import DaskRows, dask_rows_in
+from zpoints.vectors.latent_set import LatentSet
+from zpoints.vectors.leaves import Piece, leaves_of, nested, pruned, sum_of, united
+from zpoints.vectors.questions import Into, Question, Sum
+from zpoints.vectors.reduce import Source, Threads
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+__all__ = ["MESSAGE", "DaskExecutor", "check_within_reach"]
+
+MESSAGE = 64 << 20
+"""Bytes of a message at most, but for single arrays that cannot be cut."""
+EACH = 4  # ranges for each thread of a worker: so many times it is said how far the work is
+MOST_ROWS = 4 << 20  # of a range: what is done again when a worker dies
+FAN = 8  # small totals that are added up by one task; of large ones 2
+AGAIN = 3  # times that a range which has outlived its workers is tried anew; Dask itself tries 4 workers each time
+WORKERS_SECONDS = 60.0  # without a single worker, after which nobody waits any longer
+LOOK_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class DaskExecutor:
+    """The workers of a cluster, by a client of `distributed`.
+
+    Attributes
+    ----------
+    client : a ``distributed.Client``. direct : totals come straight from the workers; False where the client cannot
+        reach them, then through the scheduler.
+    message : bytes of a message at most.
+
+    Examples
+    --------
+    ::
+
+        with Client("tcp://scheduler:8786") as client, working_by(DaskExecutor(client)):
+            found = zp.analyse("/shared/z/*.npy")
+    """
+
+    client: "Client"
+    direct: bool = True
+    message: int = MESSAGE
+
+    def total(
+        self, source: Source, work: Sum, size: int, bytes_each: int, advance: Callable[[int], None]
+    ) -> Any:
+        """The total of all blocks. What lies in this process's memory is worked on by its own threads.
+
+        Raises
+        ------
+        ArrayError : a worker cannot read the vectors; says which host, and what.
+        StageError : the scheduler is gone, or no workers are left.
+        """
+        if not isinstance(source, LatentSet) or not _within_reach(source):
+            return Threads().total(source, work, size, bytes_each, advance)
+        reading = _Reading(self, source, size, advance)
+        try:
+            return reading.answer(work.of)
+        finally:
+            reading.end()
+
+
+def _within_reach(latents: LatentSet) -> bool:
+    return latents.reader.portable or dask_rows_in(latents.reader) is not None
+
+
+def check_within_reach(latents: LatentSet) -> None:
+    """Refuse vectors that only this process has.
+
+    Raises
+    ------
+    ArrayError : they lie in its memory; says how many bytes.
+    """
+    if not _within_reach(latents):
+        size = in_words(latents.total * latents.dimension * latents.reader.dtype.itemsize)
+        raise ArrayError(
+            f"{latents.name}: {size} in this process's memory, which no worker sees; write them to a file that all "
+            "hosts see, as numpy.save('/shared/z.npy', z), and give its path, or give a Dask array"
+        )
+
+
+@dataclass
+class _Job:
+    """One question over some ranges of rows.
+
+    Attributes
+    ----------
+    of, leaves : what is asked, and the numbers of its leaves in the whole question.
+    place : of the pieces of its one leaf, where planes are shared out.
+    ranges : first row, and the row after the last.
+    """
+
+    of: Question
+    leaves: list[int]
+    ranges: list[tuple[int, int]]
+    place: int = 0
+    told: bool = True
+    planned: bool = False
+    totals: "list[Future | None]" = field(default_factory=list)
+    rows: "list[Future]" = field(default_factory=list)
+    sums: "list[Future]" = field(default_factory=list)
+
+
+class _Reading:
+    """One reading of the vectors by a cluster."""
+
+    def __init__(
+        self, by: DaskExecutor, latents: LatentSet, size: int, advance: Callable[[int], None]
+    ) -> None:
+        self.client, self.direct, self.message = by.client, by.direct, by.message
+        self.latents, self.size, self.advance = latents, size, advance
+        self.token, self.number = uuid.uuid4().hex[:12], 0
+        self.array: DaskRows | None = dask_rows_in(latents.reader)
+        self.futures: WeakSet[Future] = (
+            WeakSet()
+        )  # a total stays on the cluster as long as somebody waits for it
+        self.threads = self._workers()
+        self.tried = 0
+
+    # --- the plan -------------------------------------------------------------------------------------------------
+
+    def answer(self, of: Question) -> Any:
+        """What all jobs find, put together."""
+        jobs = self._jobs(of, list(leaves_of(of)))
+        for job in jobs:
+            self._begin(job)
+        facts = {future: (job, k) for job in jobs for k, future in enumerate(self._facts(job))}
+        for future in self._completed(list(facts)):
+            job, k = facts[future]
+            self._go_on(job, k, self._got(future))
+            if job.told:
+                self.advance(self._chosen(*job.ranges[k]))
+        found: dict[int, list[Piece]] = {}
+        for job in jobs:
+            for piece in self._fetched(job):
+                # Of planes that were shared out, each job has one piece of the leaf.
+                place = piece.place if job.place == 0 else job.place * 10**6 + piece.place
+                leaf = job.leaves[piece.leaf]
+                found.setdefault(leaf, []).append(Piece(leaf, place, piece.summary))
+        return nested(of, iter([united(found[leaf]) for leaf in sorted(found)]))
+
+    def _jobs(self, of: Question, leaves: list[Any]) -> list[_Job]:
+        n, itemsize = self.latents.total, self.latents.reader.dtype.itemsize
+        source, workers = n * self.latents.dimension * itemsize, len(self.threads)
+        by_planes: dict[int, Callable[[int], Sequence[Into]]] = {}
+        for k, leaf in enumerate(leaves):
+            shared = isinstance(leaf, Into) and leaf.shares is not None and leaf.nbytes > source
+            if shared and workers > 1 and self.array is None:
+                by_planes[k] = leaf.shares
+        by_rows = [k for k in range(len(leaves)) if k not in by_planes]
+        jobs = []
+        if by_rows:
+            large = sum(leaves[k].nbytes for k in by_rows if isinstance(leaves[k], Into))
+            jobs.append(_Job(pruned(of, set(by_rows)), by_rows, self._ranges(large)))
+        for k, shares in by_planes.items():
+            for place, share in enumerate(shares(workers)):
+                jobs.append(_Job(pruned(of, {k}, share), [k], [(0, n)], place, told=False))
+        if not by_rows:
+            jobs[0].told = True
+        return jobs
+
+    def _ranges(self, large: int) -> list[tuple[int, int]]:
+        """Ranges of whole blocks, which end where files end, as far as blocks allow; of Dask's arrays its chunks."""
+        n = self.latents.total
+        if self.array is not None:
+            ends = np.cumsum([0, *self.array.array.chunks[0]]).tolist()
+            return [each for each in pairwise(ends) if each[0] < each[1]]
+        number, blocks = max(self._number(large), -(-n // MOST_ROWS)), -(-n // self.size)
+        number = min(number, blocks)
+        ends = np.round(np.arange(number + 1) * blocks / number) * self.size
+        shards = _ends_of_files(self.latents.reader)
+        if len(shards) > 2:
+            near = shards[np.abs(shards[None] - ends[:, None]).argmin(axis=1)]
+            snapped = np.round(near / self.size) * self.size
+            ends = np.where(np.abs(near - ends) <= n / number / 2, snapped, ends)
+        ends[0], ends[-1] = 0, n
+        return list(pairwise(np.unique(np.minimum(ends, n)).astype(np.int64).tolist()))
+
+    def _number(self, large: int) -> int:
+        """How many ranges: several for each thread, but so few that their totals fit into the workers' memory."""
+        memory = self._memory()
+        each = EACH if not large or memory is None else min(EACH, max(1, memory // (4 * large)))
+        return sum(self.threads.values()) * each
+
+    def _workers(self) -> dict[str, int]:
+        """Threads of each worker; waits for the first one."""
+        began = time.monotonic()
+        while True:
+            found = dict(self.client.nthreads())
+            if found:
+                return found
+            if time.monotonic() - began > WORKERS_SECONDS:
+                raise StageError(f"{self._where}: no worker has come for {WORKERS_SECONDS:.0f} s; start some")
+            time.sleep(0.2)
+
+    def _memory(self) -> int | None:
+        """Of the smallest worker, for each of its threads."""
+        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
+        limits = [
+            each["memory_limit"] // max(1, each["nthreads"]) for each in workers if each["memory_limit"]
+        ]
+        return min(limits, default=None)
+
+    # --- the tasks ------------------------------------------------------------------------------------------------
+
+    def _submit(self, function: Callable[..., Any], *args: Any, name: str, **options: Any) -> "Future":
+        self.number += 1
+        key = f"zpoints-{name}-{self.token}-{self.number}"
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Sending large graph")  # a question, which holds matrices
+            future = self.client.submit(function, *args, key=key, **options)
+        self.futures.add(future)
+        return future
+
+    def _begin(self, job: _Job) -> None:
+        """Send the question, and all ranges."""
+        import cloudpickle
+
+        token = f"{self.token}-{self.number}"
+        payload = cloudpickle.dumps((self.latents, Sum(job.of)))
+        # A task and no scattered data: it is made again when all workers that hold it die.
+        question = self._submit(bytes, payload, name="question")
+        if self.array is not None:
+            job.totals += self._over_blocks(question, token)
+            return
+        workers = list(self.threads)
+        for k, (start, stop) in enumerate(job.ranges):
+            # Neighbours on one worker, so that they are added up there.
+            near = workers[(job.place + k * len(workers) // len(job.ranges)) % len(workers)]
+            job.totals.append(
+                self._submit(
+                    dask_worker.over_range,
+                    question,
+                    token,
+                    start,
+                    stop,
+                    self.size,
+                    name="range",
+                    workers=[near],
+                    allow_other_workers=True,
+                )
+            )
+
+    def _over_blocks(self, question: "Future", token: str) -> "list[Future]":
+        assert self.array is not None, "asked of Dask arrays only"
+        blocks = [part.to_delayed().ravel().tolist() for part in self.array.parts()]
+        # Blocks that are there already stay, and the others are made where they are counted.
+        lengths = [length for length in self.array.array.chunks[0] if length]
+        starts = np.cumsum([0, *lengths[:-1]]).tolist()
+        filled = [each for each, n in zip(blocks, self.array.array.chunks[0], strict=True) if n]
+        found = []
+        for start, each in zip(starts, filled, strict=True):
+            parts = self.client.compute(each)
+            found.append(
+                self._submit(dask_worker.over_blocks, question, token, start, self.size, parts, name="blocks")
+            )
+        return found
+
+    def _facts(self, job: _Job) -> "list[Future]":
+        return [
+            self._submit(dask_worker.facts, total, self.message, name="facts", priority=2)
+            for total in job.totals
+        ]
+
+    def _go_on(self, job: _Job, k: int, facts: dask_worker.Facts) -> None:
+        """After one range: its rows are sent for, and after the first one the trees of sums are known."""
+        total = job.totals[k]
+        job.rows += [
+            self._submit(dask_worker.rows_piece, total, place, self.message, name="rows", priority=1)
+            for place in range(facts.rows)
+        ]
+        if not job.planned:
+            fan, every = FAN if facts.nbytes <= self.message else 2, sum(map(len, facts.bundles))
+            job.sums = [self._tree(job.totals, keys, every, fan) for keys in facts.bundles]
+            job.planned = True
+        job.totals[k] = None
+
+    def _tree(
+        self, totals: "list[Future | None]", keys: Sequence[tuple[int, int]], every: int, fan: int
+    ) -> "Future":
+        level = [
+            self._submit(dask_worker.bundle, total, keys, every, self.message, name="bundle", priority=1)
+            for total in totals
+        ]
+        while len(level) > 1:
+            level = [
+                self._submit(sum_of, level[start : start + fan], name="sum", priority=1)
+                if len(level[start : start + fan]) > 1
+                else level[start]
+                for start in range(0, len(level), fan)
+            ]
+        return level[0]
+
+    def _fetched(self, job: _Job) -> Iterator[Piece]:
+        """All that is left of a job: its sums, and its rows; one message after the other."""
+        for future in self._completed(job.sums):
+            yield from self._got(future, direct=self.direct)
+        for place, future in enumerate(self._completed(job.rows)):
+            piece = self._got(future, direct=self.direct)
+            yield Piece(piece.leaf, place, piece.summary)
+
+    def _chosen(self, start: int, stop: int) -> int:
+        rows = self.latents.rows
+        return stop - start if rows is None else int(np.diff(np.searchsorted(rows, (start, stop)))[0])
+
+    # --- waiting --------------------------------------------------------------------------------------------------
+
+    def _completed(self, futures: "Iterable[Future]") -> "Iterator[Future]":
+        """Those that are done, as they are; looks in between whether anybody is there to work."""
+        from distributed import as_completed
+
+        waiting = as_completed(futures)
+        seen = time.monotonic()
+        while not waiting.is_empty():
+            batch = waiting.next_batch(block=False)
+            for future in batch:
+                if future.status == "error" and self._try_again(future):
+                    waiting.add(future)
+                else:
+                    yield future
+            now = time.monotonic()
+            if batch:
+                seen = now
+                continue
+            time.sleep(LOOK_SECONDS)
+            if self.client.status in ("closing", "closed"):
+                raise self._gone()
+            if now - seen > WORKERS_SECONDS:
+                self.threads, seen = self._workers(), now
+
+    def _try_again(self, future: "Future") -> bool:
+        """Whether a task whose workers have died is done once more."""
+        from distributed import KilledWorker
+
+        error = future.exception()
+        if not isinstance(error, KilledWorker):
+            return False
+        self.tried += 1
+        if self.tried > AGAIN:
+            raise StageError(
+                f"{self._where}: {reason(error)}; most likely the workers' memory is too small: give them more, or "
+                "start more workers"
+            )
+        future.retry()
+        return True
+
+    def _got(self, future: "Future", direct: bool = False) -> Any:
+        from distributed import CancelledError
+        from distributed.comm import CommClosedError
+
+        try:
+            return self.client.gather(future, direct=direct)
+        except ZPointsError:
+            raise
+        except (CancelledError, CommClosedError) as error:
+            raise self._gone() from error
+        except ModuleNotFoundError as error:
+            raise StageError(
+                f"{self._where}: a worker lacks what the work needs ({reason(error)}); install the same zpoints there"
+            ) from error
+
+    @property
+    def _where(self) -> str:
+        return str(self.client.scheduler.address if self.client.scheduler else "the cluster")
+
+    def _gone(self) -> StageError:
+        return StageError(
+            f"{self._where}: the scheduler is gone; start it and its workers again, then this command"
+        )
+
+    def end(self) -> None:
+        """Nothing of this reading goes on, whatever ended it."""
+        undone = [future for future in self.futures if not future.done()]
+        if undone and self.client.status == "running":
+            self.client.cancel(undone, force=True)
+
+
+def _ends_of_files(reader: Any) -> np.ndarray:
+    """The rows where files end, the first 0; of what is not many files, nothing."""
+    while reader is not None and not isinstance(reader, Shards):
+        reader = getattr(reader, "reader", None)
+    return np.zeros(0) if reader is None else np.asarray(reader.ends, np.float64)
