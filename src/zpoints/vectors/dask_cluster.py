@@ -116,7 +116,7 @@ def _local(workers: int) -> Iterator[Any]:
             threads_per_worker=max(1, processors() // workers),
             processes=True,
             memory_limit="auto" if ram is None else ram // (workers + 1),
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # some port that is free
             silence_logs=logging.CRITICAL,
         ) as found,
         Client(found) as client,

@@ -15,6 +15,7 @@ about as many bytes as its histogram, so that many vectors are shared out by row
 in one process, so that totals differ by the rounding of their order alone.
 """
 
+import pickle
 import time
 import uuid
 import warnings
@@ -246,10 +247,8 @@ class _Reading:
 
     def _begin(self, job: _Job) -> None:
         """Send the question, and all ranges."""
-        import cloudpickle
-
         token = f"{self.token}-{self.number}"
-        payload = cloudpickle.dumps((self.latents, Sum(job.of)))
+        payload = _pickled((self.latents, Sum(job.of)))
         # A task and no scattered data: it is made again when all workers that hold it die.
         question = self._submit(bytes, payload, name="question")
         if self.array is not None:
@@ -405,6 +404,19 @@ class _Reading:
         undone = [future for future in self.futures if not future.done()]
         if undone and self.client.status == "running":
             self.client.cancel(undone, force=True)
+
+
+def _pickled(work: Any) -> bytes:
+    """Pickled by name, as far as workers know the names; what only this process knows, by value."""
+    import cloudpickle
+
+    try:
+        found = pickle.dumps(work, pickle.HIGHEST_PROTOCOL)
+        if b"__main__" not in found:
+            return found
+    except (pickle.PicklingError, AttributeError, TypeError):  # a function in a function
+        pass
+    return cloudpickle.dumps(work)
 
 
 def _ends_of_files(reader: Any) -> np.ndarray:
