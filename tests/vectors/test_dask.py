@@ -47,6 +47,10 @@ def client():
         yield executor.client
 
 
+OTHERS = (".seconds", ".peak", ".notes")
+"""Figures of a summary that are not about the vectors."""
+
+
 def sums(block):
     return block.sum(axis=0)
 
@@ -65,12 +69,16 @@ def same(found, expected, rtol=1e-12):
     assert found.verdict == expected.verdict
     assert found.summary.kind == expected.summary.kind
     mine, theirs = (numbers(each.summary.to_dict()) for each in (found, expected))
+    mine, theirs = ({k: v for k, v in each.items() if not k.startswith(OTHERS)} for each in (mine, theirs))
     assert mine.keys() == theirs.keys()
     for key, value in theirs.items():
-        if isinstance(value, float) and not key.endswith(("seconds", "_mib")):
-            assert mine[key] == pytest.approx(value, rel=1e-9, abs=1e-9), key
-        elif not isinstance(value, float):
-            assert mine[key] == value or key.endswith(("_mib", "name")), key
+        if "directions" in key and isinstance(value, float):
+            # Where a search ends differs by its tolerance, and in sign, as it does with another length of blocks.
+            assert abs(mine[key]) == pytest.approx(abs(value), 1e-4, 1e-4), key
+        else:
+            assert mine[key] == (pytest.approx(value, 1e-10, 1e-10) if isinstance(value, float) else value), (
+                key
+            )
 
 
 def close(a, b, rtol, what):
@@ -253,8 +261,9 @@ def test_comparisons_mixtures_and_distances_by_the_same_workers(client, shards, 
     one, other = zp.compare(*halves), zp.compare(*halves, client=client)
     assert one.verdict == other.verdict
     close(other.components["z_mean"].to_numpy(), one.components["z_mean"].to_numpy(), 1e-10, "z_mean")
-    latents = LatentSet.open(shards)
-    sampler = partial(zp.samplers.Mixture, 2, prior=1.0, iterations=2)
+    np.save(tmp_path / "two.npy", Z + 40.0 * (np.arange(N) % 2)[:, None])
+    latents = LatentSet.open(tmp_path / "two.npy")
+    sampler = partial(zp.samplers.Mixture, 2, prior=1.0, iterations=2, random_state=0)
     with working_by(DaskExecutor(client)):
         mine, near = sampler().fit(latents), Nearest.of(Z[:20] + 0.01, latents)
     here = sampler().fit(latents)
@@ -342,10 +351,14 @@ def test_twenty_kills_change_nothing(client, shards, expected):
 # --- commands -----------------------------------------------------------------------------------------------------
 
 
-def test_the_command_has_the_vectors_read_by_a_cluster(client, shards, tmp_path, expected, capsys):
+def test_the_command_has_the_vectors_read_by_a_cluster(
+    client, shards, tmp_path, expected, capsys, monkeypatch
+):
     out, address = tmp_path / "out", client.scheduler.address
+    command = ["zpoints", "analyse", shards, str(out), "--scheduler", address, "-q"]
+    monkeypatch.setattr(sys, "argv", [*command, "--set", f"analysis.block={BLOCK}"])
     with pytest.raises(SystemExit) as ended:
-        main(["analyse", shards, str(out), "--scheduler", address, "-q", "--set", f"analysis.block={BLOCK}"])
+        main()
     assert ended.value.code in (0, None)
     assert capsys.readouterr().err == ""
     assert json.loads((out / "analysis.json").read_text())["verdict"] == list(expected.verdict)
