@@ -325,10 +325,10 @@ class _Reading:
     def _fetched(self, job: _Job) -> Iterator[Piece]:
         """All that is left of a job: its sums, and its rows; one message after the other."""
         for future in self._completed(job.sums):
-            yield from self._got(future, direct=self.direct)
+            yield from self._got(future, direct=self.direct).pieces
         for place, future in enumerate(self._completed(job.rows)):
-            piece = self._got(future, direct=self.direct)
-            yield Piece(piece.leaf, place, piece.summary)
+            for piece in self._got(future, direct=self.direct).pieces:
+                yield Piece(piece.leaf, place, piece.summary)
 
     def _chosen(self, start: int, stop: int) -> int:
         rows = self.latents.rows

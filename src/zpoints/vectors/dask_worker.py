@@ -8,14 +8,13 @@ import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock, local
-from typing import Any
 
 import numpy as np
 
 from zpoints.system.threads import one_blas_thread
 from zpoints.vectors.dask_arrays import hand_over
 from zpoints.vectors.latent_set import LatentSet
-from zpoints.vectors.leaves import Piece, bytes_in, leaves_of, pieces_of, totals_in
+from zpoints.vectors.leaves import Bundle, Piece, Total, bytes_in, leaves_of, pieces_of, totals_in
 from zpoints.vectors.questions import Into, Sum
 from zpoints.vectors.reduce import Rows
 
@@ -42,10 +41,6 @@ class Facts:
     rows: int
     nbytes: int
     host: str
-
-
-Total = list[Any]
-"""The summaries of a question's leaves."""
 
 
 def over_range(payload: bytes, token: str, start: int, stop: int, size: int) -> Total:
@@ -95,7 +90,7 @@ def _over(work: Sum, blocks: Iterator[tuple[int, np.ndarray]]) -> Total:
             if hasattr(summary, "finished"):  # nothing changes a total from now on
                 with _kernels:
                     summary.finished()
-    return found
+    return Total(found)
 
 
 def _threads() -> int:
@@ -119,25 +114,28 @@ def facts(total: Total, most: int) -> Facts:
         bundles[-1].append((piece.leaf, piece.place))
         filled += size
     return Facts(
-        tuple(map(tuple, bundles)), len(_rows_pieces(total, most)), bytes_in(total), socket.gethostname()
+        tuple(map(tuple, bundles)),
+        len(_rows_pieces(total, most)),
+        bytes_in(total.summaries),
+        socket.gethostname(),
     )
 
 
-def bundle(total: Total, wanted: Sequence[tuple[int, int]], every: int, most: int) -> list[Piece]:
+def bundle(total: Total, wanted: Sequence[tuple[int, int]], every: int, most: int) -> Bundle:
     """Some of all `every` pieces of a total; what is cut otherwise than elsewhere cannot be added up."""
     there = {(piece.leaf, piece.place): piece for piece in _pieces(total, most)}
     if len(there) != every:
         raise RuntimeError(f"a total has {len(there)} pieces, and elsewhere {every}")
-    return [there[key] for key in wanted]
+    return Bundle([there[key] for key in wanted])
 
 
-def rows_piece(total: Total, place: int, most: int) -> Piece:
+def rows_piece(total: Total, place: int, most: int) -> Bundle:
     """One piece of the leaves that hold a row for each vector."""
-    return _rows_pieces(total, most)[place]
+    return Bundle([_rows_pieces(total, most)[place]])
 
 
 def _pieces(total: Total, most: int) -> Iterator[Piece]:
-    for leaf, summary in enumerate(total):
+    for leaf, summary in enumerate(total.summaries):
         if not isinstance(summary, Rows):
             yield from pieces_of(leaf, summary, most, bytes_in(summary) > most)
 
@@ -145,7 +143,7 @@ def _pieces(total: Total, most: int) -> Iterator[Piece]:
 def _rows_pieces(total: Total, most: int) -> list[Piece]:
     return [
         piece
-        for leaf, summary in enumerate(total)
+        for leaf, summary in enumerate(total.summaries)
         if isinstance(summary, Rows)
         for piece in pieces_of(leaf, summary, most, True)
     ]

@@ -4,6 +4,8 @@ The leaves of a question are its functions and its `Into`, in the order in which
 for each.
 """
 
+import functools
+import operator
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -13,7 +15,10 @@ import numpy as np
 from zpoints.vectors.questions import Question, Through
 
 __all__ = [
+    "Bundle",
     "Divisible",
+    "Piece",
+    "Total",
     "bytes_in",
     "leaves_of",
     "nested",
@@ -117,6 +122,31 @@ class Piece:
         return Piece(self.leaf, self.place, mine + theirs)
 
 
+@dataclass(frozen=True, eq=False)
+class Total:
+    """The summaries of a question's leaves."""
+
+    summaries: list[Any]
+
+    def __sizeof__(self) -> int:
+        """So that Dask knows what it holds and moves."""
+        return bytes_in(self.summaries)
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """Pieces that travel together; bundles of the same pieces add up."""
+
+    pieces: list[Piece]
+
+    def __add__(self, other: "Bundle") -> "Bundle":
+        return Bundle([mine + theirs for mine, theirs in zip(self.pieces, other.pieces, strict=True)])
+
+    def __sizeof__(self) -> int:
+        """So that Dask knows what it holds and moves."""
+        return bytes_in([piece.summary for piece in self.pieces])
+
+
 def pieces_of(leaf: int, summary: Any, most: int, divide: bool) -> list[Piece]:
     """A summary in pieces of at most so many bytes, where it can be divided and `divide` says that it is large."""
     parts = summary.divided(most) if divide and hasattr(summary, "divided") else [summary]
@@ -129,12 +159,9 @@ def united(pieces: Sequence[Piece]) -> Any:
     return parts[0] if len(parts) == 1 else type(parts[0]).united(parts)
 
 
-def sum_of(bundles: Sequence[Sequence[Piece]]) -> list[Piece]:
+def sum_of(bundles: Sequence[Bundle]) -> Bundle:
     """Several bundles of the same pieces added up."""
-    total = list(bundles[0])
-    for bundle in bundles[1:]:
-        total = [mine + theirs for mine, theirs in zip(total, bundle, strict=True)]
-    return total
+    return functools.reduce(operator.add, bundles)
 
 
 def bytes_in(summary: Any) -> int:
