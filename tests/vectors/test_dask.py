@@ -254,6 +254,7 @@ def test_a_dask_array_is_read_where_its_blocks_lie(client, expected):
         zp.analyse(unknown, client=client)
 
 
+@pytest.mark.slow
 def test_comparisons_mixtures_and_distances_by_the_same_workers(client, shards, tmp_path):
     from zpoints.judging.neighbours import Nearest
 
@@ -351,6 +352,7 @@ def test_twenty_kills_change_nothing(client, shards, expected):
 # --- commands -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_command_has_the_vectors_read_by_a_cluster(
     client, shards, tmp_path, expected, capsys, monkeypatch
 ):

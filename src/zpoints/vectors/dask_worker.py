@@ -32,18 +32,18 @@ class Facts:
     ----------
     bundles : leaf and place of the pieces of each bundle; no bundle is larger than a message may be, but where a
         single piece is.
-    rows : number of pieces of the leaves that hold a row for each vector, which are not added up.
+    rows : bytes of the pieces of the leaves that hold a row for each vector, which are not added up.
     nbytes : of the whole total.
     host : where it lies.
     """
 
     bundles: tuple[tuple[tuple[int, int], ...], ...]
-    rows: int
+    rows: list[int]
     nbytes: int
     host: str
 
 
-def over_range(payload: bytes, token: str, start: int, stop: int, size: int) -> Total:
+def over_range(start: int, stop: int, payload: bytes, token: str, size: int) -> Total:
     """The total of a range of the rows of the file."""
     latents, work = _loaded(payload, token)
     return _over(work, latents.numbered_between(start, stop, size))
@@ -115,7 +115,7 @@ def facts(total: Total, most: int) -> Facts:
         filled += size
     return Facts(
         tuple(map(tuple, bundles)),
-        len(_rows_pieces(total, most)),
+        [bytes_in(piece.summary) for piece in _rows_pieces(total, most)],
         bytes_in(total.summaries),
         socket.gethostname(),
     )
