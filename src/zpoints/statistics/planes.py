@@ -13,7 +13,6 @@ then serve all planes, thin ones too.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Self
 
 import numba
@@ -82,7 +81,7 @@ class PlaneGroup:
         counts = np.cumsum(self.dimension - 1 - np.arange(self.first, self.last))
         ends = np.searchsorted(counts, counts[-1] * np.arange(1, most + 1) / most) + 1
         bounds = [self.first, *(self.first + np.unique(ends)).tolist()]
-        return [type(self)(a, b, self.dimension) for a, b in pairwise(bounds)]
+        return [type(self)(a, b, self.dimension) for a, b in zip(bounds, bounds[1:], strict=False)]
 
 
 def plane_groups(dimension: int, bins: int, limit: int = GROUP_BYTES) -> list[PlaneGroup]:
@@ -192,7 +191,7 @@ class PlaneCounts:
                 self.joint[start:stop],
                 self.marginal[group.first - self.group.first :],
             )
-            for group, (start, stop) in zip(groups, pairwise(ends), strict=True)
+            for group, start, stop in zip(groups, ends, ends[1:], strict=False)
         ]
 
     @classmethod
