@@ -80,8 +80,9 @@ class PlaneGroup:
         """The same planes in at least one and at most so many groups of about equal size, in order."""
         counts = np.cumsum(self.dimension - 1 - np.arange(self.first, self.last))
         ends = np.searchsorted(counts, counts[-1] * np.arange(1, most + 1) / most) + 1
-        bounds = [self.first, *(self.first + np.unique(ends)).tolist()]
-        return [type(self)(a, b, self.dimension) for a, b in zip(bounds, bounds[1:], strict=False)]
+        last = (self.first + np.unique(ends)).tolist()
+        first = [self.first, *last[:-1]]
+        return [type(self)(a, b, self.dimension) for a, b in zip(first, last, strict=True)]
 
 
 def plane_groups(dimension: int, bins: int, limit: int = GROUP_BYTES) -> list[PlaneGroup]:
