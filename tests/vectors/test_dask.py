@@ -330,22 +330,22 @@ def test_a_worker_that_is_killed_changes_nothing(client, shards):
 
 
 @pytest.mark.slow
-def test_twenty_kills_one_in_each_reading_change_nothing(client, shards, expected, monkeypatch):
+def test_twenty_kills_one_in_each_reading_change_nothing(shards, expected, monkeypatch):
     kills = []
     go_on = dask_executor._Reading._go_on
 
     def killing(self, *args):
         if not hasattr(self, "killed"):
             self.killed = True
-            client.wait_for_workers(2)
-            victims = sorted(client.run(os.getpid).values())
+            victims = sorted(self.client.run(os.getpid).values())
             os.kill(victims[len(kills) % len(victims)], signal.SIGKILL)
             kills.append(self.token)
         return go_on(self, *args)
 
     monkeypatch.setattr(dask_executor._Reading, "_go_on", killing)
     while len(kills) < 20:
-        same(zp.analyse(shards, SETTINGS, client=client), expected)
+        with cluster(workers=2) as executor:
+            same(zp.analyse(shards, SETTINGS, client=executor.client), expected)
     assert len(set(kills)) >= 20
 
 
