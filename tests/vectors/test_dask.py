@@ -115,6 +115,7 @@ def test_leaves_are_put_back_where_they_stood():
     assert pruned(len, set()) == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [1, 10_000, 50_000, 10**9])
 def test_pieces_of_plane_counts_add_up_like_the_whole(most):
     u, v = np.random.default_rng(0).normal(size=(2, 9, 400)).astype(np.float32)
@@ -221,6 +222,7 @@ def test_an_analysis_is_that_of_one_process(client, shards, expected):
     same(zp.analyse(shards, SETTINGS, client=client), expected)
 
 
+@pytest.mark.slow
 def test_messages_are_small_and_planes_are_shared_out(client, shards, expected, monkeypatch):
     jobs = []
     plan = dask_executor._Reading._jobs
