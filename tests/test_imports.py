@@ -231,3 +231,9 @@ def test_torch_keeps_to_its_rooms(path):
 @pytest.mark.parametrize("path", EVERY, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_no_file_is_longer_than_one_concept(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def test_no_two_files_of_tests_have_one_name():
+    # They are no packages: pytest would refuse the second one, after all others have run.
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert sorted({name for name in names if names.count(name) > 1}) == []

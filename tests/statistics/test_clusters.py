@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from planted import REGIONS, one_component_two_modes, outlying_clump, planted
-from zpoints.analysis.normality import SURE_LOG10_P, least_normal
+from zpoints.analysis.normality import least_normal
 from zpoints.analysis.region import DIRECTIONS
 from zpoints.statistics.clusters import Clusters, Valley, find_clusters
 from zpoints.statistics.moments import Moments
@@ -202,11 +202,9 @@ def test_the_summary_is_plain_json(name):
 
 
 def looked_at(x: np.ndarray) -> int:
-    """Regions as `analyse` counts them: along the axes, and along the directions that are surely not normal."""
+    """Regions as `analyse` counts them: along the axes, and along the least normal directions."""
     whole = PCA.of_moments(Moments.of(x))
-    search = least_normal(whole, x)
-    sure = search.found if search.pursuit is None else search.found[search.pursuit.log10_p < SURE_LOG10_P]
-    return find_clusters(whole.whiten(x), sure[:DIRECTIONS]).regions
+    return find_clusters(whole.whiten(x), least_normal(whole, x).found[:DIRECTIONS]).regions
 
 
 @pytest.mark.slow

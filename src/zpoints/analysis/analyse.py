@@ -54,8 +54,10 @@ from zpoints.system.forecast import forecast
 from zpoints.system.kernels import compiling_told
 from zpoints.system.meter import Meter
 from zpoints.system.progress import Progress, Silent
+from zpoints.vectors.dask_cluster import executor_for
 from zpoints.vectors.inquiries import Line, line
 from zpoints.vectors.latent_set import LatentSet
+from zpoints.vectors.reduce import working_by
 from zpoints.vectors.views import View
 
 if TYPE_CHECKING:
@@ -76,6 +78,7 @@ def analyse(
     columns: str | Sequence[str] | None = None,
     codec: "Codec | None" = None,
     by: Any = None,
+    client: Any = None,
 ) -> Analysis:
     """Measure every component and every plane of a set of latent vectors.
 
@@ -95,6 +98,8 @@ def analyse(
         (``pixels_per_sigma``, see `zpoints.analysis.pictures`).
     by : a label for each vector (an array, a list, a pandas column); figures by group are then measured too
         (``groups``, see `zpoints.analysis.groups`).
+    client : a ``distributed.Client``: its workers read the vectors, which lie in files that all of them see, or in a
+        Dask array (`vectors.dask_executor`). Without one, threads of this process do.
 
     Raises
     ------
@@ -115,7 +120,8 @@ def analyse(
     labels = None if by is None else Labels.of(by).for_vectors(latents)
     with Meter() as meter, compiling_told(progress):
         _say_how_long(latents, settings, progress)
-        found = counted_once(Measurement, latents, settings, progress, Measurement.analysis)
+        with working_by(executor_for(client, latents)):
+            found = counted_once(Measurement, latents, settings, progress, Measurement.analysis)
         found = replace(found, latents=latents)
         if codec is not None:
             found = _in_words(with_pictures(found, codec, progress))

@@ -27,9 +27,7 @@ ON_SPHERE = 0.02
 """Standard deviation of the lengths, in those of a component; normal vectors have 0.7 at least."""
 EVIDENT = 4.0  # standard errors of a gain
 MAIN = 0.8  # share of the negentropy that an elliptical law explains where the law is called so
-LEFT = (
-    0.05  # nats for each axis that another law may explain beyond it: where tails are heavy, shares hide much
-)
+LEFT = 0.05  # nats for each axis that another law may explain beyond it; of heavy tails shares hide much
 STUDENT = 0.9  # share of what the radii explain that a t law must explain to be named
 SMALL_GAIN, SMALL_TOLD, NEAR_COVERAGE = 0.1, 0.55, 0.45
 """Nearly normal: gain in nats per vector and right answers at most, and what the median 1 sigma ellipse may hold."""

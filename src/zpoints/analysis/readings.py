@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from operator import itemgetter
+from typing import Self
 
 import numpy as np
 from jaxtyping import Float, Float32, Int
@@ -135,13 +136,6 @@ def first(latents: LatentSet, seed: int = 0) -> tuple[Question, Callable[[tuple]
     count = min(latents.n, SAMPLE, max(2, SAMPLE_BYTES // (kept.itemsize * latents.dimension)))
     chosen = drawn(latents.n, count, seed)
 
-    def moments(start: int, block: np.ndarray) -> Moments:
-        with np.errstate(invalid="ignore", over="ignore"):
-            found = Moments.of(block)
-        if not np.isfinite(found.mean).all():
-            refuse_not_finite(latents, block, start)
-        return found
-
     def of(answer: tuple) -> First:
         found, rows_of_sample, numbers = answer
         sample = rows_of_sample.array()
@@ -150,23 +144,38 @@ def first(latents: LatentSet, seed: int = 0) -> tuple[Question, Callable[[tuple]
             found = found.of_components(living.numbers)
         return First(living, found, living.of(sample), Repeats.of(numbers.array()))
 
-    return (Numbered(moments), rows(picked(chosen, kept)), rows(fingerprints)), of
+    return (Numbered(partial(_moments, latents)), rows(picked(chosen, kept)), rows(fingerprints)), of
+
+
+def _moments(latents: LatentSet, start: int, block: np.ndarray) -> Moments:
+    with np.errstate(invalid="ignore", over="ignore"):
+        found = Moments.of(block)
+    if not np.isfinite(found.mean).all():
+        refuse_not_finite(latents, block, start)
+    return found
 
 
 def picked(chosen: Int[np.ndarray, " s"], kept: np.dtype | None = None) -> Numbered:
     """Those vectors of a block whose numbers were chosen, ascending, as they are or as `kept`."""
 
-    def of(start: int, block: np.ndarray) -> np.ndarray:
-        low, high = np.searchsorted(chosen, (start, start + len(block)))
-        found = block[chosen[low:high] - start]
-        return found if kept is None else found.astype(kept, copy=False)
+    return Numbered(partial(_picked, chosen, kept))
 
-    return Numbered(of)
+
+def _picked(
+    chosen: Int[np.ndarray, " s"], kept: np.dtype | None, start: int, block: np.ndarray
+) -> np.ndarray:
+    low, high = np.searchsorted(chosen, (start, start + len(block)))
+    found = block[chosen[low:high] - start]
+    return found if kept is None else found.astype(kept, copy=False)
 
 
 def moments_of_picked(chosen: Int[np.ndarray, " s"]) -> Through:
     """Moments of those vectors whose numbers were chosen, ascending."""
-    return Through(picked(chosen), lambda block: Moments.of(block) if len(block) else None)
+    return Through(picked(chosen), _moments_of_some)
+
+
+def _moments_of_some(block: np.ndarray) -> Moments | None:
+    return Moments.of(block) if len(block) else None
 
 
 def moments_of(latents: LatentSet, size: int | None = None) -> Moments:
@@ -189,16 +198,22 @@ def channel_sums(
     living: Living, channels: Channels, centre: Float[np.ndarray, " c"]
 ) -> Callable[[np.ndarray], ChannelSums]:
     """Sums per channel, around these centres, of vectors whose dead components were left out."""
-    return lambda block: ChannelSums.of(living.put_back(block), channels, centre)
+    return partial(_channel_sums, living, channels, centre)
+
+
+def _channel_sums(
+    living: Living, channels: Channels, centre: Float[np.ndarray, " c"], block: np.ndarray
+) -> ChannelSums:
+    return ChannelSums.of(living.put_back(block), channels, centre)
 
 
 def count_components(view: View, bins: list[Bins]) -> Through:
     """Histograms of all components, one per way to cut bins (`histograms.fine_bins`, `histograms.fixed_bins`)."""
+    return Through(Standardised(view), tuple(partial(_histograms, cut) for cut in bins))
 
-    def of(cut: Bins) -> Callable[[np.ndarray], Histograms]:
-        return lambda u: Histograms.of(u, *cut)
 
-    return Through(Standardised(view), tuple(of(cut) for cut in bins))
+def _histograms(cut: Bins, u: np.ndarray) -> Histograms:
+    return Histograms.of(u, *cut)
 
 
 def rank_sums(view: View, fine: Histograms) -> Through:
@@ -208,22 +223,45 @@ def rank_sums(view: View, fine: Histograms) -> Through:
 
 def counted(view: View, group: PlaneGroup) -> Through:
     """Counts of a group of planes; answered by `LongBlocks`, whose total are the `PlaneCounts`."""
-    return Through(
-        Standardised(view, group.first),
-        LongBlocks.into(
-            partial(PlaneCounts.empty, group, bins_for(view.n)),
-            partial(PlaneCounts.count, pearson=view.pearson),
-            view.dimension - group.first,
-            view.n,
-        ),
+    return Through(Standardised(view, group.first), _counts_of(view, group, group))
+
+
+def _counts_of(view: View, within: PlaneGroup, group: PlaneGroup) -> Into:
+    """Counts of `group`, of values that begin with the first component of the group that it lies in."""
+    bins = bins_for(view.n)
+    return LongBlocks.into(
+        partial(PlaneCounts.empty, group, bins),
+        partial(_count, view.pearson, group.first - within.first),
+        view.dimension - within.first,
+        view.n,
+        nbytes=len(group) * bins * bins * 4,
+        shares=partial(_shared, view, group) if within == group else None,
     )
+
+
+def _count(pearson: np.ndarray, leave: int, counts: PlaneCounts, u: Float32[np.ndarray, "c m"]) -> None:
+    counts.count(u[leave:], pearson)
+
+
+def _shared(view: View, group: PlaneGroup, most: int) -> list[Into]:
+    """The same planes in groups, for as many machines: each looks at all vectors."""
+    return [_counts_of(view, group, part) for part in group.parts(most)]
 
 
 def cut(
     centre: Float[np.ndarray, " d"], fwhm: Float[np.ndarray, " d"], factors: tuple[float, ...]
 ) -> Callable[[np.ndarray], CutMoments]:
     """Moments of the vectors between the factors of the FWHM cut."""
-    return lambda block: CutMoments.of(block, fwhm_reach(block, centre, fwhm), factors)
+    return partial(_cut, centre, fwhm, factors)
+
+
+def _cut(
+    centre: Float[np.ndarray, " d"],
+    fwhm: Float[np.ndarray, " d"],
+    factors: tuple[float, ...],
+    block: np.ndarray,
+) -> CutMoments:
+    return CutMoments.of(block, fwhm_reach(block, centre, fwhm), factors)
 
 
 def inner_planes(
@@ -243,22 +281,7 @@ def inner_planes(
     leading : so many axes, so `leading` (`leading` - 1) / 2 planes.
     n : number of all vectors.
     """
-    # All axes of all cuts in one product, from one centre; the centres of the cuts lie a little off it.
-    middle = cuts[0][1].mean
-    axes = [pca.axes[:leading] / pca.scale for _, pca in cuts]
-    offset = [(pca.mean - middle) @ own.T for (_, pca), own in zip(cuts, axes, strict=True)]
-    std = [np.sqrt(pca.variance[:leading]) for _, pca in cuts]
-    together = np.concatenate(axes).T
-
-    def standardised(block: np.ndarray) -> list[np.ndarray]:
-        reach = fwhm_reach(block, centre, fwhm)
-        scores = (block - middle) @ together
-        found = []
-        for k, (factor, _) in enumerate(cuts):
-            own = scores[reach <= factor, k * leading : (k + 1) * leading]
-            found.append(standardise(own, offset[k], std[k]))
-        return found
-
+    standardised = _OfCuts.of(centre, fwhm, cuts, leading)
     group, bins = PlaneGroup(0, leading - 1, leading), bins_for(n)
     into = LongBlocks.into(
         partial(PlaneCounts.empty, group, bins),
@@ -269,6 +292,41 @@ def inner_planes(
     return Through(standardised, tuple(Through(itemgetter(k), into) for k in range(len(cuts))))
 
 
+@dataclass(frozen=True, eq=False)
+class _OfCuts:
+    """Standardised values of what each cut leaves of a block, along its own axes.
+
+    All axes of all cuts in one product, from one centre; the centres of the cuts lie a little off it.
+    """
+
+    centre: Float[np.ndarray, " d"]
+    fwhm: Float[np.ndarray, " d"]
+    factors: tuple[float, ...]
+    leading: int
+    middle: Float[np.ndarray, " d"]
+    together: Float[np.ndarray, "d k"]
+    offset: list[np.ndarray]
+    std: list[np.ndarray]
+
+    @classmethod
+    def of(cls, centre: np.ndarray, fwhm: np.ndarray, cuts: list[tuple[float, PCA]], leading: int) -> Self:
+        middle = cuts[0][1].mean
+        axes = [pca.axes[:leading] / pca.scale for _, pca in cuts]
+        offset = [(pca.mean - middle) @ own.T for (_, pca), own in zip(cuts, axes, strict=True)]
+        std = [np.sqrt(pca.variance[:leading]) for _, pca in cuts]
+        factors = tuple(factor for factor, _ in cuts)
+        return cls(centre, fwhm, factors, leading, middle, np.concatenate(axes).T, offset, std)
+
+    def __call__(self, block: np.ndarray) -> list[np.ndarray]:
+        reach = fwhm_reach(block, self.centre, self.fwhm)
+        scores = (block - self.middle) @ self.together
+        found = []
+        for k, factor in enumerate(self.factors):
+            own = scores[reach <= factor, k * self.leading : (k + 1) * self.leading]
+            found.append(standardise(own, self.offset[k], self.std[k]))
+        return found
+
+
 def core_step(pca: PCA, radius: float) -> Callable[[np.ndarray], CoreStep]:
     """Moments of the vectors within a Mahalanobis radius."""
     return partial(CoreStep.of, pca=pca, radius=radius)
@@ -277,7 +335,8 @@ def core_step(pca: PCA, radius: float) -> Callable[[np.ndarray], CoreStep]:
 def whitened(pca: PCA, directions: Float[np.ndarray, "k r"]) -> Through:
     """Distances, Mardia's third moments (of the leading axes) and projections of vectors whitened by the axes."""
     count = min(pca.rank, MAX_DIMENSION)
-    third = Through(_Leading(count), Into(partial(ThirdMoments.empty, count)))
+    into = Into(partial(ThirdMoments.empty, count), nbytes=ThirdMoments.bytes_of(count))
+    third = Through(_Leading(count), into)
     return whitening(pca, (Radii.of, third, partial(Projections.of, directions=directions)))
 
 

@@ -1,7 +1,8 @@
 """What the commands have in common: their options, and the settings that these make."""
 
 import re
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,14 +23,17 @@ __all__ = [
     "Quiet",
     "Ram",
     "Retry",
+    "Scheduler",
     "Shard",
     "Threads",
     "Vram",
+    "Workers",
     "budget_of",
     "progress_of",
     "run_in",
     "settings_of",
     "vectors_in",
+    "workers_of",
 ]
 
 RETRIES = 3  # what --retry means
@@ -70,6 +74,14 @@ Threads = Annotated[
         min=1,
         help="Threads of the work on the processor, always so many; else as many as pay at the moment.",
     ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(help="Address of a Dask cluster whose workers read the vectors, as tcp://host:8786."),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(help="Read with so many processes of this machine, which share the memory budget.", min=1),
 ]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
@@ -116,6 +128,16 @@ def budget_of(settings: "Settings") -> AbstractContextManager["Meter"]:
     from zpoints.system.budget import Budget, within
 
     return within(Budget.of(settings.budget))
+
+
+@contextmanager
+def workers_of(scheduler: str | None, workers: int | None) -> Iterator[None]:
+    """Inside, the workers that the options name read all vectors; where they name none, this process."""
+    from zpoints.vectors.dask_cluster import cluster
+    from zpoints.vectors.reduce import working_by
+
+    with cluster(scheduler, workers) as executor, working_by(executor):
+        yield
 
 
 def run_in(

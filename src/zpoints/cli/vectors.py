@@ -13,12 +13,15 @@ from zpoints.cli.options import (
     Debug,
     Quiet,
     Ram,
+    Scheduler,
     Threads,
     Vram,
+    Workers,
     budget_of,
     progress_of,
     settings_of,
     vectors_in,
+    workers_of,
 )
 from zpoints.errors import UsageError
 
@@ -52,6 +55,8 @@ def analyse(
     ] = None,
     config: Config = None,
     changes: Changes = None,
+    scheduler: Scheduler = None,
+    workers: Workers = None,
     ram: Ram = None,
     vram: Vram = None,
     threads: Threads = None,
@@ -67,7 +72,7 @@ def analyse(
 
     check_own(out, (*ANALYSIS_FILES, *CHANNEL_FILES, *GROUP_FILES), "analysis.json")
     settings = settings_of(config, changes, ram=ram, vram=vram, threads=threads)
-    with budget_of(settings):
+    with budget_of(settings), workers_of(scheduler, workers):
         vectors = vectors_in(latents, index, split, columns)
         name = by or settings.analysis.by
         labels = label_column(name, [index] if index else [latents]) if name else None
@@ -152,6 +157,8 @@ def compare(
     columns: Columns = None,
     config: Config = None,
     changes: Changes = None,
+    scheduler: Scheduler = None,
+    workers: Workers = None,
     ram: Ram = None,
     vram: Vram = None,
     threads: Threads = None,
@@ -165,7 +172,7 @@ def compare(
     if out is not None:
         check_own(out, ("compare.json", "components.parquet"), "compare.json")
     settings = settings_of(config, changes, ram=ram, vram=vram, threads=threads)
-    with budget_of(settings):
+    with budget_of(settings), workers_of(scheduler, workers):
         first, second = vectors_in(a, index_a, split_a, columns), vectors_in(b, index_b, split_b, columns)
         found = compare_latents(
             first, second, settings.analysis, seed=settings.seed, progress=progress_of(quiet)
@@ -207,6 +214,8 @@ def sample(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same vectors.", min=0)] = 0,
+    scheduler: Scheduler = None,
+    workers: Workers = None,
     ram: Ram = None,
     vram: Vram = None,
     threads: Threads = None,
@@ -235,7 +244,7 @@ def sample(
         if index is None:
             raise UsageError("--where: needs --index, the index.parquet of the pictures")
         points = conditioned(points, rows_where(index, split, where, points.vectors))
-    with budget_of(settings):
+    with budget_of(settings), workers_of(scheduler, workers):
         work.draw(points, out, sampler, count, seed)
     done(quiet, f"{count:,} vectors in {out / 'z.npy'}")
 

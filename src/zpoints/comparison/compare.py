@@ -26,7 +26,9 @@ from zpoints.statistics.pca import PCA
 from zpoints.system.kernels import compiling_told
 from zpoints.system.meter import Meter
 from zpoints.system.progress import Progress, Silent
+from zpoints.vectors.dask_cluster import executor_for
 from zpoints.vectors.latent_set import LatentSet
+from zpoints.vectors.reduce import working_by
 
 __all__ = ["compare"]
 
@@ -40,6 +42,7 @@ def compare(
     seed: int = 0,
     progress: Progress | None = None,
     columns: str | Sequence[str] | None = None,
+    client: Any = None,
 ) -> Comparison:
     """Compare two clouds of vectors with the same components: training and test, two networks, two data sets.
 
@@ -58,6 +61,7 @@ def compare(
     seed : decides the random halves and the vectors that the classifiers see.
     progress : where to report; silent by default.
     columns : of tables that are components, of both; see `LatentSet.open`.
+    client : a ``distributed.Client`` whose workers read both; see `analyse`.
 
     Raises
     ------
@@ -87,7 +91,8 @@ def compare(
     check_size(first)
     check_size(second)
     block = (settings or AnalysisSettings()).block_of(first.dimension)
-    with Meter() as meter, compiling_told(progress or Silent()):
+    workers = working_by(executor_for(client, first, second))
+    with Meter() as meter, compiling_told(progress or Silent()), workers:
         found = dealt(first, second, seed, block, progress)
         # Where no vector stands twice, its place decides as well as its content would.
         known = found if any(cloud.tied for cloud in found) else (None, None)

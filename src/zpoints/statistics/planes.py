@@ -11,6 +11,7 @@ in which every confidence ellipse is a circle, :math:`u^2 + w^2 = k^2`. One grid
 then serve all planes, thin ones too.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -74,6 +75,14 @@ class PlaneGroup:
     def __len__(self) -> int:
         """Number of planes."""
         return sum(self.dimension - 1 - i for i in range(self.first, self.last))
+
+    def parts(self, most: int) -> "list[PlaneGroup]":
+        """The same planes in at least one and at most so many groups of about equal size, in order."""
+        counts = np.cumsum(self.dimension - 1 - np.arange(self.first, self.last))
+        ends = np.searchsorted(counts, counts[-1] * np.arange(1, most + 1) / most) + 1
+        last = (self.first + np.unique(ends)).tolist()
+        first = [self.first, *last[:-1]]
+        return [type(self)(a, b, self.dimension) for a, b in zip(first, last, strict=True)]
 
 
 def plane_groups(dimension: int, bins: int, limit: int = GROUP_BYTES) -> list[PlaneGroup]:
@@ -168,6 +177,36 @@ class PlaneCounts:
             inside=self.inside + other.inside,
             joint=self.joint + other.joint,
             marginal=self.marginal + other.marginal,
+        )
+
+    def divided(self, most: int) -> "list[PlaneCounts]":
+        """The same in groups of planes of about so many bytes at most; each has all planes of a first component."""
+        size = self.joint.nbytes + self.inside.nbytes
+        groups = self.group.parts(-(-size // most)) if size > most else [self.group]
+        ends = np.cumsum([0, *map(len, groups)])
+        return [
+            type(self)(
+                group,
+                self.n,
+                self.inside[start:stop],
+                self.joint[start:stop],
+                self.marginal[group.first - self.group.first :],
+            )
+            for group, start, stop in zip(groups, ends, ends[1:], strict=False)
+        ]
+
+    @classmethod
+    def united(cls, pieces: "Sequence[PlaneCounts]") -> "PlaneCounts":
+        """The counts of all pieces' planes; the pieces in order, of the same vectors."""
+        first, last = pieces[0].group, pieces[-1].group
+        if len(pieces) == 1:
+            return pieces[0]
+        return cls(
+            PlaneGroup(first.first, last.last, first.dimension),
+            pieces[0].n,
+            np.concatenate([piece.inside for piece in pieces]),
+            np.concatenate([piece.joint for piece in pieces]),
+            pieces[0].marginal,
         )
 
     @property

@@ -12,6 +12,7 @@ At d = 256 the statistic is 1.000000000000 for normal, exponential, t_5 and two-
 place in planes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -107,6 +108,26 @@ class ThirdMoments:
             self.fourth + other.fourth,
             self.sixth + other.sixth,
         )
+
+    @staticmethod
+    def bytes_of(dimension: int) -> int:
+        """Memory of such a summary."""
+        return 8 * int(_layout(dimension)[-1])
+
+    def divided(self, most: int) -> "list[ThirdMoments]":
+        """The sums in pieces of at most so many bytes, each with the other figures; pieces add up like the whole."""
+        step = max(1, most // self.sums.itemsize)
+        return [
+            type(self)(self.dimension, self.n, self.sums[start : start + step], self.fourth, self.sixth)
+            for start in range(0, len(self.sums), step)
+        ]
+
+    @classmethod
+    def united(cls, pieces: "Sequence[ThirdMoments]") -> "ThirdMoments":
+        """The whole of its pieces, in order."""
+        first = pieces[0]
+        sums = np.concatenate([piece.sums for piece in pieces])
+        return cls(first.dimension, first.n, sums, first.fourth, first.sixth)
 
     def leading(self, count: int, fourth: float, sixth: float) -> Self:
         r"""The summary of the first `count` components alone: a part of the tensor.

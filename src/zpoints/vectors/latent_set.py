@@ -5,6 +5,7 @@ Files of every format in `zpoints.files.arrays.ARRAYS` are understood; nothing i
 
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -162,14 +163,19 @@ class LatentSet:
             return
         start = 0
         for block in self._all_blocks(size):
-            first, last = np.searchsorted(self.rows, (start, start + len(block)))
-            if last > first:
-                yield block[self.rows[first:last] - start]
-            start += len(block)
+            found, start = self._chosen_of(block, start), start + len(block)
+            if len(found):
+                yield found
 
     def _all_blocks(self, size: int) -> Iterator[np.ndarray]:
-        try:
+        with self._told():
             yield from self.reader.blocks(size)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Whatever a library says of a damaged file becomes one line."""
+        try:
+            yield
         except (ArrayError, MemoryError):
             raise
         except Exception as error:  # every format's library has its own classes for a damaged file
@@ -183,6 +189,36 @@ class LatentSet:
         for block in self.blocks(size):
             yield start, block
             start += len(block)
+
+    def numbered_between(
+        self, start: int, stop: int, size: int
+    ) -> Iterator[tuple[int, Num[np.ndarray, "m d"]]]:
+        """Those blocks of `numbered_blocks` whose rows in the file, chosen or not, go from `start` to before `stop`.
+
+        `start` is a multiple of `size`, and `stop`, unless it is the end: so these blocks are the very same.
+        """
+        number = start if self.rows is None else int(np.searchsorted(self.rows, start))
+        with self._told():
+            for block in self.reader.between(start, stop, size):
+                found, start = self._chosen_of(block, start), start + len(block)
+                if len(found):
+                    yield number, found
+                    number += len(found)
+
+    def _chosen_of(self, block: np.ndarray, start: int) -> np.ndarray:
+        """Those vectors of a block that are chosen; `start` is its first row."""
+        if self.rows is None:
+            return block
+        first, last = np.searchsorted(self.rows, (start, start + len(block)))
+        return block[self.rows[first:last] - start]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as a description, where the reader is one; the chosen rows take a bit each."""
+        if self.rows is None:
+            return type(self), (self.name, self.reader)
+        chosen = np.zeros(self.total, bool)
+        chosen[self.rows] = True
+        return _unpacked, (type(self), self.name, self.reader, np.packbits(chosen))
 
     def some(self, count: int, seed: int) -> Self:
         """At most `count` of the vectors, drawn at random without repetition, in their order."""
@@ -222,6 +258,10 @@ class LatentSet:
     def columns(self, chosen: list[int], size: int = 16384) -> Float[np.ndarray, "n c"]:
         """The values of a few components of all vectors, float64, in memory."""
         return np.concatenate([np.asarray(block[:, chosen], np.float64) for block in self.blocks(size)])
+
+
+def _unpacked(kind: type[LatentSet], name: str, reader: Reader, chosen: np.ndarray) -> LatentSet:
+    return kind(name, reader, np.flatnonzero(np.unpackbits(chosen, count=reader.shape[0])))
 
 
 def drawn(n: int, count: int, seed: int) -> Int[np.ndarray, " c"]:

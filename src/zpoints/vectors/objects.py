@@ -12,6 +12,7 @@ import numpy as np
 from zpoints.errors import ArrayError, reason
 from zpoints.files.arrays import Reader, Sliced
 from zpoints.files.arrays.columns import INTEGER, NUMBER, TEXTS, Choice, Column, Wanted, choose
+from zpoints.vectors.dask_arrays import DaskRows, is_dask_array
 
 __all__ = ["Narrowed", "array_of", "is_table", "names_of", "reader_of"]
 
@@ -43,6 +44,8 @@ def reader_of(source: Any, columns: Wanted = None) -> tuple[str, Reader]:
         return TABLE, _table_rows(source, columns)
     if columns is not None:
         raise ArrayError(f"{ARRAY}: has no columns with names to choose from; give the columns themselves")
+    if is_dask_array(source):
+        return "the Dask array", DaskRows(source)
     if type(source).__module__.partition(".")[0] in ("h5py", "zarr") and hasattr(source, "dtype"):
         return ARRAY, Sliced(source)  # read as it is asked for
     return ARRAY, Sliced(array_of(source))
@@ -181,6 +184,15 @@ class Narrowed(Reader):
     def blocks(self, size: int) -> Iterator[np.ndarray]:
         """All rows in order."""
         return map(self._narrow, self.reader.blocks(size))
+
+    def between(self, start: int, stop: int, size: int) -> Iterator[np.ndarray]:
+        """Some rows in order, in blocks of `size`."""
+        return map(self._narrow, self.reader.between(start, stop, size))
+
+    @property
+    def portable(self) -> bool:
+        """Whether another process can read it by itself."""
+        return self.reader.portable
 
     def close(self) -> None:
         """Close what is read."""

@@ -28,6 +28,15 @@ class _Made(Reader):
         """All rows in order, in blocks of `size`."""
         yield from map(self._made, self.reader.blocks(size))
 
+    def between(self, start: int, stop: int, size: int) -> Iterator[np.ndarray]:
+        """Some rows in order, in blocks of `size`."""
+        yield from map(self._made, self.reader.between(start, stop, size))
+
+    @property
+    def portable(self) -> bool:
+        """Whether another process can read it by itself."""
+        return self.reader.portable
+
     def close(self) -> None:
         """Close what is open."""
         self.reader.close()

@@ -18,7 +18,9 @@ All functions must stand being called by several threads at a time. What `Into` 
 thread alone, in the order of the blocks, and may use all processors itself, as Numba's parallel kernels do.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -28,6 +30,7 @@ from zpoints.files.arrays import Sliced
 from zpoints.system.progress import Progress
 from zpoints.system.threads import map_ordered
 from zpoints.vectors.latent_set import LatentSet
+from zpoints.vectors.questions import Into, Numbered, Question, Sum, Through, called
 
 __all__ = [
     "Executor",
@@ -43,10 +46,8 @@ __all__ = [
     "collect",
     "reduce",
     "rows",
+    "working_by",
 ]
-
-Question = Any
-"""A function, a tuple of questions, `Numbered`, `Through` or `Into`; see the module."""
 
 BLOCK_NUMBERS = 1 << 20  # numbers in a block, unless its length is given: 8 MiB as float64
 FEWEST, MOST = 256, 1 << 16  # vectors in such a block
@@ -68,143 +69,15 @@ class Source(Protocol):
         """All vectors in order, in blocks of at most `size`, each with the number of its first vector."""
 
 
-# --- questions ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Numbered:
-    """A function ``(start, block) -> summary``; `start` is the number of the block's first vector in the source."""
-
-    of: Callable[[int, np.ndarray], Any]
-
-
-@dataclass(frozen=True)
-class Through:
-    """Questions about what a function has made of a block; the answer is theirs.
-
-    Attributes
-    ----------
-    make : ``block -> anything``, or `Numbered`; hashable.
-    of : a question about what it makes.
-    """
-
-    make: Callable[[np.ndarray], Any] | Numbered
-    of: Question
-
-
-def _add(total: Any, block: Any) -> None:
-    total.add(block)
-
-
-@dataclass(frozen=True)
-class Into:
-    """A summary that blocks are added to in place.
-
-    Attributes
-    ----------
-    empty : makes one of no vectors; each machine that works begins with its own, and these add up by ``+``.
-    add : ``(summary, block)``, adds a block in place; by default the summary's own ``add``.
-    """
-
-    empty: Callable[[], Any]
-    add: Callable[[Any, Any], None] = _add
-
-
-# --- what an executor is given ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Sum:
-    """A question, taken apart into the steps that an executor goes: `part` of each block, `take` and `join`.
-
-    Picklable where the question's functions are. A total is None, or a list of totals, for as long as nothing was
-    taken; `Into` begins with its empty summary.
-    """
-
-    of: Question
-
-    def empty(self) -> Any:
-        """The total of no blocks."""
-        return _empty(self.of)
-
-    def part(self, numbered: tuple[int, np.ndarray]) -> Any:
-        """What is made of one block, and its number. Any thread may do that, several at a time."""
-        start, block = numbered
-        return _part(self.of, start, block, {})
-
-    def take(self, total: Any, part: Any) -> Any:
-        """The total with one more block's part. By one thread per total, in the order of the blocks."""
-        return _take(self.of, total, part)
-
-    def join(self, total: Any, other: Any) -> Any:
-        """Two totals together: those of two machines."""
-        return _join(self.of, total, other)
-
-    def over(self, blocks: Iterable[tuple[int, np.ndarray]]) -> Any:
-        """The total of these blocks, one after the other."""
-        total = self.empty()
-        for numbered in blocks:
-            total = self.take(total, self.part(numbered))
-        return total
-
-
-def _empty(of: Question) -> Any:
-    if isinstance(of, tuple):
-        return tuple(_empty(one) for one in of)
-    if isinstance(of, Through):
-        return _empty(of.of)
-    return of.empty() if isinstance(of, Into) else None
-
-
-Made = dict[tuple[int, Any], Any]
-
-
-def _part(of: Question, start: int, block: Any, made: Made) -> Any:
-    if isinstance(of, tuple):
-        return tuple(_part(one, start, block, made) for one in of)
-    if isinstance(of, Through):
-        key = (id(block), of.make)  # the block lives as long as `made`, so no other has its id
-        if key not in made:
-            made[key] = _called(of.make, start, block)
-        return _part(of.of, start, made[key], made)
-    return block if isinstance(of, Into) else _called(of, start, block)
-
-
-def _called(function: Any, start: int, block: Any) -> Any:
-    return function.of(start, block) if isinstance(function, Numbered) else function(block)
-
-
-def _take(of: Question, total: Any, part: Any) -> Any:
-    if isinstance(of, tuple):
-        return tuple(_take(*each) for each in zip(of, total, part, strict=True))
-    if isinstance(of, Through):
-        return _take(of.of, total, part)
-    if isinstance(of, Into):
-        of.add(total, part)
-        return total
-    if part is None:  # nothing in this block
-        return total
-    return part if total is None else total + part
-
-
-def _join(of: Question, total: Any, other: Any) -> Any:
-    if isinstance(of, tuple):
-        return tuple(_join(*each) for each in zip(of, total, other, strict=True))
-    if isinstance(of, Through):
-        return _join(of.of, total, other)
-    if total is None or other is None:
-        return other if total is None else total
-    return total + other
-
-
 # --- executors ----------------------------------------------------------------------------------------------------
 
 
 class Executor(Protocol):
     """Who works: the threads of this machine, or others.
 
-    One that works elsewhere (Dask, say) sends a description of the source, the `Sum` and a range of rows to each
-    worker, which reads its own blocks, returns ``work.over(blocks)``, and has the totals added by ``work.join``.
+    One that works elsewhere (`dask_executor.DaskExecutor`) sends a description of the source, the `Sum` and a range
+    of rows to each worker, which reads its own blocks, returns ``work.over(blocks)``, and has the totals added by
+    ``work.join``.
     """
 
     def total(
@@ -254,6 +127,30 @@ class Serial:
         return total
 
 
+_working: ContextVar[Executor | None] = ContextVar("zpoints_executor", default=None)
+
+
+@contextmanager
+def working_by(executor: Executor | None) -> Iterator[None]:
+    """Inside, this executor works wherever none is named; None leaves it as it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> with working_by(Serial()):
+    ...     reduce(np.eye(3), lambda block: block.sum())
+    np.float64(3.0)
+    """
+    if executor is None:
+        yield
+        return
+    before = _working.set(executor)
+    try:
+        yield
+    finally:
+        _working.reset(before)
+
+
 # --- the one call -------------------------------------------------------------------------------------------------
 
 
@@ -279,7 +176,7 @@ def reduce(
         work at a time.
     label, progress : what to call the work, and where to report it.
     advance : told the number of vectors after each block; for a task of progress that covers more than this reading.
-    executor : who works; `Threads` by default.
+    executor : who works; by default whom `working_by` names, else `Threads`.
 
     Raises
     ------
@@ -298,7 +195,7 @@ def reduce(
         source = LatentSet("the array", Sliced(source))
     size = size or _length(source.dimension)
     bytes_each = 8 * COPIES * min(size, source.n) * source.dimension + besides
-    work, executor = Sum(of), executor or Threads()
+    work, executor = Sum(of), executor or _working.get() or Threads()
     if progress is None:
         return executor.total(source, work, size, bytes_each, advance or _silent)
     with progress.task(label, source.n, "vectors") as task:
@@ -331,6 +228,22 @@ class Rows:
         """Rows of both."""
         return Rows(self.parts | other.parts)
 
+    def divided(self, most: int) -> list["Rows"]:
+        """The same in pieces of at most so many bytes, but for blocks that are longer."""
+        pieces, filled = [Rows()], 0
+        for start, rows in self.parts.items():
+            if filled and filled + rows.nbytes > most:
+                pieces.append(Rows())
+                filled = 0
+            pieces[-1].parts[start] = rows
+            filled += rows.nbytes
+        return pieces
+
+    @classmethod
+    def united(cls, pieces: Sequence["Rows"]) -> "Rows":
+        """All pieces together."""
+        return cls({start: rows for piece in pieces for start, rows in piece.parts.items()})
+
     def array(self) -> np.ndarray:
         """All rows; the parts are given away."""
         rows = np.concatenate([self.parts[start] for start in sorted(self.parts)])
@@ -340,11 +253,17 @@ class Rows:
 
 def rows(of: Callable[[np.ndarray], np.ndarray] | Numbered) -> Through:
     """The question what a function makes of the vectors of each block, row by row; answered by `Rows`."""
+    return Through(Numbered(_WithStart(of)), Into(Rows))
 
-    def numbered(start: int, block: np.ndarray) -> tuple[int, np.ndarray]:
-        return start, _called(of, start, block)
 
-    return Through(Numbered(numbered), Into(Rows))
+@dataclass(frozen=True)
+class _WithStart:
+    """What a function makes of a block, with the number of the block's first vector."""
+
+    of: Callable[[np.ndarray], np.ndarray] | Numbered
+
+    def __call__(self, start: int, block: np.ndarray) -> tuple[int, np.ndarray]:
+        return start, called(self.of, start, block)
 
 
 def collect(

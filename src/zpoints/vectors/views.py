@@ -3,8 +3,9 @@
 A view makes of each block standardised values, ready for the kernels; the vectors themselves stay on disk.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -94,12 +95,21 @@ class LongBlocks:
 
     @classmethod
     def into(
-        cls, empty: Callable[[], Any], count: Callable[[Any, np.ndarray], None], rows: int, n: int
+        cls,
+        empty: Callable[[], Any],
+        count: Callable[[Any, np.ndarray], None],
+        rows: int,
+        n: int,
+        nbytes: int = 0,
+        shares: Callable[[int], Sequence[Into]] | None = None,
     ) -> Into:
-        """The question; `empty` makes the total, and `n` vectors of `rows` axes will come in all."""
+        """The question; `empty` makes the total, and `n` vectors of `rows` axes will come in all.
+
+        `nbytes` and `shares` as in `Into`.
+        """
         longest = min(LONGEST_BLOCK, max(1, BUFFER_BYTES // (4 * rows)))
         length = -(-n // -(-n // longest))
-        return Into(lambda: cls(empty(), count, length))
+        return Into(partial(_long_blocks, empty, count, length), nbytes=nbytes, shares=shares)
 
     def add(self, values: Float32[np.ndarray, "c m"]) -> None:
         """Take over the values of one block."""
@@ -132,3 +142,19 @@ class LongBlocks:
     def __add__(self, other: Self) -> Self:
         """Both totals together."""
         return type(self)(self.finished() + other.finished(), self.count, self.length)
+
+    def divided(self, most: int) -> "list[LongBlocks]":
+        """The total's pieces of at most so many bytes, as `leaves.Divisible` says."""
+        return [type(self)(piece, self.count, self.length) for piece in self.finished().divided(most)]
+
+    @classmethod
+    def united(cls, pieces: "Sequence[LongBlocks]") -> "LongBlocks":
+        """The total of all pieces."""
+        totals = [piece.finished() for piece in pieces]
+        return cls(type(totals[0]).united(totals), pieces[0].count, pieces[0].length)
+
+
+def _long_blocks(
+    empty: Callable[[], Any], count: Callable[[Any, np.ndarray], None], length: int
+) -> LongBlocks:
+    return LongBlocks(empty(), count, length)

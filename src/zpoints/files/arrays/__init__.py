@@ -5,8 +5,12 @@ A format of this package is named in `ARRAYS` here; one of another package by an
 """
 
 import re
+import socket
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from zpoints.errors import ArrayError
 from zpoints.files.arrays.columns import Exactly, Wanted
@@ -121,7 +125,40 @@ def _opened(path: Path, format_: Format, columns: Wanted, inner: str | None) -> 
     wanted = inner if columns is None else columns
     with readable(path, name):
         found = kind.open(path, wanted) if chooses else kind.open(path)
-        return found if isinstance(found, Reader) else Sliced(found)
+        reader = found if isinstance(found, Reader) else Sliced(found)
+        reader.origin = Opening(path.absolute(), name, columns, inner)
+        return reader
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A file of a known format, and what was chosen of it."""
+
+    path: Path
+    format: str
+    columns: Wanted
+    inner: str | None
+
+    def opened(self, shape: tuple[int, ...], dtype: np.dtype) -> Reader:
+        """The same array once more, in whatever process.
+
+        Raises
+        ------
+        ArrayError : no such file here, or another array than it was; says on which host.
+        """
+        here = f"{self.path}: on {socket.gethostname()}"
+        if not self.path.exists():
+            raise ArrayError(
+                f"{here} there is no such file; all workers have to see the vectors under the same path: put them "
+                "into a folder that all hosts share"
+            )
+        found = _opened(self.path, (self.format, ARRAYS[self.format]), self.columns, self.inner)
+        if (tuple(found.shape), found.dtype) != (shape, dtype):
+            raise ArrayError(
+                f"{here} it is {found.dtype} of shape {tuple(found.shape)}, not {dtype} of {shape}; all workers have "
+                "to see the same file"
+            )
+        return found
 
 
 def _shards(path: Path, columns: Wanted, inner: str | None) -> Reader:
@@ -147,16 +184,31 @@ def _shards(path: Path, columns: Wanted, inner: str | None) -> Reader:
     check_shards(path, files)
     format_ = next(iter(formats.values()))[0]
 
-    def open_(file: Path, wanted: Any) -> Reader:
-        of_columns = isinstance(wanted, Exactly) or columns is not None
-        return _opened(file, format_, wanted if of_columns else None, None if of_columns else inner)
-
-    found_ = Shards(path, files, open_, columns)
+    found_ = Shards(path, files, _OpenShard(format_[0], columns is not None, inner), columns)
     if others:
         found_.notes += (f"{path}: left out: {listed([f.name for f in others])}, of no known array format",)
     if path.is_dir() and (left := left_out_of(path)):
         found_.notes += (f"{path}: left out: {left}",)
     return found_
+
+
+@dataclass(frozen=True)
+class _OpenShard:
+    """Opens one of many files of a format, in whatever process."""
+
+    format: str
+    by_columns: bool
+    inner: str | None
+
+    def __call__(self, file: Path, wanted: Any) -> Reader:
+        if not file.exists():
+            raise ArrayError(
+                f"{file}: on {socket.gethostname()} there is no such file; all hosts that read have to see it under "
+                "the same path"
+            )
+        of_columns = isinstance(wanted, Exactly) or self.by_columns
+        format_ = self.format, ARRAYS[self.format]
+        return _opened(file, format_, wanted if of_columns else None, None if of_columns else self.inner)
 
 
 def known_suffixes() -> str:

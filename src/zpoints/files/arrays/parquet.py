@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -50,6 +51,22 @@ class ParquetReader(Reader):
         """All rows in order; a batch at a time, whatever the size of a row group."""
         batches = self.file.iter_batches(size, columns=list(self.names))
         yield from exactly(self.components.pieces(batches, size), size)
+
+    def between(self, start: int, stop: int, size: int) -> Iterator[np.ndarray]:
+        """Some of the rows in order; of the row groups that hold them, a batch at a time."""
+        first = int(np.searchsorted(self.ends, start, side="right")) - 1
+        last = int(np.searchsorted(self.ends, stop, side="left"))
+        batches = self.file.iter_batches(size, row_groups=range(first, last), columns=list(self.names))
+        yield from exactly(self._cut(batches, start - int(self.ends[first]), stop - start, size), size)
+
+    def _cut(self, batches: Iterator[Any], leave: int, count: int, size: int) -> Iterator[np.ndarray]:
+        """The rows after the first `leave`, so many as are wanted."""
+        for piece in self.components.pieces(batches, size):
+            part = piece[leave : leave + count]
+            leave, count = max(0, leave - len(piece)), count - len(part)
+            yield part
+            if not count:
+                return
 
     def close(self) -> None:
         """Close the file."""

@@ -33,6 +33,13 @@ class Rows(Protocol):
     def __getitem__(self, rows: slice, /) -> np.ndarray: ...
 
 
+class Origin(Protocol):
+    """How an array was opened, without anything that is open."""
+
+    def opened(self, shape: tuple[int, ...], dtype: np.dtype) -> "Reader":
+        """The same array once more; refuses one that is not there, or of another shape or type."""
+
+
 class Reader(ABC):
     """An array in a file, read in ranges of rows; a subclass for each format.
 
@@ -48,6 +55,8 @@ class Reader(ABC):
         of them `open` takes a second argument: the text after ``::`` in the path, or None.
     light : whether no file stays open after `close`, and the reader still reads.
     shape, dtype : of the whole array.
+    origin : of what and how it was opened, for processes that open it themselves; None where that is not known. A
+        reader that has one is pickled as that, and never with its values.
     notes : what was left out or guessed, in sentences that the user is told.
     left_out : names of a table's columns that are no components.
 
@@ -76,6 +85,7 @@ class Reader(ABC):
     dtype: np.dtype
     notes: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    origin: "Origin | None" = None
 
     @classmethod
     def matches(cls, path: Path) -> bool:
@@ -95,6 +105,21 @@ class Reader(ABC):
         """All rows in order, in blocks of `size` (the last may be shorter). Several readings may be under way."""
         for start in range(0, self.shape[0], size):
             yield self[start : start + size]
+
+    def between(self, start: int, stop: int, size: int) -> Iterator[np.ndarray]:
+        """The rows from `start` to before `stop`, in blocks of `size` (the last may be shorter)."""
+        for first in range(start, stop, size):
+            yield self[first : min(first + size, stop)]
+
+    @property
+    def portable(self) -> bool:
+        """Whether another process, which sees the same files, can read it by itself."""
+        return self.origin is not None
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if self.origin is None:
+            return super().__reduce_ex__(protocol)
+        return type(self.origin).opened, (self.origin, tuple(self.shape), self.dtype)
 
     def close(self) -> None:  # noqa: B027 (most have nothing open)
         """Close what is open."""

@@ -120,6 +120,16 @@ class Shards(Reader):
         self.shape, self.dtype = (self.ends[-1], *first.shape[1:]), first.dtype
         self.notes, self.left_out = (*self._told(path, empty), *first.notes), first.left_out
 
+    @property
+    def portable(self) -> bool:
+        """Whether another process, which sees the same files, can read it by itself."""
+        return True
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is open."""
+        files = [file.absolute() for file in self.files]
+        return self.__dict__ | {"files": files, "_kept": {}, "_current": None}
+
     def _with_rows(self, file: Path) -> Reader | None:
         """Open a file; None if it has no row."""
         try:
@@ -190,6 +200,20 @@ class Shards(Reader):
     def blocks(self, size: int) -> Iterator[np.ndarray]:
         """All rows in order, in blocks that know nothing of the files' ends."""
         yield from exactly(self._pieces(size), size)
+
+    def between(self, start: int, stop: int, size: int) -> Iterator[np.ndarray]:
+        """The rows from `start` to before `stop`; a file is opened once."""
+        yield from exactly(self._pieces_between(start, stop, size), size)
+
+    def _pieces_between(self, start: int, stop: int, size: int) -> Iterator[np.ndarray]:
+        number = bisect_right(self.ends, start) - 1
+        while start < stop:
+            reader, first, end = self._opened(number), self.ends[number], min(stop, self.ends[number + 1])
+            for block in reader.between(start - first, end - first, size):
+                yield block if len(block) == size else np.array(block)
+            if number not in self._kept:
+                reader.close()
+            start, number = max(start, end), number + 1
 
     def _pieces(self, size: int) -> Iterator[np.ndarray]:
         for number in range(len(self.files)):

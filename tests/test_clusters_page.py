@@ -188,7 +188,10 @@ def whole(place: Path, of: int = 3) -> bool:
 
 def test_every_section_is_tried() -> None:
     here = {"Many machines", "Slurm", "dask-jobqueue", "Kubernetes", "A cloud bucket"}
-    elsewhere = {"Analysis on Dask", "Training on several GPUs or hosts"}  # test_dask.py, test_ranks.py
+    elsewhere = {
+        "Analysis on Dask",
+        "Training on several GPUs or hosts",
+    }  # test_dask.py, test_training_together.py
     assert {heading for _, heading, _ in page()} <= here | elsewhere
 
 

@@ -1,0 +1,124 @@
+"""Who works: a cluster that is there, one of processes on this machine, or the threads of this process."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from zpoints.errors import StageError, UsageError, reason
+from zpoints.system.budget import current
+from zpoints.system.extras import have, need
+from zpoints.system.threads import processors
+from zpoints.vectors.dask_arrays import dask_rows_in
+from zpoints.vectors.latent_set import LatentSet
+
+if TYPE_CHECKING:
+    from zpoints.vectors.dask_executor import DaskExecutor
+
+__all__ = ["cluster", "executor_for"]
+
+PATIENCE = 10  # seconds for a scheduler to answer
+DEATHS = 20  # of workers under one range of a cluster of our own, before the work is given up
+
+
+def executor_for(client: Any, *latents: LatentSet) -> "DaskExecutor | None":
+    """The workers of a client; without one, those of Dask's own default client where the vectors are a Dask array.
+
+    Raises
+    ------
+    UsageError : not a client of `distributed`, or it is not installed.
+    ArrayError : vectors in this process's memory, which no worker sees.
+    """
+    if client is None:
+        client = _default_client() if any(dask_rows_in(each.reader) for each in latents) else None
+        if client is None:
+            return None
+    need("distributed", "dask", "client")
+    from distributed import Client
+
+    from zpoints.vectors.dask_executor import DaskExecutor, check_within_reach
+
+    if not isinstance(client, Client):
+        raise UsageError(
+            f"client: is a {type(client).__name__}; give a distributed.Client, as Client('tcp://scheduler:8786')"
+        )
+    for each in latents:
+        check_within_reach(each)
+    return DaskExecutor(client)
+
+
+def _default_client() -> Any:
+    if not have("distributed"):
+        return None
+    from distributed import default_client
+
+    try:
+        return default_client()
+    except ValueError:  # there is none
+        return None
+
+
+@contextmanager
+def cluster(scheduler: str | None = None, workers: int | None = None) -> Iterator["DaskExecutor | None"]:
+    """The workers that a command names; None where it names none.
+
+    Parameters
+    ----------
+    scheduler : address of a cluster that is there, as ``tcp://host:8786``.
+    workers : so many processes on this machine, which end with the command. Each gets its part of the processors and
+        of the memory budget, and this process one part of the memory more.
+
+    Raises
+    ------
+    UsageError : both, or Dask is not installed.
+    StageError : nobody answers at the address within ten seconds.
+    """
+    if scheduler is None and workers is None:
+        yield None
+        return
+    if scheduler is not None and workers is not None:
+        raise UsageError(
+            "--scheduler and --workers: name a cluster that is there, or make one here, not both"
+        )
+    need("distributed", "dask", "--scheduler" if scheduler else "--workers")
+    from zpoints.vectors.dask_executor import DaskExecutor
+
+    with _connected(scheduler) if scheduler else _local(workers or 1) as client:
+        yield DaskExecutor(client)
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[Any]:
+    from distributed import Client
+
+    try:
+        client = Client(address, timeout=PATIENCE)
+    except Exception as error:  # what cannot be an address has other classes than what does not answer
+        raise StageError(
+            f"--scheduler {address}: no Dask scheduler answers there ({reason(error)}); start one with "
+            "`dask scheduler`, and workers with `dask worker tcp://HOST:8786`"
+        ) from error
+    with client:
+        yield client
+
+
+@contextmanager
+def _local(workers: int) -> Iterator[Any]:
+    import dask
+    from distributed import Client, LocalCluster
+
+    ram = current().ram
+    settings = {"distributed.scheduler.allowed-failures": DEATHS}
+    with (
+        dask.config.set(settings),
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=max(1, processors() // workers),
+            processes=True,
+            memory_limit="auto" if ram is None else ram // (workers + 1),
+            dashboard_address="127.0.0.1:0",  # some port that is free
+            silence_logs=logging.CRITICAL,
+        ) as found,
+        Client(found) as client,
+    ):
+        yield client
