@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from zpoints.analysis.card_figures import EppsPulleyFigures, Gaussianity
 from zpoints.plots.style import ACCENT, INK, PALE, SECOND, new_figure, styled
@@ -107,8 +108,9 @@ def history(cards: Mapping[float, Gaussianity] | Sequence[Gaussianity]) -> Figur
     left.legend(fontsize=8)
     right.plot(steps, [one.spectrum.effective_rank for one in found], color=INK, marker="o", ms=3)
     right.axhline(found[0].dimension, color=PALE, lw=1)
-    right.set_ylim(bottom=0)
+    right.set_ylim(0, 1.1 * found[0].dimension)
     right.set_title(f"effective rank of {found[0].dimension} components", loc="left")
     for panel in (left, right):
         panel.set_xlabel("epoch")
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
