@@ -93,6 +93,13 @@ class Gaussianity(Document):
     spectrum : effective rank (RankMe), participation ratio, axes above the noise.
     intrinsic_dimension, normal_intrinsic_dimension : by the two nearest neighbours among `neighbours_of` vectors, and
         that of as many normal vectors of this covariance; None without scikit-dimension.
+
+    Examples
+    --------
+    >>> import numpy as np, zpoints as zp
+    >>> card = zp.gaussianity(np.random.default_rng(0).normal(size=(2000, 8)) * 3 + 1)
+    >>> card.n, card.as_it_is.mean > 100, card.kind
+    (2000, True, 'normal within the noise')
     """
 
     VERSION: ClassVar[int] = 1
