@@ -231,6 +231,7 @@ def test_slurm(place: Path) -> None:
     assert "made before" not in logs[1].read_text()
 
 
+@pytest.mark.slow
 def test_kubernetes(place: Path) -> None:
     assert not ready(place, "Kubernetes")
     text = (place / "encode.yaml").read_text()
@@ -267,6 +268,7 @@ def test_a_bucket(place: Path) -> None:
     assert whole(place)
 
 
+@pytest.mark.slow
 def test_dask_jobqueue(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     distributed = pytest.importorskip("distributed")
 

@@ -8,7 +8,8 @@ import pytest
 
 import processes
 
-PAGES = [Path(__file__).parents[1] / "docs" / "your-vectors.md"]
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = [DOCS / "your-vectors.md", DOCS / "gaussianity.md"]
 BLOCK = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

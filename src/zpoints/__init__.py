@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import zpoints.samplers as samplers
     from zpoints.analysis import walks
     from zpoints.analysis.analyse import analyse
+    from zpoints.analysis.card import gaussianity
+    from zpoints.analysis.card_figures import Gaussianity
     from zpoints.analysis.distribution import Distribution
     from zpoints.analysis.result import Analysis
     from zpoints.comparison.compare import compare
@@ -54,6 +56,7 @@ __all__ = [
     "Comparison",
     "DiskError",
     "Distribution",
+    "Gaussianity",
     "Judgement",
     "LatentSet",
     "Run",
@@ -67,6 +70,7 @@ __all__ = [
     "decode",
     "encode",
     "explore",
+    "gaussianity",
     "judge",
     "open_codec",
     "plots",
@@ -82,6 +86,8 @@ _prepare()  # before any kernel is defined
 
 _HOMES = {
     "analysis.analyse": ("analyse",),
+    "analysis.card": ("gaussianity",),
+    "analysis.card_figures": ("Gaussianity",),
     "analysis.distribution": ("Distribution",),
     "analysis.result": ("Analysis",),
     "comparison.compare": ("compare",),

@@ -152,6 +152,7 @@ def test_a_process_is_killed_and_one_or_two_others_take_over(
     check_same(small, out, alone)
 
 
+@pytest.mark.slow
 def test_asked_to_stop_all_stop_at_the_same_step(small: ImageStore, alone: Path, tmp_path: Path) -> None:
     out = tmp_path / "model"
     # Process 1 is asked in the second epoch's first step, where all look at what the others want.
@@ -164,6 +165,7 @@ def test_asked_to_stop_all_stop_at_the_same_step(small: ImageStore, alone: Path,
     check_same(small, out, alone)
 
 
+@pytest.mark.slow
 def test_a_bad_loss_of_one_stops_both_and_with_retries_both_go_back(
     small: ImageStore, tmp_path: Path
 ) -> None:
@@ -179,6 +181,7 @@ def test_a_bad_loss_of_one_stops_both_and_with_retries_both_go_back(
     assert len(curve(out)) == TRAINING.epochs
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_both_and_costs_nothing(small: ImageStore, alone: Path, tmp_path: Path) -> None:
     out = tmp_path / "model"
     (first, said), (second, other) = pair(small, out, {0: FILL.format(step=STEPS + 2)})

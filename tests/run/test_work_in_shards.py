@@ -128,6 +128,7 @@ def test_eight_parallel_processes(tmp_path: Path, kind: str) -> None:
     assert rows_of(tmp_path / "z") == data(tmp_path / f"whole-{kind}" / "z.npy")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [16, 64])
 def test_smaller_batches_of_a_small_budget_are_the_same_in_shards(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
@@ -231,6 +232,7 @@ def test_a_vector_that_is_not_finite_is_named_by_its_row_of_all(folder: Path, tm
         decode_shard(folder / "pca", z, tmp_path / "z", "2/3")
 
 
+@pytest.mark.slow
 def test_features_in_shards(folder: Path, tmp_path: Path) -> None:
     whole = shards.features(folder / "images", tmp_path / "whole", PIXELS)
     assert whole.shape == (COUNT, 256)

@@ -240,6 +240,7 @@ def test_messages_are_small_and_planes_are_shared_out(client, shards, expected, 
     assert {job.place for job in shared} == {0, 1}
 
 
+@pytest.mark.slow
 def test_a_dask_array_is_read_where_its_blocks_lie(client, expected):
     da = pytest.importorskip("dask.array")
     array = da.from_array(Z, chunks=(1100, 7))

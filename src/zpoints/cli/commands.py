@@ -20,6 +20,7 @@ EXAMPLES: dict[Callable[..., None], str] = {
     making.train: "zpoints train images/ model/ --set training.epochs=20",
     making.encode: "zpoints encode model/ images/ latents/",
     vectors.analyse: "zpoints analyse latents/z.npy analysis/ --index images/index.parquet --split train",
+    vectors.card: "zpoints card latents/z.npy --out card.json",
     vectors.compare: "zpoints compare train/z.npy test/z.npy --out compare/",
     vectors.sample: "zpoints sample analysis/ samples/ellipse --method ellipse --option sigma=4 --count 64",
     making.decode: "zpoints decode model/ samples/ellipse/z.npy samples/ellipse",

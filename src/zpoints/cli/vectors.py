@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from zpoints.config import Settings
     from zpoints.models.codec import Codec
 
-__all__ = ["analyse", "compare", "sample", "walk"]
+__all__ = ["analyse", "card", "compare", "sample", "walk"]
 
 
 def analyse(
@@ -99,6 +99,47 @@ def _codec(model: Path | None, settings: "Settings") -> "Codec | None":
     from zpoints.models.kinds import open_codec
 
     return open_codec(model, settings.training)
+
+
+def card(
+    latents: Annotated[Path, typer.Argument(help="(n, d) array: {formats}.")],
+    out: Annotated[
+        Path | None, typer.Option(help="File for the card, .json; a picture of the same name beside it.")
+    ] = None,
+    index: Annotated[
+        Path | None, typer.Option(help="index.parquet of the pictures, to choose a split.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="With --index: train, val or test.")] = "train",
+    directions: Annotated[int, typer.Option(min=1, help="Random directions that are looked along.")] = 256,
+    columns: Columns = None,
+    ram: Ram = None,
+    threads: Threads = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Say in a few figures how Gaussian a set of vectors is, in a second or two."""
+    from zpoints.analysis.card import gaussianity
+
+    if out is not None and out.suffix != ".json":
+        raise UsageError(f"--out {out}: a card is a .json file")
+    settings = settings_of(ram=ram, threads=threads)
+    with budget_of(settings):
+        found = gaussianity(
+            vectors_in(latents, index, split, columns),
+            directions=directions,
+            seed=settings.seed,
+            progress=progress_of(quiet),
+        )
+    done(quiet, found.markdown)
+    if out is not None:
+        from zpoints.files.atomic import atomic_path
+        from zpoints.plots.card import card as drawn
+        from zpoints.plots.style import png
+
+        found.save(out)
+        with atomic_path(out.with_suffix(".png")) as temporary:
+            temporary.write_bytes(png(drawn(found)))
+        done(quiet, f"card in {out}, its picture in {out.with_suffix('.png')}")
 
 
 def compare(

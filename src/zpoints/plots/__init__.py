@@ -5,6 +5,7 @@ Figures are drawn in one style, whatever the user's own is, and leave that alone
 """
 
 from zpoints.plots.axes import pixels, signal
+from zpoints.plots.card import card, history
 from zpoints.plots.channels import channels
 from zpoints.plots.cloud import ellipsoid, mahalanobis, normality
 from zpoints.plots.compared import differences
@@ -20,6 +21,7 @@ __all__ = [
     "FIGURES",
     "against",
     "agreement_map",
+    "card",
     "channels",
     "components",
     "contours_after_cut",
@@ -29,6 +31,7 @@ __all__ = [
     "differences",
     "ellipsoid",
     "groups",
+    "history",
     "learning_curve",
     "mahalanobis",
     "most_turned_plane",
