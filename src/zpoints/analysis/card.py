@@ -34,9 +34,7 @@ __all__ = ["gaussianity"]
 DIRECTIONS = 256
 WORST = 4
 COMPONENTS = 5  # named of a direction
-ONE_LENGTH = (
-    1e-3  # standard deviation of the lengths over their mean, below which all are meant to be the same
-)
+ONE_LENGTH = 1e-3  # spread of the lengths over their mean, below which all are meant to be the same
 MOST_PURSUED = 8192  # vectors in which the least normal directions are looked for
 MOST_RIVALS = 128  # leading axes on which the negentropy is measured
 NEIGHBOURS_OF = 2000  # vectors of which the intrinsic dimension is found
@@ -203,7 +201,7 @@ def _negentropy(u: Float[np.ndarray, "s r"]) -> dict[str, Any]:
             "error": gain.error,
             "told_apart": gain.told_apart,
         },
-        "freedom": rivals.freedom if np.isfinite(rivals.freedom) else None,
+        "freedom": json_number(rivals.freedom),
     }
 
 

@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import ClassVar
 
 from zpoints.analysis.axes_summaries import SpectrumSummary
+from zpoints.analysis.normality import SURE_LOG10_P
 from zpoints.files.records import Document, Record
 
 __all__ = ["DirectionFigures", "EppsPulleyFigures", "Gaussianity", "NegentropyFigures"]
 
 SURE = 4.0
 """Standard errors from which on a figure counts as different from that of normal vectors."""
-SURE_LOG10_P = -4.0
-"""Of a least normal direction: the share of normal clouds that show one like it."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ from zpoints.system.progress import Progress, Silent
 from zpoints.system.sizes import MIB
 from zpoints.vectors.latent_set import LatentSet
 
-__all__ = ["BATCH", "batch_of", "check_latents", "decode", "encode", "reconstruct"]
+__all__ = ["BATCH", "batch_of", "check_latents", "check_store", "decode", "encode", "reconstruct"]
 
 BATCH = 128  # pictures at a time; fewer where a batch does not fit the budget
 LONG = 5000  # so many pictures take long enough to say beforehand how long
@@ -52,11 +52,7 @@ def encode(
     ------
     StageError : the model was trained on pictures of another shape.
     """
-    if store.shape != codec.shape:
-        raise StageError(
-            f"{out}: the model takes pictures of shape {codec.shape}, these have {store.shape}; prepare them with "
-            "the settings of the training"
-        )
+    check_store(codec, store, out)
     latent = (codec.dimension,)
     first, last = shard.rows(len(store), BATCH) if shard else (0, len(store))
     with (
@@ -125,6 +121,15 @@ def decode(
                     writer.sync()
                 task.advance(len(block))
         writer.finish()
+
+
+def check_store(codec: Codec, store: ImageStore, where: Path | str) -> None:
+    """Refuse pictures of another shape than the model's; `where` begins the message. Raises `StageError`."""
+    if store.shape != codec.shape:
+        raise StageError(
+            f"{where}: the model takes pictures of shape {codec.shape}, these have {store.shape}; prepare them with "
+            "the settings of the training"
+        )
 
 
 def check_latents(codec: Codec, latents: LatentSet) -> None:

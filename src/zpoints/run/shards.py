@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zpoints.config import Settings
-from zpoints.errors import ArrayError, StageError
+from zpoints.errors import ArrayError
 from zpoints.files.arrays import Rows, Sliced, open_rows
 from zpoints.files.documents import fingerprint, write_json
 from zpoints.files.shard import Shard, check_no_shards, claimed, finished
@@ -93,15 +93,11 @@ def encode_shard(
     PosixPath('shards/part-00003-of-00016.npy')
     """
     from zpoints.images.store import ImageStore
-    from zpoints.models.coding import BATCH, encode
+    from zpoints.models.coding import BATCH, check_store, encode
 
     shard, out, store = _shard(shard), Path(out), ImageStore.open(Path(images))
     codec = codec_of(model, settings)
-    if store.shape != codec.shape:
-        raise StageError(
-            f"{images}: the model takes pictures of shape {codec.shape}, these have {store.shape}; prepare them with "
-            "the settings of the training"
-        )
+    check_store(codec, store, images)
     work = {"work": "encode", "model": codec.key, "pictures": store.key, "batch": BATCH}
     rows, total = shard.rows(len(store), BATCH), len(store)
     if file := claimed(out, shard, rows, total, work):

@@ -70,12 +70,13 @@ class Search:
         """A step has been made with `threads` threads, in so much time."""
         if self.most == 1:
             return
+        slow = seconds > WORTHLESS * min(self.times.values(), default=seconds)
         if self.warm:  # the first step with another number of threads makes ready what these need
             self.warm = False
-            if seconds < WORTHLESS * min(self.times.values(), default=seconds):
+            if not slow:
                 return
         self.count, self.seconds = self.count + 1, self.seconds + seconds
-        worthless = self.tries and seconds > WORTHLESS * min(self.times.values(), default=seconds)
+        worthless = self.tries and slow
         if self.seconds < LEAST_SECONDS and not worthless:
             return
         each = self.seconds / self.count
@@ -126,7 +127,7 @@ class Search:
         self.times[now] = each
         best = min(self.times, key=lambda n: self.times[n])
         few_enough = now <= self.most // 2 and each > SLOWER * self.times[best]
-        if len(self.times) > 1 and few_enough and now < best:
+        if few_enough and now < best:
             self.tries = []  # still fewer would take still longer
         if self.tries:
             self._set(self.tries[0])
