@@ -342,9 +342,10 @@ class _Reading:
 
     def end(self) -> None:
         """Nothing of this reading goes on, whatever ended it."""
-        undone = [future for future in self.futures if not future.done()]
-        if undone and self.client.status == "running":
-            self.client.cancel(undone, force=True)
+        # Not cancelled: of a task that only another task still needs, that ends the scheduler's connection
+        # (an assertion in `distributed`); released, what has not begun never does.
+        for future in list(self.futures):
+            future.release()
 
 
 def _together(futures: "list[Future]", sizes: Sequence[int], most: int) -> "Iterator[list[Future]]":
