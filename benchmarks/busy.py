@@ -21,7 +21,7 @@ import numpy as np
 
 SIDE, BATCH, LATENT = 64, 32, 64
 VECTORS = 10_000
-LOOP = "import os\nos.nice({})\nwhile True: pass"
+LOOP = "import os\nos.nice({})\nparent = os.getppid()\nwhile os.getppid() == parent: pass"  # ends with this program
 BESIDE = {"quiet": None, "a loop of niceness 19": 19, "a loop of niceness 0": 0}
 WAYS = ("auto", "one", "all")
 for_good = contextlib.ExitStack()  # until the process ends

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from zpoints.analysis.analyse import analyse
     from zpoints.analysis.card import gaussianity
     from zpoints.analysis.card_figures import Gaussianity
+    from zpoints.analysis.card_history import CardHistory
     from zpoints.analysis.distribution import Distribution
     from zpoints.analysis.result import Analysis
     from zpoints.comparison.compare import compare
@@ -52,6 +53,7 @@ __all__ = [
     "Analysis",
     "ArrayError",
     "BudgetError",
+    "CardHistory",
     "Codec",
     "Comparison",
     "DiskError",
@@ -88,6 +90,7 @@ _HOMES = {
     "analysis.analyse": ("analyse",),
     "analysis.card": ("gaussianity",),
     "analysis.card_figures": ("Gaussianity",),
+    "analysis.card_history": ("CardHistory",),
     "analysis.distribution": ("Distribution",),
     "analysis.result": ("Analysis",),
     "comparison.compare": ("compare",),

@@ -70,6 +70,30 @@ def test_a_quiet_machine_works_with_all_threads_and_tries_nothing_else() -> None
     assert used == {8}
 
 
+@dataclass
+class Lenient(Machine):
+    """After a pause, the system gives all threads their turn at once for a while."""
+
+    credit: float = 0.0
+
+    def seconds(self, threads: int) -> float:
+        busy, self.busy = self.busy, 0 if self.credit > 0 else self.busy
+        found = super().seconds(threads)
+        self.busy, self.credit = busy, self.credit - found
+        return found
+
+
+def test_a_try_that_all_threads_win_after_a_pause_does_not_count_for_long() -> None:
+    machine = Lenient(2, busy=1, step=0.04)
+    search, shares = search_on(machine), []
+    for _ in range(8):
+        machine.credit = 0.3
+        shares.append(machine.work(search, 5.0))
+        machine.now += 15.0
+    assert shares[0] > 0.7  # it has to find out first
+    assert min(shares[1:]) > 0.93
+
+
 @pytest.mark.parametrize("step", [0.002, 0.1, 0.5])
 def test_two_processors_of_which_one_is_busy(machine: Machine, step: float) -> None:
     machine.busy, machine.step = 1, step

@@ -26,6 +26,7 @@ from zpoints.statistics.negentropy import PER_AXIS, Rivals
 from zpoints.statistics.pca import PCA
 from zpoints.statistics.radii import Radii
 from zpoints.system.progress import Progress
+from zpoints.system.threads import map_ordered
 from zpoints.vectors.latent_set import LatentSet, some_of
 from zpoints.vectors.reduce import Through, reduce
 
@@ -36,6 +37,7 @@ WORST = 4
 COMPONENTS = 5  # named of a direction
 ONE_LENGTH = 1e-3  # spread of the lengths over their mean, below which all are meant to be the same
 MOST_PURSUED = 8192  # vectors in which the least normal directions are looked for
+PURSUED_AXES = 256  # leading axes, likewise: in more, so many vectors show nothing but the coarsest
 MOST_RIVALS = 128  # leading axes on which the negentropy is measured
 NEIGHBOURS_OF = 2000  # vectors of which the intrinsic dimension is found
 FEWEST = 20
@@ -92,6 +94,16 @@ def gaussianity(
         label="card, whitened",
         progress=progress,
     )
+    # None of these uses more than one thread well.
+    worst, negentropy, intrinsic, spectrum = map_ordered(
+        lambda work: work(),
+        (
+            partial(_worst, u, whole, found, seed),
+            partial(_negentropy, u),
+            partial(_intrinsic_dimension, found.sample, whole, seed),
+            partial(spectrum_summary, found.moments, whole, found.sample),
+        ),
+    )
     return Gaussianity.from_dict(
         {
             "version": Gaussianity.VERSION,
@@ -102,14 +114,15 @@ def gaussianity(
             "as_it_is": _figures(raw.statistic, EppsPulleyLaw(random)),
             "sphere": sphere and _figures(sphere.statistic, EppsPulleyLaw(random, sphere=True, n=n)),
             "whitened": _figures(white.statistic, EppsPulleyLaw(seen, estimated=True)),
-            "worst": _worst(u, whole, found, seed),
+            "searched_axes": min(whole.rank, PURSUED_AXES) if worst else 0,
+            "worst": worst,
             "mean_length": lengths.mean,
             "length_spread": lengths.std / lengths.mean if lengths.mean else 0.0,
             "kappa": json_number(radii.scale_variance),
             "kappa_error": json_number(radii.scale_variance_error),
-            "spectrum": spectrum_summary(found.moments, whole, found.sample),
-            **_negentropy(u),
-            **_intrinsic_dimension(found.sample, whole, seed),
+            "spectrum": spectrum,
+            **negentropy,
+            **intrinsic,
         },
         "the card",
     )
@@ -159,13 +172,14 @@ def _figures(statistic: Float[np.ndarray, " k"], law: EppsPulleyLaw) -> dict[str
 
 def _worst(u: Float[np.ndarray, "s r"], whole: PCA, found: First, seed: int) -> list[dict[str, Any]]:
     """Looked for in a half of some vectors, judged by the other half, since the first lies farther out along them."""
-    u = some_of(u, max(MOST_PURSUED, FEWEST_PER_AXIS * whole.rank), seed=3)
-    if whole.rank < 2 or len(u) < FEWEST_PER_AXIS * whole.rank:
+    axes = min(whole.rank, PURSUED_AXES)
+    if axes < 2 or len(u) < FEWEST_PER_AXIS * axes:
         return []
-    pursuit = pursue(u, min(WORST, whole.rank), seed)
+    u = some_of(u[:, :axes], MOST_PURSUED, seed=3)
+    pursuit = pursue(u, min(WORST, axes), seed)
     statistic = EppsPulley.of(u[pursuit.judging], pursuit.directions).statistic
     back = found.living.numbers
-    loadings = pursuit.directions / np.sqrt(whole.variance[: whole.rank]) @ whole.axes[: whole.rank]
+    loadings = pursuit.directions / np.sqrt(whole.variance[:axes]) @ whole.axes[:axes]
     # What a component contributes to the direction's variance: its coefficient in its own standard deviations.
     weights = loadings / whole.scale * found.moments.std
     weights /= np.linalg.norm(weights, axis=1, keepdims=True)

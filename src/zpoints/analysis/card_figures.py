@@ -83,7 +83,9 @@ class Gaussianity(Document):
     as_it_is : beside N(0, 1) along every direction, nothing standardised: what LeJEPA asks for.
     whitened : beside normal vectors after taking away mean and covariance: is the law normal at all?
     sphere : where all vectors have one length, beside uniform directions; None elsewhere.
-    worst : the least normal directions; none where there are fewer than 10 vectors for each axis.
+    searched_axes : leading axes among which the least normal directions were looked for, 256 at most; 0 where there
+        are fewer than 10 vectors for each.
+    worst : these directions.
     mean_length, length_spread : of the vectors; standard deviation over mean.
     kappa, kappa_error : variance of the squared scale, 0 for a normal law, its standard error; the same along every
         direction where the law is elliptical.
@@ -111,6 +113,7 @@ class Gaussianity(Document):
     as_it_is: EppsPulleyFigures
     whitened: EppsPulleyFigures
     sphere: EppsPulleyFigures | None
+    searched_axes: int
     worst: tuple[DirectionFigures, ...]
     mean_length: float
     length_spread: float
@@ -168,7 +171,8 @@ class Gaussianity(Document):
             found.append(_row("Epps-Pulley beside a uniform sphere", self.sphere))
         for one in self.worst[:2]:
             sure = f"log10 p {one.log10_p:.1f}"
-            found.append((f"least normal direction {one.words}", f"{one.statistic:.3g}", sure))
+            within = f" of {self.searched_axes} axes" if self.searched_axes < self.spectrum.axes else ""
+            found.append((f"least normal direction{within} {one.words}", f"{one.statistic:.3g}", sure))
         if self.negentropy is not None:
             j = self.negentropy
             explains = f"at least, by {j.best}" if j.nats > SURE * j.error else "not found"

@@ -26,8 +26,11 @@ from zpoints.cli.options import (
 from zpoints.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from zpoints.config import Settings
     from zpoints.models.codec import Codec
+    from zpoints.vectors.latent_set import LatentSet
 
 __all__ = ["analyse", "card", "compare", "sample", "walk"]
 
@@ -102,9 +105,15 @@ def _codec(model: Path | None, settings: "Settings") -> "Codec | None":
 
 
 def card(
-    latents: Annotated[Path, typer.Argument(help="(n, d) array: {formats}.")],
+    latents: Annotated[
+        list[Path],
+        typer.Argument(
+            help="(n, d) array: {formats}; or the .json file of a card. Several: beside each other."
+        ),
+    ],
     out: Annotated[
-        Path | None, typer.Option(help="File for the card, .json; a picture of the same name beside it.")
+        Path | None,
+        typer.Option(help="File for the card, .json; a picture of the same name beside it. Of one set only."),
     ] = None,
     index: Annotated[
         Path | None, typer.Option(help="index.parquet of the pictures, to choose a split.")
@@ -112,6 +121,8 @@ def card(
     split: Annotated[str, typer.Option(help="With --index: train, val or test.")] = "train",
     directions: Annotated[int, typer.Option(min=1, help="Random directions that are looked along.")] = 256,
     columns: Columns = None,
+    scheduler: Scheduler = None,
+    workers: Workers = None,
     ram: Ram = None,
     threads: Threads = None,
     quiet: Quiet = False,
@@ -119,18 +130,27 @@ def card(
 ) -> None:
     """Say in a few figures how Gaussian a set of vectors is, in a second or two."""
     from zpoints.analysis.card import gaussianity
+    from zpoints.analysis.card_figures import Gaussianity
+    from zpoints.analysis.card_history import beside
 
-    if out is not None and out.suffix != ".json":
-        raise UsageError(f"--out {out}: a card is a .json file")
+    if out is not None and (out.suffix != ".json" or len(latents) > 1):
+        raise UsageError(f"--out {out}: a card is a .json file, of one set of vectors")
     settings = settings_of(ram=ram, threads=threads)
-    with budget_of(settings):
-        found = gaussianity(
-            vectors_in(latents, index, split, columns),
-            directions=directions,
-            seed=settings.seed,
-            progress=progress_of(quiet),
-        )
-    done(quiet, found.markdown)
+    cards: dict[str, Gaussianity] = {}
+    with budget_of(settings), workers_of(scheduler, workers):
+        for path in latents:
+            cards[str(path)] = (
+                Gaussianity.load(path)
+                if path.suffix == ".json"
+                else gaussianity(
+                    vectors_in(path, index, split, columns),
+                    directions=directions,
+                    seed=settings.seed,
+                    progress=progress_of(quiet),
+                )
+            )
+    found = cards[str(latents[0])]
+    done(quiet, found.markdown if len(latents) == 1 else beside(cards))
     if out is not None:
         from zpoints.files.atomic import atomic_path
         from zpoints.plots.card import card as drawn
@@ -157,6 +177,9 @@ def compare(
     columns: Columns = None,
     config: Config = None,
     changes: Changes = None,
+    cards: Annotated[
+        bool, typer.Option("--cards", help="Show the cards of both beside each other as well.")
+    ] = False,
     scheduler: Scheduler = None,
     workers: Workers = None,
     ram: Ram = None,
@@ -177,10 +200,21 @@ def compare(
         found = compare_latents(
             first, second, settings.analysis, seed=settings.seed, progress=progress_of(quiet)
         )
+        both = _cards({"A": first, "B": second}, settings.seed, quiet) if cards else ""
     done(quiet, "\n".join(found.verdict))
+    if both:
+        done(quiet, both)
     if out is not None:
         found.save(out)
         done(quiet, f"comparison in {out}")
+
+
+def _cards(clouds: "Mapping[str, LatentSet]", seed: int, quiet: bool) -> str:
+    from zpoints.analysis.card import gaussianity
+    from zpoints.analysis.card_history import beside
+
+    progress = progress_of(quiet)
+    return beside({name: gaussianity(z, seed=seed, progress=progress) for name, z in clouds.items()})
 
 
 def sample(

@@ -80,7 +80,8 @@ def compare(
     if first.dimension != second.dimension:
         raise ArrayError(
             f"A ({first.name}) has {first.dimension} components and B ({second.name}) {second.dimension}: "
-            "only clouds with the same components can be compared"
+            "only clouds with the same components can be compared; `zpoints card A B` shows figures of both "
+            "beside each other"
         )
     shapes = first.latent_shape, second.latent_shape
     if shapes[0] != shapes[1] and min(map(len, shapes)) > 1:

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from zpoints.analysis.card_figures import EppsPulleyFigures, Gaussianity
+from zpoints.analysis.card_history import history_table
 from zpoints.plots.style import ACCENT, INK, PALE, SECOND, new_figure, styled
 
 __all__ = ["card", "history"]
@@ -79,37 +80,36 @@ def _lines(found: Gaussianity) -> list[tuple[str, str, str]]:
 
 
 @styled
-def history(cards: Mapping[float, Gaussianity] | Sequence[Gaussianity]) -> Figure:
+def history(cards: Mapping[float, Gaussianity] | Sequence[Gaussianity] | pd.DataFrame) -> Figure:
     """Cards over epochs: both Epps-Pulley statistics beside those of normal vectors, and the effective rank.
 
     Parameters
     ----------
-    cards : by epoch or step, or one after the other.
+    cards : by epoch or step, or one after the other; or the table of a `zpoints.CardHistory`.
 
     Examples
     --------
     >>> import numpy as np, zpoints as zp
     >>> random = np.random.default_rng(0)
-    >>> cards = [zp.gaussianity(random.normal(scale=s, size=(300, 4))) for s in (3.0, 2.0, 1.0)]
+    >>> cards = [zp.gaussianity(random.normal(size=(300, 4)) * s) for s in (3.0, 2.0, 1.0)]
     >>> zp.plots.history(cards)  # doctest: +ELLIPSIS
     <Figure size ...>
     """
-    by = dict(cards) if isinstance(cards, Mapping) else dict(enumerate(cards))
-    steps, found = np.array(list(by)), list(by.values())
+    table = cards if isinstance(cards, pd.DataFrame) else history_table(cards)
+    steps, d = table["step"], int(table["dimension"].max())
     figure, (left, right) = new_figure(1, 2, 9.0, 3.2)
     for name, colour in (("as_it_is", SECOND), ("whitened", ACCENT)):
-        figures = [getattr(one, name) for one in found]
         words = name.replace("_", " ")
-        left.plot(steps, [one.mean for one in figures], color=colour, marker="o", ms=3, label=words)
-        normal = [one.normal_mean for one in figures]
+        left.plot(steps, table[f"{name}.mean"], color=colour, marker="o", ms=3, label=words)
+        normal = table[f"{name}.normal_mean"]
         left.plot(steps, normal, color=colour, ls=":", lw=1, label=f"normal vectors, {words}")
     left.set_yscale("log")
     left.set_title("Epps-Pulley, mean of random directions", loc="left")
     left.legend(fontsize=8)
-    right.plot(steps, [one.spectrum.effective_rank for one in found], color=INK, marker="o", ms=3)
-    right.axhline(found[0].dimension, color=PALE, lw=1)
-    right.set_ylim(0, 1.1 * found[0].dimension)
-    right.set_title(f"effective rank of {found[0].dimension} components", loc="left")
+    right.plot(steps, table["spectrum.effective_rank"], color=INK, marker="o", ms=3)
+    right.axhline(d, color=PALE, lw=1)
+    right.set_ylim(0, 1.1 * d)
+    right.set_title(f"effective rank of {d} components", loc="left")
     for panel in (left, right):
         panel.set_xlabel("epoch")
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))

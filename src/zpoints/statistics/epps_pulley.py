@@ -39,6 +39,7 @@ POINTS = LAST / STEPS * np.arange(1, STEPS + 1)
 NORMAL = np.exp(-(POINTS**2) / 2)
 WEIGHTS = 2 * LAST / STEPS * NORMAL * np.where(POINTS < LAST, 1.0, 0.5)
 """Of the squared differences at `POINTS`."""
+CACHED = 1 << 15  # projections that are worked on at a time, so that they stay in the processor's cache
 TERMS = 100  # of the series of the sphere
 CORRELATIONS = 201  # between 0 and 1, at which the covariance of two statistics is worked out
 
@@ -72,12 +73,15 @@ class EppsPulley:
     @classmethod
     def of_projections(cls, s: Float[np.ndarray, "m k"]) -> Self:
         """Of projections, one column per direction."""
-        # The points are multiples of the first: one exponential for all of them.
-        first = np.exp(1j * POINTS[0] * s)
-        waves, power = np.empty((STEPS, s.shape[1]), complex), first.copy()
-        for row in waves:
-            power.sum(axis=0, out=row)
-            power *= first
+        waves = np.zeros((STEPS, s.shape[1]), complex)
+        rows = max(1, CACHED // max(s.shape[1], 1))
+        for start in range(0, len(s), rows):
+            # The points are multiples of the first: one exponential for all of them.
+            first = np.exp(1j * POINTS[0] * s[start : start + rows])
+            power = first.copy()
+            for row in waves:
+                row += power.sum(axis=0)
+                power *= first
         return cls(len(s), waves)
 
     def __add__(self, other: Self) -> Self:

@@ -91,6 +91,9 @@ class Search:
         self.recent = [*self.recent[-2:], each]
         if self.reference is None or each < self.reference:
             self.reference = each if self.reference is None else 0.5 * (self.reference + each)
+        if (fewer := self._quicker_after_all()) is not None:
+            self._choose(fewer)
+            return
         if self.clock() < self.next_try:
             return
         others, full = self.others(), len(self.recent) == 3
@@ -99,6 +102,20 @@ class Search:
             self._try(self._numbers(others))
         elif self.chosen < self.most and self._room(others):
             self._try([self.chosen, *(n for n in reversed(self._numbers(others)) if n > self.chosen)])
+
+    def _quicker_after_all(self) -> int | None:
+        """Fewer threads that were quicker, when last tried, than the chosen ones are now.
+
+        A try is short. After a pause the system gives a thread more of a shared processor for a while, so that all
+        threads can win a try that they lose in the long run.
+        """
+        if len(self.recent) < 3:
+            return None
+        now = sum(self.recent) / 3
+        found = min(
+            (n for n in self.times if n < self.chosen), key=lambda n: self.times[n], default=self.chosen
+        )
+        return found if found < self.chosen and self.times[found] < BETTER * now else None
 
     def _crowded(self, others: float | None) -> bool:
         return others > BUSY if others is not None else self.reference is not None and not self.times
@@ -134,10 +151,13 @@ class Search:
             return
         if self.most in self.times and self.times[best] > BETTER * self.times[self.most]:
             best = self.most
-        self.wait = FIRST_WAIT if best != self.chosen else min(2 * self.wait, LONGEST_WAIT)
+        self._choose(best)
+
+    def _choose(self, threads: int) -> None:
+        self.wait = FIRST_WAIT if threads != self.chosen else min(2 * self.wait, LONGEST_WAIT)
         self.next_try = self.clock() + self.wait
-        self.chosen, self.reference, self.recent = best, self.times[best], []
-        self._set(best)
+        self.chosen, self.reference, self.recent = threads, self.times[threads], []
+        self._set(threads)
 
 
 class Pace:
