@@ -30,7 +30,7 @@ MACHINE = Machine(
     ram_of="the machine",
     ram_left=15 * GIB,
     budget=12 * GIB,
-    blas=("openblas 0.3.30, 4",),
+    blas={"openblas 0.3.30": 4},
     variables={},
 )
 TORCH = Package("torch", ">=2.6", "2.13.0")
@@ -67,7 +67,7 @@ PROBLEMS = {
     "torch 2.3.0 (>=2.6 is needed) by train, flow: pip install 'zpoints[train]'": replace(
         FINE, parts=[FINE.parts[0], Part("train", "", (OLD_TORCH,)), Part("flow", "", (OLD_TORCH,))]
     ),
-    "PyTorch is installed, and cannot be imported (libcudart.so.12: cannot open): install it anew": replace(
+    "PyTorch is installed, and does not work (libcudart.so.12: cannot open): install it anew": replace(
         FINE, graphics=Graphics(fault="libcudart.so.12: cannot open")
     ),
     "runs: no files can be made there; choose another folder: zpoints doctor FOLDER": replace(
@@ -86,6 +86,7 @@ NOTES = {
     ),
     "memory: 2.0 GiB are left, less than the budget of 12.0 GiB": changed_machine(ram_left=2 * GIB),
     "OMP_NUM_THREADS=1 keeps work from 4 processors": changed_machine(variables={"OMP_NUM_THREADS": "1"}),
+    "openblas 0.3.30 takes 64 threads for 4 processors": changed_machine(blas={"openblas 0.3.30": 64}),
     "other programs keep 1.9 of 4 processors busy": changed_machine(busy=1.9),
     "there is a GPU (Tesla T4), and this PyTorch cannot use it": replace(
         FINE, graphics=replace(FINE.graphics, hidden=["Tesla T4"])
@@ -125,6 +126,14 @@ def test_without_torch_there_is_no_device(monkeypatch: pytest.MonkeyPatch) -> No
     assert checkup._graphics() == Graphics(hidden=["Tesla T4"])
 
 
+def test_a_torch_that_does_not_work_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise RuntimeError("CUDA driver version is insufficient\nfor CUDA runtime version")
+
+    monkeypatch.setattr("zpoints.system.device.gpus", broken)
+    assert checkup._graphics().fault == "CUDA driver version is insufficient"
+
+
 # --- how fast
 
 
@@ -157,6 +166,13 @@ def test_what_cannot_be_measured_is_said(tmp_path: Path, monkeypatch: pytest.Mon
     def full(*_: object) -> None:
         raise DiskError("full")
 
+    def broken() -> None:
+        raise RuntimeError("CUDA error: no kernel image is available")
+
+    monkeypatch.setattr("zpoints.models.autoencoder.speed.training_rate", broken)
+
     monkeypatch.setattr(checkup, "disk_rate", full)
     monkeypatch.setattr(checkup, "plane_rate", lambda: 7.0)
-    assert checkup._speed(tmp_path, Graphics(), Silent()) == Speed(7.0, None, None, ["disk: full"])
+    found = checkup._speed(tmp_path, Graphics(version="2.13.0"), Silent())
+    faults = ["training: CUDA error: no kernel image is available", "disk: full"]
+    assert found == Speed(7.0, None, None, faults)

@@ -85,7 +85,8 @@ def _machine(machine: "Machine", graphics: "Graphics") -> list[str]:
         left = f", {in_words(machine.ram_left)} are left" if machine.ram_left is not None else ""
         lines.append(_line("memory", f"{in_words(machine.ram)} ({machine.ram_of}){left}"))
         lines.append(_line("budget", f"{in_words(machine.budget)}; --ram gives another one"))
-    lines.append(_line("BLAS", "; ".join(f"{library} threads" for library in machine.blas) or "not known"))
+    libraries = "; ".join(f"{name}, {threads} threads" for name, threads in machine.blas.items())
+    lines.append(_line("BLAS", libraries or "not known"))
     return [*lines, *_graphics(graphics)]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from zpoints.config import TrainingSettings
-from zpoints.errors import ZPointsError, reason
+from zpoints.errors import reason
 from zpoints.files.wheels import cache_folder
 from zpoints.run.speed import DiskRate, disk_rate, plane_rate
 from zpoints.system.extras import have
@@ -32,7 +32,7 @@ class Graphics:
 
     Attributes
     ----------
-    version : of PyTorch; None where it is not there, or cannot be imported, `fault`.
+    version : of PyTorch; None where it is not there, or does not work: `fault` says why.
     device : as a person calls it; `precision`, the format of its products.
     gpus : those that PyTorch can use; `hidden`, those of NVIDIA's driver where PyTorch can use none.
     """
@@ -131,11 +131,12 @@ def _graphics() -> Graphics:
         return Graphics(hidden=nvidia_gpus())
     try:
         from zpoints.system.device import Device, gpus, torch_version
-    except Exception as error:  # whatever a broken PyTorch raises
+
+        device, usable, version = Device.of(TrainingSettings()), gpus(), torch_version()
+    except Exception as error:  # whatever a broken PyTorch, or a driver that does not fit it, raises
         return Graphics(fault=reason(error), hidden=nvidia_gpus())
-    device, usable = Device.of(TrainingSettings()), gpus()
     return Graphics(
-        version=torch_version(),
+        version=version,
         device=device.name,
         precision=device.precision,
         gpus=[asdict(gpu) for gpu in usable],
@@ -149,7 +150,7 @@ def _speed(folder: Path, graphics: Graphics, progress: Progress) -> Speed:
     def measured(what: str, work: Any) -> Any:
         try:
             return work()
-        except (ZPointsError, OSError, ImportError) as error:
+        except Exception as error:  # what stops the work is what was asked for
             faults.append(f"{what}: {reason(error)}")
             return None
 
@@ -197,9 +198,7 @@ def _about_packages(facts: Checkup) -> list[str]:
     for words, wanting in old.items():
         found.append(f"{words} by {', '.join(part.name for part in wanting)}: {wanting[0].command}")
     if facts.graphics.fault:
-        found.append(
-            f"PyTorch is installed, and cannot be imported ({facts.graphics.fault}): install it anew"
-        )
+        found.append(f"PyTorch is installed, and does not work ({facts.graphics.fault}): install it anew")
     return found
 
 
@@ -258,6 +257,12 @@ def _notes_on_machine(facts: Checkup) -> list[str]:
         if value.isdecimal() and int(value) < machine.processors:
             found.append(
                 f"{name}={value} keeps work from {machine.processors} processors: unset it, unless you mean it"
+            )
+    for name, threads in machine.blas.items():
+        if threads > machine.processors:
+            found.append(
+                f"{name} takes {threads} threads for {machine.processors} processors: set OMP_NUM_THREADS="
+                f"{machine.processors}"
             )
     if machine.busy is not None and machine.busy > machine.processors / 4:
         found.append(

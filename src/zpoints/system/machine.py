@@ -33,7 +33,7 @@ class Machine:
     busy : how many processors other programs keep busy at the moment; None where nobody knows.
     ram : bytes of memory that are allowed, and by whom; `ram_left`, what is left of it now.
     budget : bytes that a run would take at most, by default.
-    blas : the libraries for linear algebra, with their threads.
+    blas : the libraries for linear algebra, and how many threads each takes.
     variables : those of the environment that limit threads.
     """
 
@@ -48,7 +48,7 @@ class Machine:
     ram_of: str
     ram_left: int | None
     budget: int | None
-    blas: tuple[str, ...]
+    blas: dict[str, int]
     variables: dict[str, str]
 
 
@@ -91,15 +91,12 @@ def look_at_machine() -> Machine:
     )
 
 
-def _blas() -> tuple[str, ...]:
-    import numpy
+def _blas() -> dict[str, int]:
+    import numpy.linalg  # noqa: F401
     import scipy.linalg  # noqa: F401  # each brings a library of its own
 
-    assert numpy
-    found = (pool for pool in blas().info() if pool["user_api"] == "blas")
-    return tuple(
-        dict.fromkeys(f"{pool['internal_api']} {pool['version']}, {pool['num_threads']}" for pool in found)
-    )
+    pools = (pool for pool in blas().info() if pool["user_api"] == "blas")
+    return {f"{pool['internal_api']} {pool['version']}": pool["num_threads"] for pool in pools}
 
 
 def folder_at(path: Path, locks: bool = False) -> Folder:
@@ -110,7 +107,7 @@ def folder_at(path: Path, locks: bool = False) -> Folder:
     locks : also try whether its drive knows locks.
     """
     there = next((folder for folder in (path, *path.absolute().parents) if folder.is_dir()), None)
-    if there is None:
+    if there is None or path.is_file():
         return Folder(path, None, False)
     try:
         free: int | None = shutil.disk_usage(there).free
