@@ -7,7 +7,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 .PHONY: demo test test-slow check browser benchmark clean
 
 demo: .venv/.installed
-	$(BIN)/zpoints run --set training.epochs=4
+	$(BIN)/zpoints demo
 
 test: check browser
 	$(PYTEST)

@@ -4,6 +4,8 @@
 `pytest --hypothesis-profile=random`.
 """
 
+import inspect
+import os
 from typing import TYPE_CHECKING
 
 import hypothesis
@@ -20,6 +22,18 @@ support.check_shapes()
 hypothesis.settings.register_profile("fixed", deadline=None, derandomize=True, database=None)
 hypothesis.settings.register_profile("random", deadline=None, derandomize=False, print_blob=True)
 hypothesis.settings.load_profile("fixed")
+
+
+OF_POSIX = ("SIGKILL", "os.fork", "os.kill", "/proc/", "setrlimit", '"bash"')
+"""What a test cannot do without, where it stands in its own lines."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """On Windows, tests that need POSIX are skipped, each with its reason."""
+    for item in items if os.name == "nt" else ():
+        text = inspect.getsource(item.function) if isinstance(item, pytest.Function) else ""
+        if missing := [word for word in OF_POSIX if word in text]:
+            item.add_marker(pytest.mark.skip(reason=f"needs POSIX: {', '.join(missing)}"))
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """A small finished run, copies of it in which stages are to be done again, and how a fault is looked at."""
 
 import json
-import resource
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -98,6 +97,7 @@ def refused(run: Run, work: Callable[[Run], object] = run_all) -> str:
 @contextmanager
 def files_up_to(size: int) -> Iterator[None]:
     """Inside, no file of this process can grow beyond `size` bytes, as on a disk that is full."""
+    resource = pytest.importorskip("resource", reason="needs limits of POSIX")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:

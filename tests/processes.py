@@ -3,6 +3,7 @@
 A command of zpoints spends seconds on its imports, and the tests start some two hundred. What is tested of the start
 itself, of the environment, of the imports or of their memory starts Python anew, with `subprocess`. Here Python's end
 is short: threads are waited for and ``atexit`` is heeded, but modules are not taken apart, which takes seconds.
+Where a system does not fork, all start Python anew.
 """
 
 import atexit
@@ -19,6 +20,7 @@ from pathlib import Path
 
 __all__ = ["MAIN", "Process", "run", "start"]
 
+FORKS = hasattr(os, "fork")
 MAIN = "from zpoints.cli.commands import main; main()"
 IMPORTED = (
     "zpoints.cli.commands zpoints.report.stage zpoints.report.page zpoints.run.work zpoints.judging.scores "
@@ -83,9 +85,12 @@ class Process:
     """A process that was started."""
 
     pid: int
+    plain: "subprocess.Popen[bytes] | None" = None
 
     def wait(self, timeout: float) -> int:
         """Wait for its end; returns the exit status, negative after a signal."""
+        if self.plain is not None:
+            return self.plain.wait(timeout)
         status = _ask({"pid": self.pid, "seconds": timeout})
         if status is None:
             os.kill(self.pid, signal.SIGKILL)
@@ -102,6 +107,11 @@ def start(
     stderr: str | Path = os.devnull,
 ) -> Process:
     """Run code in a process of its own, as ``python -c`` would; `stdout` and `stderr` are files that are there."""
+    if not FORKS:
+        command = [sys.executable, "-c", code, *map(str, arguments)]
+        with Path(stdout).open("ab") as out, Path(stderr).open("ab") as err:
+            plain = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+        return Process(plain.pid, plain)
     wanted = {
         "code": code,
         "arguments": [str(argument) for argument in arguments],
@@ -118,10 +128,13 @@ def run(
     code: str, arguments: Sequence[object] = (), *, folder: Path | None = None, timeout: float = 300.0
 ) -> subprocess.CompletedProcess[str]:
     """The same, to its end."""
-    with tempfile.NamedTemporaryFile() as out, tempfile.NamedTemporaryFile() as err:
-        status = start(code, arguments, folder=folder, stdout=out.name, stderr=err.name).wait(timeout)
-        said = [Path(file.name).read_text(encoding="utf-8", errors="replace") for file in (out, err)]
-    return subprocess.CompletedProcess([code, *map(str, arguments)], status, *said)
+    with tempfile.TemporaryDirectory() as place:
+        said = [Path(place, name) for name in ("out", "err")]
+        for file in said:
+            file.touch()
+        status = start(code, arguments, folder=folder, stdout=said[0], stderr=said[1]).wait(timeout)
+        texts = [file.read_text(encoding="utf-8", errors="replace") for file in said]
+    return subprocess.CompletedProcess([code, *map(str, arguments)], status, *texts)
 
 
 @functools.cache

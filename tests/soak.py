@@ -58,7 +58,8 @@ PRINTED_TIMES = (
     r"[\d,]+ images per second",
 )
 UNDER_WAY = re.compile(r"\.tmp|\.partial|\.lock|journal|checkpoints/|history\.csv|run\.json")
-SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has no other one
+SIGNALS = (KILL, signal.SIGTERM, signal.SIGINT)
 WEIGHTS = (6, 2, 2)
 START_SECONDS = 2.0  # of a stage in a new process, for its imports
 FOLDERS = {
@@ -214,7 +215,7 @@ class Soak:
         lines = self.said().splitlines()
         silent, told = not lines, len(lines) == 1 and lines[0].startswith("error: ")
         # Python drops an interrupt that is raised inside a destructor, and says so; the run goes on to its end.
-        dropped = number not in (None, signal.SIGKILL) and lines and lines[0].startswith("Exception ignored")
+        dropped = number not in (None, KILL) and lines and lines[0].startswith("Exception ignored")
         fine = {
             0: silent or dropped,
             130: told and number in SIGNALS[1:],

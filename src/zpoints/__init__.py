@@ -82,7 +82,7 @@ __all__ = [
     "walk",
     "walks",
 ]
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _prepare()  # before any kernel is defined
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import typer
 
-from zpoints.cli import exploring, judging, making, model, vectors
+from zpoints.cli import doctor, exploring, judging, making, model, vectors
 from zpoints.cli.errors import notes_told, say, told_in_one_line
 from zpoints.cli.interruption import Commands
 from zpoints.cli.listing import Listing
@@ -15,6 +15,7 @@ from zpoints.system.streams import secure_streams
 __all__ = ["app", "main"]
 
 EXAMPLES: dict[Callable[..., None], str] = {
+    making.demo: "zpoints demo",
     making.run: "zpoints run --source ~/pictures --out runs/mine --set training.epochs=30",
     making.prepare: "zpoints prepare celeba/ images/ --set images.size=[96,96]",
     making.train: "zpoints train images/ model/ --set training.epochs=20",
@@ -30,13 +31,13 @@ EXAMPLES: dict[Callable[..., None], str] = {
     judging.report: "zpoints report runs/faces",
     exploring.explore: "zpoints explore runs/faces",
     model.export: "zpoints export runs/faces --onnx",
+    doctor.doctor: "zpoints doctor",
 }
 """The commands in the order of the help text, and how each is typed."""
 
 app = typer.Typer(
     cls=Commands,
     help="Measure where a trained autoencoder puts its images in latent space, and make new images from it.",
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -79,4 +80,4 @@ def main() -> None:
     quiet = not {"-q", "--quiet"}.isdisjoint(sys.argv)
     with told_in_one_line("--debug" in sys.argv), notes_told(quiet), terminable():
         _check_place(sys.argv[1:2])
-        sys.exit(app(standalone_mode=False) or 0)
+        sys.exit(app(standalone_mode=False, prog_name="zpoints") or 0)

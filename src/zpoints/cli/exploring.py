@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from zpoints.cli.errors import done, say
-from zpoints.cli.options import Columns, Debug, Quiet, progress_of, vectors_in
+from zpoints.cli.options import Columns, Debug, Quiet, Split, progress_of, vectors_in
 from zpoints.errors import UsageError
 
 __all__ = ["explore"]
@@ -26,7 +26,7 @@ def explore(
     index: Annotated[
         Path | None, typer.Option(help="With --latents: index.parquet of their pictures, to choose a split.")
     ] = None,
-    split: Annotated[str, typer.Option(help="With --index: train, val or test.")] = "train",
+    split: Split = "train",
     export: Annotated[
         Path | None, typer.Option(help="Write one HTML file that needs no server, and end.")
     ] = None,

@@ -31,6 +31,13 @@ class Listing(TyperCommand):
             self.help = filled(self.help)
         super().format_help(ctx, formatter)
 
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Offer options with their help texts filled in; what is not offered is left alone."""
+        found = super().shell_complete(ctx, incomplete)
+        for item in found:
+            item.help = filled(item.help) if item.help else item.help
+        return found
+
 
 def filled(text: str) -> str:
     """The text, with the names of a registry for each of `LISTS`."""

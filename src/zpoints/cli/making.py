@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from zpoints.cli import completion
 from zpoints.cli.errors import done, say
 from zpoints.cli.options import (
     Changes,
@@ -19,9 +20,10 @@ from zpoints.cli.options import (
     budget_of,
     progress_of,
     settings_of,
+    with_budget,
 )
 
-__all__ = ["decode", "encode", "features", "prepare", "run", "train"]
+__all__ = ["decode", "demo", "encode", "features", "prepare", "run", "train"]
 
 
 def run(
@@ -29,7 +31,10 @@ def run(
         Path | None, typer.Argument(help="A TOML file; without it, the built-in faces.")
     ] = None,
     source: Annotated[
-        str | None, typer.Option(help="Pictures: a name or a path. Kinds of sources: {sources}.")
+        str | None,
+        typer.Option(
+            help="Pictures: a name or a path. Kinds of sources: {sources}.", autocompletion=completion.sources
+        ),
     ] = None,
     model: Annotated[
         str | None,
@@ -58,8 +63,40 @@ def run(
         say(closing_table(this))
 
 
+def demo(
+    out: Annotated[Path | None, typer.Option(help="The run's folder; without it, runs/faces.")] = None,
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="Fewer faces and samplers, in runs/quick: only to see that all works."),
+    ] = False,
+    ram: Ram = None,
+    vram: Vram = None,
+    threads: Threads = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """The whole road on built-in faces: no data set, no GPU. Continues where it stopped."""
+    from zpoints.report.closing import closing_table
+    from zpoints.report.stage import run_all
+    from zpoints.run.demo import Demo
+    from zpoints.run.folder import Run
+
+    chosen = Demo.of(quick)
+    folder = out or chosen.folder
+    done(quiet, "\n".join(chosen.lines(folder)))
+    this = Run(folder, with_budget(chosen.settings, ram, vram, threads))
+    run_all(this, progress_of(quiet))
+    if not quiet:
+        say(closing_table(this))
+
+
 def prepare(
-    source: Annotated[str, typer.Argument(help="A name or a path. Kinds of sources: {sources}.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A name or a path. Kinds of sources: {sources}.", autocompletion=completion.sources
+        ),
+    ],
     out: Annotated[Path, typer.Argument(help="Folder for pixels.npy, index.parquet and rejected.csv.")],
     config: Config = None,
     changes: Changes = None,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from zpoints.cli import completion
 from zpoints.cli.errors import done, say
 from zpoints.cli.options import Debug, Quiet, Ram, Threads, budget_of, progress_of, settings_of
 from zpoints.errors import UsageError
@@ -16,7 +17,10 @@ def check(
     path: Annotated[str, typer.Argument(help="Its folder or file: {models}; or FOLDER/net.py:Class.")],
     source: Annotated[
         str | None,
-        typer.Option(help="Pictures to try it with: a name or a path; without it, the built-in faces."),
+        typer.Option(
+            help="Pictures to try it with: a name or a path; without it, the built-in faces.",
+            autocompletion=completion.sources,
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for codec.toml and check.png; else the model's.")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zpoints.cli import completion
+
 if TYPE_CHECKING:
     from zpoints.config import Settings
     from zpoints.run.folder import Run
@@ -25,6 +27,7 @@ __all__ = [
     "Retry",
     "Scheduler",
     "Shard",
+    "Split",
     "Threads",
     "Vram",
     "Workers",
@@ -33,6 +36,7 @@ __all__ = [
     "run_in",
     "settings_of",
     "vectors_in",
+    "with_budget",
     "workers_of",
 ]
 
@@ -40,7 +44,12 @@ RETRIES = 3  # what --retry means
 
 Config = Annotated[Path | None, typer.Option("--config", help="A TOML file of settings.")]
 Changes = Annotated[
-    list[str] | None, typer.Option("--set", help="Change one setting: NAME=VALUE, as in training.epochs=20.")
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="Change one setting: NAME=VALUE, as in training.epochs=20.",
+        autocompletion=completion.settings,
+    ),
 ]
 Columns = Annotated[
     str | None,
@@ -59,6 +68,9 @@ Shard = Annotated[
         help="Make the K-th of N files, as 3/16, in a folder of shards; other processes make the others.",
         metavar="K/N",
     ),
+]
+Split = Annotated[
+    str, typer.Option(help="With --index: train, val or test.", autocompletion=completion.splits)
 ]
 Ram = Annotated[
     str | None,
@@ -112,10 +124,11 @@ def settings_of(
         )
     if retry:
         settings = with_values(settings, {"training.retries": RETRIES}, "--retry")
-    return _with_budget(with_changes(settings, changes or []), ram, vram, threads)
+    return with_budget(with_changes(settings, changes or []), ram, vram, threads)
 
 
-def _with_budget(settings: "Settings", ram: str | None, vram: str | None, threads: int | None) -> "Settings":
+def with_budget(settings: "Settings", ram: str | None, vram: str | None, threads: int | None) -> "Settings":
+    """The settings, with the options that are about memory and threads on top."""
     from zpoints.files.settings import with_values
 
     options = {"ram": ram, "vram": vram, "threads": threads}
@@ -152,7 +165,7 @@ def run_in(
     from zpoints.run.folder import Run
 
     settings = with_changes(Run(folder).settings, changes or [])
-    return Run(folder, _with_budget(settings, ram, vram, threads))
+    return Run(folder, with_budget(settings, ram, vram, threads))
 
 
 def _name_of(source: str) -> str:

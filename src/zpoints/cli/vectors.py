@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zpoints.cli import completion
 from zpoints.cli.errors import done, say
 from zpoints.cli.options import (
     Changes,
@@ -14,6 +15,7 @@ from zpoints.cli.options import (
     Quiet,
     Ram,
     Scheduler,
+    Split,
     Threads,
     Vram,
     Workers,
@@ -43,7 +45,7 @@ def analyse(
     index: Annotated[
         Path | None, typer.Option(help="index.parquet of the pictures, to choose a split.")
     ] = None,
-    split: Annotated[str, typer.Option(help="With --index: train, val or test.")] = "train",
+    split: Split = "train",
     columns: Columns = None,
     by: Annotated[
         str | None,
@@ -118,7 +120,7 @@ def card(
     index: Annotated[
         Path | None, typer.Option(help="index.parquet of the pictures, to choose a split.")
     ] = None,
-    split: Annotated[str, typer.Option(help="With --index: train, val or test.")] = "train",
+    split: Split = "train",
     directions: Annotated[int, typer.Option(min=1, help="Random directions that are looked along.")] = 256,
     columns: Columns = None,
     scheduler: Scheduler = None,
@@ -169,11 +171,15 @@ def compare(
     index_a: Annotated[
         Path | None, typer.Option(help="index.parquet of A's pictures, to choose a split.")
     ] = None,
-    split_a: Annotated[str, typer.Option(help="With --index-a: train, val or test.")] = "train",
+    split_a: Annotated[
+        str, typer.Option(help="With --index-a: train, val or test.", autocompletion=completion.splits)
+    ] = "train",
     index_b: Annotated[
         Path | None, typer.Option(help="index.parquet of B's pictures, to choose a split.")
     ] = None,
-    split_b: Annotated[str, typer.Option(help="With --index-b: train, val or test.")] = "test",
+    split_b: Annotated[
+        str, typer.Option(help="With --index-b: train, val or test.", autocompletion=completion.splits)
+    ] = "test",
     columns: Columns = None,
     config: Config = None,
     changes: Changes = None,
@@ -222,7 +228,7 @@ def sample(
         Path, typer.Argument(help="A folder that `zpoints analyse` made, or its distribution.npz.")
     ],
     out: Annotated[Path, typer.Argument(help="Folder for z.npy.")],
-    method: Annotated[str, typer.Option(help="{samplers}.")] = "normal",
+    method: Annotated[str, typer.Option(help="{samplers}.", autocompletion=completion.samplers)] = "normal",
     option: Annotated[
         list[str] | None,
         typer.Option(help="A setting of the sampler: NAME=VALUE, as in order=variance; several times."),
@@ -239,7 +245,7 @@ def sample(
     index: Annotated[
         Path | None, typer.Option(help="index.parquet of their pictures, to choose a split.")
     ] = None,
-    split: Annotated[str, typer.Option(help="With --index: train, val or test.")] = "train",
+    split: Split = "train",
     columns: Columns = None,
     where: Annotated[
         list[str] | None,
@@ -298,7 +304,11 @@ def walk(
     latents: Annotated[Path | None, typer.Option(help="With --between: the latent vectors.")] = None,
     columns: Columns = None,
     kind: Annotated[
-        str, typer.Option(help="With --between: straight, spherical or mahalanobis.")
+        str,
+        typer.Option(
+            help="With --between: straight, spherical or mahalanobis.",
+            autocompletion=completion.kinds_of_walks,
+        ),
     ] = "mahalanobis",
     sigma: Annotated[float, typer.Option(help="The path ends so many sigma from the centre.")] = 5.0,
     mark: Annotated[float, typer.Option(help="Pictures outside of this many sigma get a frame.")] = 3.0,

@@ -33,7 +33,7 @@ def atomic_path(path: str | Path, sync: bool = True) -> Iterator[Path]:
         try:
             yield temporary
             if sync:
-                with temporary.open("rb") as file:
+                with temporary.open("r+b") as file:  # Windows flushes only what may be written to
                     os.fsync(file.fileno())
             temporary.replace(path)
         finally:

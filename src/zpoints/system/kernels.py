@@ -18,7 +18,7 @@ from zpoints.system.sizes import clock
 if TYPE_CHECKING:
     from zpoints.system.progress import Progress
 
-__all__ = ["compiling_told", "prepare"]
+__all__ = ["compiling_told", "kernel_folder", "prepare"]
 
 PACKAGE = Path(__file__).parents[1]
 VARIABLE = "NUMBA_CACHE_DIR"
@@ -30,7 +30,7 @@ _state = {"told": False, "forked": False}
 
 def prepare() -> None:
     """Decide where machine code is kept, and have forked children run kernels that start no threads."""
-    if not os.environ.get(VARIABLE) and not _numba_finds_a_place():
+    if not os.environ.get(VARIABLE) and _place_of_numba() is None:
         _keep_in(_own_folder())
     if sys.platform == "linux" and hasattr(os, "register_at_fork"):  # elsewhere OpenMP bears a fork
         os.register_at_fork(after_in_child=_after_fork)
@@ -39,14 +39,23 @@ def prepare() -> None:
 # --- the machine code's place
 
 
-def _numba_finds_a_place() -> bool:
-    """Whether a folder of Numba's choice can be written to: beside the sources, or in the user's cache."""
+def kernel_folder() -> Path | None:
+    """Where machine code is kept; None where every process has to compile for itself."""
+    chosen = os.environ.get(VARIABLE)
+    if chosen:
+        return Path(chosen) if _writable(Path(chosen)) else None
+    return _place_of_numba()
+
+
+def _place_of_numba() -> Path | None:
+    """The folder of Numba's choice that can be written to: beside the sources, or in the user's cache."""
     beside = PACKAGE / "statistics" / "__pycache__"
     if _writable(beside):
-        return True
+        return beside
     from platformdirs import user_cache_path
 
-    return _writable(user_cache_path("numba", appauthor=False))
+    users = user_cache_path("numba", appauthor=False)
+    return users if _writable(users) else None
 
 
 def _writable(folder: Path) -> bool:

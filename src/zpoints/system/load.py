@@ -45,10 +45,10 @@ class OtherPrograms:
 
 
 def _times() -> _Times | None:
-    if not hasattr(os, "sched_getaffinity"):
+    if not (hasattr(os, "sched_getaffinity") and hasattr(os, "sysconf")):
         return None
     try:
-        lines = STAT.read_text().splitlines()
+        lines = STAT.read_text(encoding="ascii").splitlines()
     except OSError:
         return None
     ours = {f"cpu{number}" for number in os.sched_getaffinity(0)}

@@ -10,7 +10,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 from zpoints.errors import StageError
 from zpoints.system.disk import writing
 
-__all__ = ["locked"]
+__all__ = ["knows_locks", "locked"]
 
 NAME = ".lock"
 OWNER = ".owner"
@@ -48,6 +48,22 @@ def locked(folder: str | Path, part: str = "") -> Iterator[None]:
                 for path in new:
                     path.rmdir()
         raise
+
+
+def knows_locks(folder: str | Path) -> bool:
+    """Whether the drive of `folder` knows locks; where it knows none, two runs could work in one folder.
+
+    Raises
+    ------
+    DiskError : the folder is read-only, or its disk is full.
+    """
+    trial = Path(folder) / f"{NAME}.trial-{os.getpid()}"
+    lock = _acquired(trial)
+    if lock is not None:
+        lock.release()
+    _remove(trial.with_name(trial.name + OWNER))
+    _remove(trial)
+    return lock is not None
 
 
 @contextmanager

@@ -37,7 +37,14 @@ def secure_streams() -> None:
         if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
         elif not isinstance(stream, _Lasting):
+            _spell_out(stream)
             setattr(sys, name, _Lasting(stream))
+
+
+def _spell_out(stream: TextIO) -> None:
+    """Have a letter that the stream's encoding lacks replaced: on Windows a pipe or a file has no sigma."""
+    if getattr(stream, "errors", None) == "strict" and hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="replace")
 
 
 class _Lasting:
