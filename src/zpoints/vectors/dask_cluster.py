@@ -91,15 +91,34 @@ def cluster(scheduler: str | None = None, workers: int | None = None) -> Iterato
 def _connected(address: str) -> Iterator[Any]:
     from distributed import Client
 
+    with _silent():
+        try:
+            client = Client(address, timeout=PATIENCE)
+        except Exception as error:  # what cannot be an address has other classes than what does not answer
+            raise StageError(
+                f"--scheduler {address}: no Dask scheduler answers there ({reason(error)}); start one with "
+                "`dask scheduler`, and workers with `dask worker tcp://HOST:8786`"
+            ) from error
+        with client:
+            yield client
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Inside, `distributed` logs nothing: whatever goes wrong is told by the error, in one line."""
+    loggers = [
+        logger
+        for name, logger in logging.root.manager.loggerDict.items()
+        if name.partition(".")[0] == "distributed" and isinstance(logger, logging.Logger)
+    ]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
     try:
-        client = Client(address, timeout=PATIENCE)
-    except Exception as error:  # what cannot be an address has other classes than what does not answer
-        raise StageError(
-            f"--scheduler {address}: no Dask scheduler answers there ({reason(error)}); start one with "
-            "`dask scheduler`, and workers with `dask worker tcp://HOST:8786`"
-        ) from error
-    with client:
-        yield client
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 @contextmanager
