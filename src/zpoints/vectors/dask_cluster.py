@@ -21,8 +21,8 @@ PATIENCE = 10  # seconds for a scheduler to answer
 DEATHS = 20  # of workers under one range of a cluster of our own, before the work is given up
 OWN = {
     "distributed.scheduler.allowed-failures": DEATHS,
-    # A local cluster looks 15 s after each death whether the worker is back; where the next one has died just then, it
-    # ends the process that is about to start it again, for good, and goes on with one worker less.
+    # A local cluster looks 15 s after each death whether the worker is back; where the next one has died just then,
+    # it ends the process that is about to start it again, for good, and goes on with one worker less.
     "distributed.deploy.lost-worker-timeout": "1000 days",
 }
 """Settings of Dask for a cluster of our own."""
