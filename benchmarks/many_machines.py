@@ -3,6 +3,7 @@
     python -m benchmarks.many_machines                      # 1,000,000 x 256 float32 in 16 shards: 1 GB on the disk
     python -m benchmarks.many_machines --vectors 20000 --components 64
     python -m benchmarks.many_machines simulate             # 1,024 partitions by 128 workers, of ready-made summaries
+    python -m benchmarks.many_machines hosts --vectors 60000 --components 32   # three hosts, 20 kills; Linux, root
 
 Printed are the seconds of one thread, of two threads in one process, and of two workers of one thread each; the
 largest difference of any figure of the tables from that of one thread, relative to the largest of its column; bytes
@@ -23,6 +24,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks import hosts
 from zpoints.vectors import dask_executor
 from zpoints.vectors.dask_executor import DaskExecutor
 from zpoints.vectors.latent_set import LatentSet
@@ -181,15 +183,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="?", default="measure", choices=["measure", "simulate"])
+    parser.add_argument("what", nargs="?", default="measure", choices=["measure", "simulate", "hosts"])
     parser.add_argument("--vectors", type=int, default=1_000_000)
     parser.add_argument("--components", type=int, default=256)
     parser.add_argument("--shards", type=int, default=16)
     parser.add_argument("--partitions", type=int, default=1024)
     parser.add_argument("--workers", type=int, default=128)
     parser.add_argument("--megabytes", type=float, default=1.0)
+    parser.add_argument("--kills", type=int, default=20)
     given = parser.parse_args()
-    if given.what == "simulate":
+    if given.what == "hosts" and not hosts.is_inside():
+        sys.exit(hosts.in_namespaces(sys.argv[1:]))
+    if given.what == "hosts":
+        hosts.measure(given.vectors, given.components, given.shards, given.kills)
+    elif given.what == "simulate":
         simulate(given.partitions, given.workers, given.megabytes)
     else:
         measure(given.vectors, given.components, given.shards)

@@ -352,6 +352,29 @@ def test_twenty_kills_one_in_each_reading_change_nothing(shards, expected, monke
     assert len(set(kills)) >= 20
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal here")
+def test_a_worker_that_dies_again_when_dask_looks_for_it_comes_back():
+    """Dask looks 15 s after a death; a local cluster of its own settings is without a worker from then on."""
+    with cluster(workers=1) as executor:
+        client = executor.client
+
+        def there(seconds):
+            limit = time.monotonic() + seconds
+            while not client.scheduler_info(n_workers=-1)["workers"] and time.monotonic() < limit:
+                time.sleep(0.05)
+            return len(client.scheduler_info(n_workers=-1)["workers"])
+
+        began = time.monotonic()
+        kill_a_worker(client)
+        time.sleep(1)
+        assert there(10) == 1
+        time.sleep(14.7 - (time.monotonic() - began))
+        kill_a_worker(client)
+        time.sleep(1)
+        assert there(20) == 1
+
+
 # --- commands -----------------------------------------------------------------------------------------------------
 
 

@@ -1,5 +1,6 @@
 """Commands for vectors: measure, compare, draw, walk."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -74,10 +75,12 @@ def analyse(
     from zpoints.analysis.result import ANALYSIS_FILES, GROUP_FILES
     from zpoints.files.label_columns import label_column
     from zpoints.run.ownership import check_own
+    from zpoints.vectors.kept import kept_beside
 
     check_own(out, (*ANALYSIS_FILES, *CHANNEL_FILES, *GROUP_FILES), "analysis.json")
     settings = settings_of(config, changes, ram=ram, vram=vram, threads=threads)
-    with budget_of(settings), workers_of(scheduler, workers):
+    progress = progress_of(quiet)
+    with kept_beside(out, progress.say), budget_of(settings), workers_of(scheduler, workers):
         vectors = vectors_in(latents, index, split, columns)
         name = by or settings.analysis.by
         labels = label_column(name, [index] if index else [latents]) if name else None
@@ -86,9 +89,7 @@ def analyse(
                 f"--by {name}: that column is measured as a component; choose these by --columns"
             )
         codec = _codec(model, settings)
-        found = analyse_latents(
-            vectors, settings.analysis, progress=progress_of(quiet), codec=codec, by=labels
-        )
+        found = analyse_latents(vectors, settings.analysis, progress=progress, codec=codec, by=labels)
         found.save(out)
     if not quiet:
         from zpoints.report.closing import analysis_lines
@@ -197,21 +198,22 @@ def compare(
     """Say in what two sets of latent vectors differ: training and test, two networks, two data sets."""
     from zpoints.comparison.compare import compare as compare_latents
     from zpoints.run.ownership import check_own
+    from zpoints.vectors.kept import kept_beside
 
     if out is not None:
         check_own(out, ("compare.json", "components.parquet"), "compare.json")
-    settings = settings_of(config, changes, ram=ram, vram=vram, threads=threads)
-    with budget_of(settings), workers_of(scheduler, workers):
+    settings, progress = settings_of(config, changes, ram=ram, vram=vram, threads=threads), progress_of(quiet)
+    keeping = nullcontext() if out is None else kept_beside(out, progress.say)
+    with keeping, budget_of(settings), workers_of(scheduler, workers):
         first, second = vectors_in(a, index_a, split_a, columns), vectors_in(b, index_b, split_b, columns)
-        found = compare_latents(
-            first, second, settings.analysis, seed=settings.seed, progress=progress_of(quiet)
-        )
+        found = compare_latents(first, second, settings.analysis, seed=settings.seed, progress=progress)
         both = _cards({"A": first, "B": second}, settings.seed, quiet) if cards else ""
+        if out is not None:
+            found.save(out)
     done(quiet, "\n".join(found.verdict))
     if both:
         done(quiet, both)
     if out is not None:
-        found.save(out)
         done(quiet, f"comparison in {out}")
 
 

@@ -19,6 +19,13 @@ __all__ = ["cluster", "executor_for"]
 
 PATIENCE = 10  # seconds for a scheduler to answer
 DEATHS = 20  # of workers under one range of a cluster of our own, before the work is given up
+OWN = {
+    "distributed.scheduler.allowed-failures": DEATHS,
+    # A local cluster looks 15 s after each death whether the worker is back; where the next one has died just then,
+    # it ends the process that is about to start it again, for good, and goes on with one worker less.
+    "distributed.deploy.lost-worker-timeout": "1000 days",
+}
+"""Settings of Dask for a cluster of our own."""
 
 
 def executor_for(client: Any, *latents: LatentSet) -> "DaskExecutor | None":
@@ -91,15 +98,34 @@ def cluster(scheduler: str | None = None, workers: int | None = None) -> Iterato
 def _connected(address: str) -> Iterator[Any]:
     from distributed import Client
 
+    with _silent():
+        try:
+            client = Client(address, timeout=PATIENCE)
+        except Exception as error:  # what cannot be an address has other classes than what does not answer
+            raise StageError(
+                f"--scheduler {address}: no Dask scheduler answers there ({reason(error)}); start one with "
+                "`dask scheduler`, and workers with `dask worker tcp://HOST:8786`"
+            ) from error
+        with client:
+            yield client
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Inside, `distributed` logs nothing: whatever goes wrong is told by the error, in one line."""
+    loggers = [
+        logger
+        for name, logger in logging.root.manager.loggerDict.items()
+        if name.partition(".")[0] == "distributed" and isinstance(logger, logging.Logger)
+    ]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
     try:
-        client = Client(address, timeout=PATIENCE)
-    except Exception as error:  # what cannot be an address has other classes than what does not answer
-        raise StageError(
-            f"--scheduler {address}: no Dask scheduler answers there ({reason(error)}); start one with "
-            "`dask scheduler`, and workers with `dask worker tcp://HOST:8786`"
-        ) from error
-    with client:
-        yield client
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 @contextmanager
@@ -108,9 +134,8 @@ def _local(workers: int) -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
     ram = current().ram
-    settings = {"distributed.scheduler.allowed-failures": DEATHS}
     with (
-        dask.config.set(settings),
+        dask.config.set(OWN),
         LocalCluster(
             n_workers=workers,
             threads_per_worker=max(1, processors() // workers),

@@ -94,5 +94,6 @@ class Waiting:
 
     def _gone(self) -> StageError:
         return StageError(
-            f"{self._where}: the scheduler is gone; start it and its workers again, then this command"
+            f"{self._where}: the scheduler is gone; start it and its workers again, then this command, which goes on "
+            "after the last long reading that was finished"
         )

@@ -194,6 +194,11 @@ class Narrowed(Reader):
         """Whether another process can read it by itself."""
         return self.reader.portable
 
+    @property
+    def identity(self) -> Any:
+        """That of the wider numbers."""
+        return self.reader.identity
+
     def close(self) -> None:
         """Close what is read."""
         self.reader.close()

@@ -1,6 +1,7 @@
 """Readers of what another reader gives: arrays with a shape as vectors, and some of the components."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
@@ -36,6 +37,15 @@ class _Made(Reader):
     def portable(self) -> bool:
         """Whether another process can read it by itself."""
         return self.reader.portable
+
+    @property
+    def identity(self) -> Any:
+        """That of the other reader, and what is made of it."""
+        inner = self.reader.identity
+        return None if inner is None else (type(self).__name__, self._made_how(), inner)
+
+    def _made_how(self) -> Any:
+        return list(self.shape[1:])
 
     def close(self) -> None:
         """Close what is open."""
@@ -80,6 +90,9 @@ class Chosen(_Made):
     def __init__(self, reader: Reader, numbers: Int[np.ndarray, " l"]) -> None:
         self.numbers = numbers
         super().__init__(reader, len(numbers))
+
+    def _made_how(self) -> Any:
+        return self.numbers.tolist()
 
     def _made(self, block: np.ndarray) -> np.ndarray:
         return block[:, self.numbers]

@@ -46,6 +46,7 @@ __all__ = [
     "collect",
     "reduce",
     "rows",
+    "through",
     "working_by",
 ]
 
@@ -151,6 +152,20 @@ def working_by(executor: Executor | None) -> Iterator[None]:
         _working.reset(before)
 
 
+Wrapper = Callable[[Executor], Executor]
+_wrapper: ContextVar[Wrapper | None] = ContextVar("zpoints_wrapper", default=None)
+
+
+@contextmanager
+def through(wrapper: Wrapper) -> Iterator[None]:
+    """Inside, whoever works does it by way of another executor, that is made of him."""
+    before = _wrapper.set(wrapper)
+    try:
+        yield
+    finally:
+        _wrapper.reset(before)
+
+
 # --- the one call -------------------------------------------------------------------------------------------------
 
 
@@ -196,6 +211,8 @@ def reduce(
     size = size or _length(source.dimension)
     bytes_each = 8 * COPIES * min(size, source.n) * source.dimension + besides
     work, executor = Sum(of), executor or _working.get() or Threads()
+    if wrapper := _wrapper.get():
+        executor = wrapper(executor)
     if progress is None:
         return executor.total(source, work, size, bytes_each, advance or _silent)
     with progress.task(label, source.n, "vectors") as task:

@@ -143,6 +143,14 @@ class LongBlocks:
         """Both totals together."""
         return type(self)(self.finished() + other.finished(), self.count, self.length)
 
+    def kept(self) -> Any:
+        """What of it goes into a file; the rest is part of the question (`vectors.kept`)."""
+        return self.finished()
+
+    def with_kept(self, total: Any) -> Self:
+        """The same of a total that was read from a file."""
+        return type(self)(total, self.count, self.length)
+
     def divided(self, most: int) -> "list[LongBlocks]":
         """The total's pieces of at most so many bytes, as `leaves.Divisible` says."""
         return [type(self)(piece, self.count, self.length) for piece in self.finished().divided(most)]

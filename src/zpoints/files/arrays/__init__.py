@@ -19,6 +19,7 @@ from zpoints.files.arrays.rows import Reader, Rows, Sliced, listed
 from zpoints.files.arrays.shards import Shards, files_of, is_pattern, left_out_of
 from zpoints.files.readable import readable
 from zpoints.files.shard import check_shards
+from zpoints.files.stamps import stamp_of
 from zpoints.system.registry import Registry
 
 __all__ = ["ARRAYS", "Reader", "Rows", "Sliced", "files_behind", "known_suffixes", "open_rows"]
@@ -159,6 +160,10 @@ class Opening:
                 "to see the same file"
             )
         return found
+
+    def identity(self) -> Any:
+        """Path, choice, and the times of the file."""
+        return str(self.path), self.format, repr(self.columns), self.inner, stamp_of(self.path)
 
 
 def _shards(path: Path, columns: Wanted, inner: str | None) -> Reader:

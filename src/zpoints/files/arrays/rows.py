@@ -39,6 +39,9 @@ class Origin(Protocol):
     def opened(self, shape: tuple[int, ...], dtype: np.dtype) -> "Reader":
         """The same array once more; refuses one that is not there, or of another shape or type."""
 
+    def identity(self) -> Any:
+        """Plain values by which it is known again: another file, or other content in it, has others."""
+
 
 class Reader(ABC):
     """An array in a file, read in ranges of rows; a subclass for each format.
@@ -115,6 +118,11 @@ class Reader(ABC):
     def portable(self) -> bool:
         """Whether another process, which sees the same files, can read it by itself."""
         return self.origin is not None
+
+    @property
+    def identity(self) -> Any:
+        """Plain values by which these very rows are known again without reading them; None where there are none."""
+        return None if self.origin is None else self.origin.identity()
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         if self.origin is None:

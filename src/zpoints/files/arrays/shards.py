@@ -13,6 +13,7 @@ from zpoints.errors import ArrayError
 from zpoints.files.arrays.columns import Exactly
 from zpoints.files.arrays.rows import NoRowsError, Reader, exactly, listed, taken
 from zpoints.files.names import natural
+from zpoints.files.stamps import stamp_of
 
 __all__ = ["Shards", "files_of", "is_pattern", "left_out_of"]
 
@@ -124,6 +125,12 @@ class Shards(Reader):
     def portable(self) -> bool:
         """Whether another process, which sees the same files, can read it by itself."""
         return True
+
+    @property
+    def identity(self) -> Any:
+        """Those of the files, and what is taken of them."""
+        files = [stamp_of(file.absolute()) for file in self.files]
+        return repr(self._open), repr(self._wanted), repr(self._names), files
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what is open."""

@@ -24,6 +24,7 @@ def _analyse(run: Run, todo: Mapping[str, str], progress: Progress, done: Done) 
     from zpoints.analysis.analyse import analyse
     from zpoints.images.store import ImageStore
     from zpoints.models.codec import read_model
+    from zpoints.vectors.kept import kept_beside
     from zpoints.vectors.latent_set import LatentSet
 
     # Held-out pictures stay out of the distribution, so that a judge can use them.
@@ -34,7 +35,8 @@ def _analyse(run: Run, todo: Mapping[str, str], progress: Progress, done: Done) 
         if settings.layout == "auto":
             settings = settings.model_copy(update={"layout": model.get("layout", "auto")})
     by = _labels(ImageStore.open(run.paths.images).index, settings.by)
-    analyse(latents, settings, progress=progress, codec=run.codec, by=by).save(run.paths.analysis)
+    with kept_beside(run.paths.analysis, progress.say):
+        analyse(latents, settings, progress=progress, codec=run.codec, by=by).save(run.paths.analysis)
     return {"vectors": latents.n}
 
 
