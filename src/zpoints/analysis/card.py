@@ -6,6 +6,7 @@ sample, whose size the card says.
 """
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -94,16 +95,14 @@ def gaussianity(
         label="card, whitened",
         progress=progress,
     )
-    # None of these uses more than one thread well.
-    worst, negentropy, intrinsic, spectrum = map_ordered(
-        lambda work: work(),
-        (
-            partial(_worst, u, whole, found, seed),
-            partial(_negentropy, u),
-            partial(_intrinsic_dimension, found.sample, whole, seed),
-            partial(spectrum_summary, found.moments, whole, found.sample),
-        ),
+    works: tuple[Callable[[], Any], ...] = (
+        partial(_worst, u, whole, found, seed),
+        partial(_negentropy, u),
+        partial(_intrinsic_dimension, found.sample, whole, seed),
+        partial(spectrum_summary, found.moments, whole, found.sample),
     )
+    # None of these uses more than one thread well.
+    worst, negentropy, intrinsic, spectrum = map_ordered(lambda work: work(), works)
     return Gaussianity.from_dict(
         {
             "version": Gaussianity.VERSION,
