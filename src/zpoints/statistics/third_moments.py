@@ -27,6 +27,9 @@ __all__ = ["MAX_DIMENSION", "ThirdMoments"]
 MAX_DIMENSION = 512
 """Largest dimension of a third-moment tensor: 180 MB, and 8 times the work of 256. Give the leading axes of more."""
 
+DOUBLE = 64
+"""Components up to which products are formed in double precision; of more, in single precision."""
+
 ROWS = 512  # vectors summed at a time: their products with one component stay in the second-level cache
 
 
@@ -37,6 +40,12 @@ class ThirdMoments:
     The vectors come whitened by the mean and the unbiased covariance of *all* of them (`pca.PCA.whiten`). Two of
     these summaries add up; as a sum holds :math:`d^3/6` numbers, `add` counts further blocks into one in place.
     Every element is summed by one thread in a fixed order, whatever the number of threads.
+
+    Of more than 64 components, the products of 512 vectors at a time are formed and added in single precision, in
+    less than half the time of double precision, and these totals are added in double precision. That moves an element
+    by less than :math:`4 \cdot 10^{-6} \sqrt{\sum (u_i u_j u_k)^2}`, 4 millionths of its standard error; `skewness`,
+    by less than a millionth of itself.
+
     Blocks of some thousand vectors are fast, blocks of some ten are not.
 
     Attributes
@@ -92,9 +101,10 @@ class ThirdMoments:
         length = max(1, min(ROWS, len(block)))
         step = length * _chunks(d)
         for start in range(0, len(block), step):
-            rows = _turned(block[start : start + step], length)
+            part = block[start : start + step]
+            rows = _turned(part, length, np.float64 if d <= DOUBLE else np.float32)
             _count(rows, _layout(d), _order(d), self.sums)
-            square = np.einsum("tcm,tcm->tm", rows, rows)
+            square = np.einsum("mc,mc->m", part, part, dtype=np.float64)
             self.fourth += float(np.sum(square**2))
             self.sixth += float(np.sum(square**3))
         self.n += len(block)
@@ -237,10 +247,12 @@ def _chunks(d: int) -> int:
     return min(64, max(1, (256 // d) ** 3))
 
 
-def _turned(part: Float[np.ndarray, "m d"], length: int) -> Float[np.ndarray, "t d length"]:
+def _turned(
+    part: Float[np.ndarray, "m d"], length: int, dtype: type[np.floating]
+) -> Float[np.ndarray, "t d length"]:
     """Chunks of `length` vectors, one contiguous row per component; zeros where the last one ends early."""
     chunks = range(0, len(part), length)
-    rows = np.zeros((len(chunks), part.shape[1], length))
+    rows = np.zeros((len(chunks), part.shape[1], length), dtype)
     for turned, start in zip(rows, chunks, strict=True):
         chunk = part[start : start + length]
         turned[:, : len(chunk)] = chunk.T
@@ -266,7 +278,7 @@ def _count(rows: np.ndarray, offsets: np.ndarray, order: np.ndarray, sums: np.nd
     for turn in numba.prange(len(order)):
         j = order[turn]
         total = sums[offsets[j] : offsets[j + 1]].reshape((j + 1, d - j))
-        products, found = np.empty((j + 1, m)), np.empty((j + 1, d - j))
+        products, found = np.empty((j + 1, m), rows.dtype), np.empty((j + 1, d - j), rows.dtype)
         for chunk in range(rows.shape[0]):
             for i in range(j + 1):
                 for row in range(m):
