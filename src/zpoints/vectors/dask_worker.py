@@ -11,6 +11,7 @@ from threading import Lock, local
 
 import numpy as np
 
+from zpoints.system.meter import kept_memory
 from zpoints.system.threads import one_blas_thread
 from zpoints.vectors.dask_arrays import hand_over
 from zpoints.vectors.latent_set import LatentSet
@@ -76,8 +77,9 @@ def _over(work: Sum, blocks: Iterator[tuple[int, np.ndarray]]) -> Total:
     numba.set_num_threads(max(1, min(_threads(), most)))
     filling = any(isinstance(leaf, Into) for leaf in leaves_of(work.of))
     total = work.empty()
-    # Values that are too large are noticed when the sums are looked at.
-    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
+    # Dask starts its workers with a C library that returns each freed block of a reading to the kernel, and fetches it
+    # again page by page: half of the time of a reading. Values that are too large are noticed in the sums.
+    with kept_memory(), one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         for numbered in blocks:
             part = work.part(numbered)
             if filling:
