@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import zpoints as zp
+from ranges import serving
 from zpoints.cli.commands import main
 from zpoints.config import AnalysisSettings
 from zpoints.errors import ArrayError, StageError, UsageError
@@ -289,6 +290,48 @@ def test_a_file_that_one_worker_does_not_see(client, tmp_path):
     (tmp_path / "z.npy").unlink()
     with pytest.raises(ArrayError, match=r"z\.npy: on \S+ there is no such file"):
         reduce(latents, sums, executor=DaskExecutor(client))
+
+
+def test_workers_ask_an_address_for_their_own_rows(client, shards):
+    from pathlib import Path
+
+    with serving(Path(shards).parent) as server:
+        latents = LatentSet.open(f"{server.address}/z*.npy")
+        looked_at = sum(server.sent)
+        found = reduce(latents, sums, size=BLOCK, executor=DaskExecutor(client))
+        np.testing.assert_allclose(found, Z.sum(axis=0))
+        # A file's header is looked at by each worker that reads of it, and no row is fetched twice.
+        assert Z.nbytes <= sum(server.sent) - looked_at <= Z.nbytes + 2 * looked_at
+        assert max(server.sent) <= Z.nbytes / SHARDS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [[], ["--workers", "2"]])
+def test_the_command_reads_addresses(shards, tmp_path, expected, more):
+    from pathlib import Path
+
+    out = tmp_path / "out"
+    with serving(Path(shards).parent) as server:
+        done = subprocess.run(
+            [sys.executable, "-m", "zpoints", "analyse", f"{server.address}/z*.npy", out, "-q", *more],
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert json.loads((out / "analysis.json").read_text())["verdict"] == list(expected.verdict)
+    found = zp.Analysis.load(out)
+    close(found.planes["r"].to_numpy(), expected.planes["r"].to_numpy(), 1e-10, "r")
+
+
+def test_an_address_that_workers_cannot_read_is_one_line(client):
+    import fsspec
+
+    fsspec.filesystem("memory").pipe("/only/here.npy", b"")
+    with fsspec.open("memory://only/here.npy", "wb") as file:
+        np.save(file, Z[:50])
+    with pytest.raises(ArrayError, match=r"memory://only/here\.npy: there is no such file"):
+        reduce(LatentSet.open("memory://only/here.npy"), sums, executor=DaskExecutor(client))
 
 
 def test_progress_and_what_stops_the_work(client, shards):

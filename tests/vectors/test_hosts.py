@@ -11,7 +11,10 @@ ROOT = Path(__file__).parents[2]
 
 def namespaces():
     """Whether this machine lets us make networks of our own, with cables between them."""
-    script = "mount -t tmpfs tmpfs /run && mkdir /run/netns && ip netns add a && ip link add c type veth peer name d netns a"
+    script = (
+        "mount -t tmpfs tmpfs /run && mkdir /run/netns && ip netns add a && "
+        "ip link add c type veth peer name d netns a"
+    )
     ours = ["unshare", "--net", "--mount", "--uts", "--propagation", "private", "sh", "-c", script]
     try:
         return subprocess.run(ours, capture_output=True).returncode == 0

@@ -13,7 +13,15 @@ from zpoints.files.atomic import atomic_path
 from zpoints.files.readable import ANEW, readable
 from zpoints.system.disk import check_room
 
-__all__ = ["load_npz", "open_array", "read_member_header", "read_npy_header", "write_npy", "write_npz"]
+__all__ = [
+    "check_length",
+    "load_npz",
+    "open_array",
+    "read_member_header",
+    "read_npy_header",
+    "write_npy",
+    "write_npz",
+]
 
 MOST_AXES = 32  # NumPy before 2.0 makes no array of more
 INFLATED = 4
@@ -61,7 +69,7 @@ def open_array(path: str | Path, shared: bool = False) -> np.ndarray:
     with readable(path, ".npy", ANEW):
         with path.open("rb") as stream:
             shape, _, dtype = read_npy_header(stream)
-            _check_length(path.name, shape, dtype, path.stat().st_size - stream.tell())
+            check_length(path.name, shape, dtype, path.stat().st_size - stream.tell())
         if dtype.hasobject:
             raise ArrayError(
                 f"{path}: holds pickled objects, which are never read, since they can run any program; save numbers: "
@@ -92,11 +100,11 @@ def read_member_header(
     """The same of an array in a .npz file, which must be large enough for what its header claims."""
     with archive.open(member) as stream:
         shape, fortran, dtype = read_npy_header(stream)
-        _check_length(stream.name, shape, dtype, archive.getinfo(stream.name).file_size - stream.tell())
+        check_length(stream.name, shape, dtype, archive.getinfo(stream.name).file_size - stream.tell())
     return shape, fortran, dtype
 
 
-def _check_length(name: str, shape: tuple[int, ...], dtype: np.dtype, there: int) -> None:
+def check_length(name: str, shape: tuple[int, ...], dtype: np.dtype, there: int) -> None:
     """A header may claim any shape: what the file does not hold must not be asked of the memory."""
     needed = math.prod(shape) * dtype.itemsize
     if needed > there and not dtype.hasobject:  # pickled objects have any length; they are refused elsewhere

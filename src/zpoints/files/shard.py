@@ -15,10 +15,12 @@ from typing import Any
 from zpoints.errors import ArrayError, StageError, UsageError
 from zpoints.files.documents import read_json, write_json
 from zpoints.files.numpy_files import open_array
+from zpoints.files.remote import Address
 from zpoints.system.lock import locked
 
 __all__ = ["Shard", "check_no_shards", "check_shards", "claimed", "finished", "ranges"]
 
+File = Path | Address
 ASKED = re.compile(r"\s*([0-9]{1,9})\s*/\s*([0-9]{1,9})\s*")
 NAMED = re.compile(r"(.+)-(\d{1,9})-of-(\d{1,9})((?:\.\w+)+)")
 OURS = "part"
@@ -104,7 +106,7 @@ def ranges(numbers: Iterable[int]) -> str:
     return f"{said} and {more:,} more" if more else said
 
 
-def check_shards(path: Path, files: Sequence[Path]) -> None:
+def check_shards(path: File, files: Sequence[File]) -> None:
     """Refuse files named ``...-K-of-N`` that are not all there, or are of several works.
 
     Numbers may begin with 0, as in the data sets of Hugging Face, or with 1, as ours. Of a pattern, only files that
@@ -119,17 +121,17 @@ def check_shards(path: Path, files: Sequence[Path]) -> None:
     ------
     ArrayError : lists the numbers that are missing, as ``sbatch --array`` takes them.
     """
-    sets: dict[tuple[Path, str, str], list[tuple[Path, int, int]]] = {}
+    sets: dict[tuple[Path | str, str, str], list[tuple[File, int, int]]] = {}
     for file in files:
         if match := NAMED.fullmatch(file.name):
             kind = file.parent, match[1], match[4]
             sets.setdefault(kind, []).append((file, int(match[2]), int(match[3])))
     for found in sets.values():
         _check_complete(path, found)
-        _check_one_work([file for file, _, _ in found])
+        _check_one_work([file for file, _, _ in found if isinstance(file, Path)])
 
 
-def _check_complete(path: Path, found: Sequence[tuple[Path, int, int]]) -> None:
+def _check_complete(path: File, found: Sequence[tuple[File, int, int]]) -> None:
     totals = sorted({of for _, _, of in found})
     if len(totals) > 1:
         said = " and ".join(f"of {of:,}" for of in totals[:4])
@@ -152,7 +154,7 @@ def _check_complete(path: Path, found: Sequence[tuple[Path, int, int]]) -> None:
         )
 
 
-def _sibling(file: Path, number: int) -> Path:
+def _sibling(file: File, number: int) -> File:
     """The file of another number in the same set."""
     match = NAMED.fullmatch(file.name)
     assert match is not None

@@ -73,7 +73,7 @@ EXTRAS = {
     "zarr": "zarr",
     "dask": "dask",
     "distributed": "dask",
-    "fsspec": "dask",
+    "fsspec": "remote",
     "starlette": "explore",
     "uvicorn": "explore",
     "onnx": "onnx",

@@ -1,6 +1,7 @@
 """Who works: a cluster that is there, one of processes on this machine, or the threads of this process."""
 
 import logging
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -111,6 +112,28 @@ def _connected(address: str) -> Iterator[Any]:
 
 
 @contextmanager
+def _deaf_loop() -> Iterator[Any]:
+    """An event loop whose thread, and so all processes that are started from it, do not hear Ctrl-C.
+
+    A terminal sends it to all processes of a command. This one ends the others; each of them would print a traceback.
+    """
+    from distributed.utils import LoopRunner
+
+    runner = LoopRunner(asynchronous=False)
+    masked = hasattr(signal, "pthread_sigmask")
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if masked else set()
+    try:
+        runner.start()
+    finally:
+        if masked:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    try:
+        yield runner.loop
+    finally:
+        runner.stop()
+
+
+@contextmanager
 def _silent() -> Iterator[None]:
     """Inside, `distributed` logs nothing: whatever goes wrong is told by the error, in one line."""
     loggers = [
@@ -136,7 +159,9 @@ def _local(workers: int) -> Iterator[Any]:
     ram = current().ram
     with (
         dask.config.set(OWN),
+        _deaf_loop() as loop,
         LocalCluster(
+            loop=loop,
             n_workers=workers,
             threads_per_worker=max(1, processors() // workers),
             processes=True,

@@ -17,6 +17,7 @@ from jaxtyping import Float, Int, Num
 from zpoints.errors import ArrayError, LeftOutWarning, one_line, reason
 from zpoints.files.arrays import Reader, open_rows
 from zpoints.files.arrays.columns import Wanted
+from zpoints.files.remote import as_typed
 from zpoints.vectors.objects import Narrowed, reader_of
 from zpoints.vectors.readers import Chosen, Flattened, Shaped
 
@@ -76,7 +77,7 @@ class LatentSet:
         else:
             is_path = isinstance(source, str | Path)
             name, reader = (
-                (str(source), open_rows(source, columns)) if is_path else reader_of(source, columns)
+                (as_typed(source), open_rows(source, columns)) if is_path else reader_of(source, columns)
             )
             for note in reader.notes:
                 warnings.warn(one_line(note), LeftOutWarning, stacklevel=3)

@@ -4,7 +4,6 @@ A format of this package is named in `ARRAYS` here; one of another package by an
 ``zpoints.arrays``. See `rows.Reader` for an example. Nothing is ever unpickled.
 """
 
-import re
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from zpoints.files.arrays.foreign import advice
 from zpoints.files.arrays.rows import Reader, Rows, Sliced, listed
 from zpoints.files.arrays.shards import Shards, files_of, is_pattern, left_out_of
 from zpoints.files.readable import readable
+from zpoints.files.remote import Address
 from zpoints.files.shard import check_shards
 from zpoints.files.stamps import stamp_of
 from zpoints.system.registry import Registry
@@ -43,7 +43,6 @@ ARRAYS: Registry[type[Reader]] = Registry(
 """All formats by name."""
 NAMED = "::"
 """Parts a path from what is chosen of the file."""
-ADDRESS = re.compile(r"[a-z][a-z0-9+]+:/", re.IGNORECASE)
 
 
 def open_rows(path: Path | str, columns: Wanted = None) -> Reader:
@@ -53,8 +52,8 @@ def open_rows(path: Path | str, columns: Wanted = None) -> Reader:
 
     Parameters
     ----------
-    path : of the file; ``~`` is the user's folder. ``vae.npz::mu`` is the array ``mu`` of several in a file,
-        ``z.parquet::z_*`` these columns of a table.
+    path : of the file, or its address (``s3://bucket/z.npy``; see `files.arrays.remote`); ``~`` is the user's folder.
+        ``vae.npz::mu`` is the array ``mu`` of several in a file, ``z.parquet::z_*`` these columns of a table.
     columns : of a table that are components: names and patterns, in a list or between commas.
 
     Returns
@@ -74,12 +73,15 @@ def open_rows(path: Path | str, columns: Wanted = None) -> Reader:
     >>> rows.shape, rows[1:2].tolist()
     ((3, 2), [[2.0, 3.0]])
     """
+    address = Address.of(path)
+    if address is not None and not Path(path).exists():
+        from zpoints.files.arrays.remote import open_address
+
+        return open_address(address, columns)
     path, inner = _parted(Path(path).expanduser())
     if is_pattern(path):
         return _shards(path, columns, inner)
     if not path.exists():
-        if ADDRESS.match(str(path)):
-            raise ArrayError(f"{path}: is an address, and nothing is fetched; download it, and name the file")
         raise ArrayError(f"{path}: no such file; name a {known_suffixes()} array")
     if (found := _format_of(path)) is not None:
         return _opened(path, found, columns, inner)

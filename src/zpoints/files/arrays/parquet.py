@@ -9,6 +9,7 @@ import numpy as np
 from zpoints.files.arrays.columns import Wanted
 from zpoints.files.arrays.rows import Reader, exactly, taken
 from zpoints.files.readable import readable
+from zpoints.files.remote import Address
 
 __all__ = ["ParquetReader"]
 
@@ -19,13 +20,11 @@ class ParquetReader(Reader):
     suffixes = (".parquet", ".pq")
     chooses = "columns"
 
-    def __init__(self, path: Path, columns: Wanted = None) -> None:
-        import pyarrow.parquet as pq
-
+    def __init__(self, path: Path | Address, columns: Wanted = None) -> None:
         from zpoints.files.arrays.tables import Components
 
-        with readable(path, "parquet"):
-            self.file = pq.ParquetFile(path, memory_map=True)
+        with readable(str(path), "parquet"):
+            self.file = self._opened(path)
             schema, rows = self.file.schema_arrow, self.file.metadata.num_rows
             groups = [self.file.metadata.row_group(g).num_rows for g in range(self.file.num_row_groups)]
             self.ends = np.cumsum([0, *groups])
@@ -35,6 +34,11 @@ class ParquetReader(Reader):
         self.shape, self.dtype = (rows, *self.components.shape), self.components.dtype
         self.names, self.notes = self.components.names, self.components.notes
         self.left_out = self.components.left_out
+
+    def _opened(self, path: Any) -> Any:
+        import pyarrow.parquet as pq
+
+        return pq.ParquetFile(path, memory_map=True)
 
     def __getitem__(self, rows: slice, /) -> np.ndarray:
         """A range of rows; the row groups that it touches are read whole."""

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 
 from zpoints.errors import ArrayError
+from zpoints.files.remote import Address
 
 __all__ = ["NoRowsError", "Reader", "Rows", "Sliced", "chosen_array", "exactly", "listed", "taken"]
 
@@ -144,7 +145,7 @@ class Sliced(Reader):
 
 
 def chosen_array(
-    path: Path, shapes: Mapping[str, tuple[int, ...]], wanted: str | None = None
+    path: Path | Address, shapes: Mapping[str, tuple[int, ...]], wanted: str | None = None
 ) -> tuple[str, tuple[str, ...]]:
     """Which of a file's arrays holds the vectors, and what is to be said about the others.
 

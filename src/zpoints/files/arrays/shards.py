@@ -13,6 +13,7 @@ from zpoints.errors import ArrayError
 from zpoints.files.arrays.columns import Exactly
 from zpoints.files.arrays.rows import NoRowsError, Reader, exactly, listed, taken
 from zpoints.files.names import natural
+from zpoints.files.remote import Address
 from zpoints.files.stamps import stamp_of
 
 __all__ = ["Shards", "files_of", "is_pattern", "left_out_of"]
@@ -21,7 +22,8 @@ DIGITS = re.compile(r"\d+")
 SPLIT = re.compile(r"(.+)-\d+-of-\d+\.\w+")
 """Files of a data set's splits, as Hugging Face names them: train-00000-of-00007.parquet."""
 
-Opener = Callable[[Path, Any], Reader]
+File = Path | Address
+Opener = Callable[[Any, Any], Reader]
 
 
 def is_pattern(path: Path) -> bool:
@@ -99,8 +101,8 @@ class Shards(Reader):
     ArrayError : a file that cannot be read, or does not fit the first one.
     """
 
-    def __init__(self, path: Path, files: Sequence[Path], open_: Opener, wanted: Any = None) -> None:
-        self.files: list[Path] = []
+    def __init__(self, path: File, files: Sequence[File], open_: Opener, wanted: Any = None) -> None:
+        self.files: list[File] = []
         self._open, self._wanted = open_, wanted
         self._kept: dict[int, Reader] = {}
         self._current: tuple[int, Reader] | None = None
@@ -137,7 +139,7 @@ class Shards(Reader):
         files = [file.absolute() for file in self.files]
         return self.__dict__ | {"files": files, "_kept": {}, "_current": None}
 
-    def _with_rows(self, file: Path) -> Reader | None:
+    def _with_rows(self, file: File) -> Reader | None:
         """Open a file; None if it has no row."""
         try:
             reader = self._open(file, self._wanted)
@@ -148,7 +150,7 @@ class Shards(Reader):
         reader.close()
         return None
 
-    def _told(self, path: Path, empty: list[str]) -> Iterator[str]:
+    def _told(self, path: File, empty: list[str]) -> Iterator[str]:
         names = [file.name for file in self.files]
         yield f"{path}: {len(names):,} file(s), {names[0]} to {names[-1]}, are read as one array"
         if len(kinds := dict.fromkeys(DIGITS.sub("#", name) for name in names)) > 1:
@@ -156,7 +158,7 @@ class Shards(Reader):
         if empty:
             yield f"{path}: {len(empty):,} file(s) without a row: left out ({listed(empty)})"
 
-    def _length(self, file: Path, reader: Reader, first: Reader) -> int:
+    def _length(self, file: File, reader: Reader, first: Reader) -> int:
         """The number of rows of a file, which must be like those of the first."""
         number, names = len(self.files), getattr(reader, "names", None)
         if names != self._names:
@@ -174,7 +176,7 @@ class Shards(Reader):
             reader.close()
         return reader.shape[0]
 
-    def _check_columns(self, file: Path, differing: set[str]) -> None:
+    def _check_columns(self, file: File, differing: set[str]) -> None:
         if differing:
             raise ArrayError(
                 f"{file}: its columns are not those of {self.files[0]}: {listed(sorted(differing))} in one of "
@@ -188,6 +190,8 @@ class Shards(Reader):
         reader = self._open(self.files[number], wanted)
         if reader.shape[0] != self.ends[number + 1] - self.ends[number]:
             raise ArrayError(f"{self.files[number]}: has changed while it was read; start again")
+        if reader.light:
+            self._kept[number] = reader
         return reader
 
     def __getitem__(self, rows: slice, /) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 from zpoints.errors import ArrayError
 from zpoints.files.arrays.rows import Reader, chosen_array
 from zpoints.files.readable import readable
+from zpoints.files.remote import Address
 
 __all__ = ["ZarrReader"]
 
@@ -21,15 +22,15 @@ class ZarrReader(Reader):
     folders = True
     chooses = "array"
 
-    def __init__(self, path: Path, array: str | None = None) -> None:
+    def __init__(self, path: Path | Address, array: str | None = None) -> None:
         try:
             import zarr
         except ImportError as error:
             raise ArrayError(
                 f"{path}: reading .zarr needs the package zarr: pip install 'zpoints[zarr]'"
             ) from error
-        with readable(path, "zarr"):
-            found: Any = zarr.open(str(path), mode="r")
+        with readable(str(path), "zarr"):
+            found: Any = zarr.open(self._store(path), mode="r")
             if not isinstance(found, zarr.Array):
                 arrays = {name: each for name, each in found.members(None) if isinstance(each, zarr.Array)}
                 shapes = {name: each.shape for name, each in arrays.items()}
@@ -38,6 +39,9 @@ class ZarrReader(Reader):
             elif array is not None:
                 raise ArrayError(f"{path}: is one zarr array, no group; there is no '{array:.40}' in it")
         self.array, self.shape, self.dtype = found, found.shape, np.dtype(found.dtype)
+
+    def _store(self, path: Any) -> Any:
+        return str(path)
 
     @classmethod
     def matches(cls, path: Path) -> bool:
