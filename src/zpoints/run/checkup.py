@@ -86,7 +86,7 @@ class Checkup:
 
     def as_json(self) -> dict[str, Any]:
         """The same as JSON has it: paths as texts."""
-        return _plain(asdict(self))  # type: ignore[no-any-return]
+        return _plain(asdict(self))
 
 
 def _plain(value: Any) -> Any:
