@@ -7,10 +7,12 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import processes
 import zpoints
+from support import blobs
 
 PACKAGE = Path(zpoints.__file__).parent
 OF_POSIX = {"fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "posix", "syslog"}
@@ -221,3 +223,57 @@ def test_helpers_of_the_tests_start_where_nothing_forks(
         f"{tmp_path} ['a', '1']",
         "wrong",
     )
+
+
+OPEN = """
+import os, sys, traceback
+
+def busy(path):
+    path = os.path.realpath(path)
+    links = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
+    with open("/proc/self/maps") as maps:
+        mapped = any(line.rstrip().endswith(path) for line in maps)
+    return mapped or path in [os.readlink(link) for link in links if os.path.islink(link)]
+
+def watched(work):
+    def done(*paths, **named):
+        for path in paths:
+            # What holds a lock is removed once more, after its release, where it could not be removed before.
+            if isinstance(path, (str, os.PathLike)) and os.path.exists(path) and busy(path):
+                if not os.path.basename(path).startswith(".lock"):
+                    traceback.print_stack()
+                    os._exit(99)
+        return work(*paths, **named)
+    return done
+
+os.replace, os.unlink, os.remove = watched(os.replace), watched(os.unlink), watched(os.remove)
+"""
+
+
+@pytest.mark.slow  # whole runs, of which other tests look at all else
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux what is open")
+def test_no_file_is_replaced_or_removed_while_it_is_open(tmp_path: Path) -> None:
+    """Windows refuses that. A run, and the same one with other settings, by a linear model and by a network."""
+    np.save(tmp_path / "blobs.npy", blobs(150, 16, 16, 3))
+    environment = os.environ | {"PYTHONPATH": str(PACKAGE.parent)}
+    common = [
+        "autoencoder.latent=4",
+        "judge.features=pixels",
+        "samples.count=20",
+        'samples.methods=["normal", "mixture"]',
+    ]
+    network = ["autoencoder.channels=[6, 8]", "training.epochs=2", "name=network"]
+    for changes in (
+        ["autoencoder.kind=pca"], ["autoencoder.kind=pca", "seed=3", "report.sheet=6"], network, [*network, "seed=3"]
+    ):  # fmt: skip
+        options = [part for one in (*common, *changes) for part in ("--set", one)]
+        done = subprocess.run(
+            [sys.executable, "-c", OPEN + processes.MAIN, "run", "--source", "blobs.npy", *options],
+            capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=400,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "report:" in done.stdout
+    # The watch sees what it is there for.
+    held = "file = open('blobs.npy'); os.replace('blobs.npy', 'others.npy')"
+    done = subprocess.run([sys.executable, "-c", OPEN + held], cwd=tmp_path, capture_output=True, timeout=60)
+    assert done.returncode == 99

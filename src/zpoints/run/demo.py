@@ -19,7 +19,7 @@ QUICK = {
 }
 DRAWN = {"images.source": "faces", "images.count": 5000}
 """In place of the photographic faces, where these cannot be drawn: as many."""
-LASTS = {"full": "six minutes", "quick": "one minute"}
+LASTS = {"full": "six minutes", "quick": "two minutes"}
 
 
 @dataclass(frozen=True)

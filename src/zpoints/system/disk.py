@@ -37,6 +37,8 @@ def writing(path: str | Path) -> Iterator[None]:
         number, free = getattr(error, "errno", None), _free(path)
         if number in CLOSED:
             what, then = os.strerror(number), "make its folder writable, or choose another one"
+            if os.name == "nt":  # where nobody can replace a file that is open
+                then = f"close what has it open, {then}"
         elif number in FULL or FULL_WORDS.search(str(error)) or free == 0:
             left = "" if free is None else f", {in_words(free)} are free"
             why = os.strerror(number if number in FULL else errno.ENOSPC)
