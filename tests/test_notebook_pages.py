@@ -16,7 +16,10 @@ import pages
 from pages import DOCS, PAGES, code_of, page_name
 
 FEWER = {
-    "start/pictures.md": {"training.epochs=16": "training.epochs=2"},
+    "start/pictures.md": {
+        "training.epochs=16": "training.epochs=2",
+        "zip(digits.images, digits.target)": "zip(digits.images[:900], digits.target)",
+    },
     "start/model.md": {"range(60)": "range(5)"},
     "gallery/samplers.md": {"steps=150": "steps=5", "steps=300": "steps=5"},
 }
@@ -67,7 +70,7 @@ def test_there_are_three_tutorials() -> None:
     assert all(page_name(page).removesuffix(".md") in index for page in NOTEBOOKS)
 
 
-@pytest.mark.usefixtures("no_figures")
+@pytest.mark.slow
 def test_pictures(place: Path) -> None:
     known, _ = execute(DOCS / "start" / "pictures.md", place)
     assert {"mixture", "normal", "independent"} <= set(known["run"].scores.samplers)
