@@ -41,8 +41,8 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PAT
 os.environ["COLUMNS"] = "96"
 nb_execution_mode = "cache"
 nb_execution_in_temp = True
-nb_execution_raise_on_error = True
-nb_execution_timeout = 300
+nb_execution_show_tb = True
+nb_execution_timeout = 900
 nb_execution_cache_path = str(
     HERE.parent / "build" / "docs" / "executed" / of_sources(Path(zpoints.__file__).parent)
 )

@@ -87,6 +87,7 @@ def test_vectors(place: Path) -> None:
     assert shown[-1] is True
 
 
+@pytest.mark.slow
 def test_model(place: Path) -> None:
     known, _ = execute(DOCS / "start" / "model.md", place)
     assert (place / "codec.toml").is_file()

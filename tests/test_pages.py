@@ -57,6 +57,12 @@ def having(*kinds: str) -> list[Path]:
     return [page for page in HERE if any(kind in kinds for kind, _ in blocks(page))]
 
 
+def slow(page: Path) -> Any:
+    """Marked as slow, but for the README and the pages whose blocks show errors and notes."""
+    quick = page.name in ("README.md", "your-vectors.md", "gaussianity.md")
+    return page if quick else pytest.param(page, marks=pytest.mark.slow)
+
+
 def smaller(arguments: list[str]) -> list[str]:
     """The arguments of a command, made small."""
     if arguments[0] == "explore" and "--export" not in arguments:
@@ -114,7 +120,7 @@ def test_every_block_is_executed_somewhere(page: Path) -> None:
         assert kinds <= {"python", "console", "sh", "toml"}
 
 
-@pytest.mark.parametrize("page", having("python", "console"), ids=page_name)
+@pytest.mark.parametrize("page", [slow(page) for page in having("python", "console")], ids=page_name)
 def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     if page.name == "README.md":  # its vectors are the reader's
