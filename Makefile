@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Two processes, since most tests keep one processor busy; threads of both would only wait for each other.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 
-.PHONY: demo test test-slow check browser benchmark clean
+.PHONY: demo test test-slow check browser docs benchmark clean
 
 demo: .venv/.installed
 	$(BIN)/zpoints demo
@@ -27,11 +27,16 @@ browser:
 	{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && { apt-get install -y -q chromium || \
 	{ apt-get update -q && apt-get install -y -q chromium; }; }; } || echo 'no Chromium: the page is not tried'
 
+# The site, in build/docs/html. Pages with code are executed, once for each version of their code and of zpoints.
+docs: .venv/.installed-docs
+	$(BIN)/python -m sphinx -b html -W --keep-going -q -d build/docs/doctrees docs build/docs/html
+	@echo 'build/docs/html/index.html'
+
 benchmark: .venv/.installed-benchmark
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf .venv
+	rm -rf .venv build/docs
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -42,6 +47,10 @@ clean:
 
 .venv/.installed-test: .venv/.installed
 	$(BIN)/python -m pip install -c constraints.txt -e '.[test]'
+	touch $@
+
+.venv/.installed-docs: .venv/.installed
+	$(BIN)/python -m pip install -c constraints.txt -e '.[docs]'
 	touch $@
 
 .venv/.installed-benchmark: .venv/.installed-test

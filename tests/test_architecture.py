@@ -7,9 +7,11 @@ import pytest
 
 from test_imports import FLOORS, PACKAGE
 
-TEXT = (Path(__file__).parents[1] / "docs" / "architecture.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[1] / "docs"
+TEXT = (DOCS / "architecture.md").read_text(encoding="utf-8")
+EXTENDING = (DOCS / "extending.md").read_text(encoding="utf-8")
 CONTRIBUTING = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+EXAMPLES = re.findall(r"```python\n(.*?)```", EXTENDING, re.DOTALL)
 GROUPS = ("samplers", "sources", "arrays", "codecs", "features", "plane_statistics")
 
 
@@ -43,14 +45,14 @@ def test_contributing_lists_the_same_floors() -> None:
 
 
 def test_every_opening_has_an_entry_point_and_an_example() -> None:
-    assert tuple(re.findall(r'\[project\.entry-points\."zpoints\.(\w+)"\]', TEXT)) == GROUPS
-    assert all(f"`zpoints.{group}`" in TEXT for group in GROUPS)
+    assert tuple(re.findall(r'\[project\.entry-points\."zpoints\.(\w+)"\]', EXTENDING)) == GROUPS
+    assert all(f"`zpoints.{group}`" in EXTENDING for group in GROUPS)
     assert len(EXAMPLES) == len(GROUPS)
 
 
 @pytest.mark.parametrize(("group", "code"), list(zip(GROUPS, EXAMPLES, strict=True)), ids=GROUPS)
 def test_the_example_is_a_whole_file(group: str, code: str) -> None:
-    target = re.search(rf'zpoints\.{group}"\]\n\S+ = "my_package\.\w+:(\w+)"', TEXT)
+    target = re.search(rf'zpoints\.{group}"\]\n\S+ = "my_package\.\w+:(\w+)"', EXTENDING)
     assert target
     compiled = compile(code, f"{group}.py", "exec")
     namespace: dict[str, object] = {"__name__": group}
@@ -62,6 +64,6 @@ def test_the_example_is_a_whole_file(group: str, code: str) -> None:
 
 
 def test_files_that_the_table_names_exist() -> None:
-    for path in re.findall(r"`((?:samplers|statistics|models)/\w+\.py)`", TEXT):
+    for path in re.findall(r"`((?:samplers|statistics|models)/\w+\.py)`", EXTENDING):
         if path not in ("statistics/statistic.py", "samplers/__init__.py"):
             assert (PACKAGE / path).is_file(), path

@@ -5,19 +5,16 @@ of `dask_jobqueue` is a cluster of this process. Commands of zpoints start as `p
 """
 
 import json
-import os
 import re
 import subprocess
 import sys
-import threading
 import types
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import pages
 import processes
 from support import blobs
 from zpoints.errors import ArrayError
@@ -32,16 +29,6 @@ QUICK = {
     "features": ["--set", "judge.features=pixels"],
 }
 """What makes the page small; the page's own settings are kept."""
-ZPOINTS = """#!/bin/bash
-ask=$(mktemp "$BOX/XXXXXX")
-printf '%s\\0' "$PWD" "$@" > "$ask"
-mv "$ask" "$ask.ask"
-while [ ! -e "$ask.status" ]; do sleep 0.01; done
-cat "$ask.out"
-cat "$ask.err" >&2
-exit "$(cat "$ask.status")"
-"""
-"""Leaves a question in a folder, and waits for the answer."""
 SBATCH = r"""#!/bin/bash
 array=; script=; wrap=
 while [ $# -gt 0 ]; do
@@ -99,64 +86,24 @@ def page() -> list[tuple[str, str, str]]:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a home, stand-ins, the pictures, and what the first lines of the page make."""
     folder = tmp_path_factory.mktemp("clusters")
-    for name in ("bin", "box", "bucket"):
-        (folder / name).mkdir()
+    (folder / "bucket").mkdir()
     np.save(folder / "blobs.npy", blobs(COUNT, 12, 12, 1))
-    stands = {"zpoints": ZPOINTS, "sbatch": SBATCH, "aws": AWS.replace("{bucket}", str(folder / "bucket"))}
-    for name, text in stands.items():
-        (folder / "bin" / name).write_text(text)
-        (folder / "bin" / name).chmod(0o755)
     lines = next(text for kind, _, text in page() if kind == "sh").splitlines()
     assert lines[2].startswith("for k")
     shell(folder, "\n".join(lines[:2]))
     return folder
 
 
-@contextmanager
-def answering(box: Path) -> Iterator[None]:
-    """Runs the commands that the stand-in for zpoints is asked for, one at a time."""
-    over = threading.Event()
-
-    def answer() -> None:
-        while not over.wait(0.01):
-            for ask in sorted(box.glob("*.ask")):
-                cwd, *arguments = ask.read_text().split("\0")[:-1]
-                more = QUICK.get(arguments[0], [])
-                done = processes.run(processes.MAIN, [*arguments, *more], folder=Path(cwd))
-                ask.with_suffix(".out").write_text(done.stdout)
-                ask.with_suffix(".err").write_text(done.stderr)
-                ask.unlink()
-                (box / "status").write_text(str(done.returncode))
-                (box / "status").rename(ask.with_suffix(".status"))
-
-    thread = threading.Thread(target=answer)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-
-
 def shell(folder: Path, text: str, **variables: str) -> None:
     """Run a block to its end; every command of it must end well."""
-    env = os.environ | {
-        "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
-        "BOX": str(folder / "box"),
+    stands = {"sbatch": SBATCH, "aws": AWS.replace("{bucket}", str(folder / "bucket"))}
+    pages.shell(
+        folder,
+        text.replace("~/pictures", "blobs.npy"),
+        smaller=lambda arguments: [*arguments, *QUICK.get(arguments[0], [])],
+        programs=stands,
         **variables,
-    }
-    with answering(folder / "box"):
-        text = text.replace("~/pictures", "blobs.npy")
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", text],
-            cwd=folder,
-            env=env,
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
-    assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
+    )
 
 
 def under(heading: str) -> list[tuple[str, str]]:

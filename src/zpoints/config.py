@@ -157,11 +157,14 @@ class AutoencoderSettings(Section):
     channels: Annotated[tuple[Positive, ...], Field(min_length=1)] = (32, 64, 128, 512)
     """Channels of each convolutional layer of the Encoder; the Decoder has them in reverse."""
     kernel: Annotated[int, Field(ge=2, le=11)] = 4
+    """Height and width of each convolution's kernel, in pixels."""
     latent: Positive = 64
     """Number of latent components d. More of them give better reconstructions, and a law that takes more pictures to
     learn: 64 suit some thousand pictures, 128 some ten thousand, 256 CelebA."""
     activation: Literal["relu", "leaky_relu", "selu"] = "leaky_relu"
+    """What follows each convolution but the last one of the Decoder, which has a sigmoid."""
     batch_norm: bool = False
+    """Normalise each channel over the batch, before the activation."""
 
     @model_validator(mode="after")
     def _model_is_taken(self) -> Self:
@@ -189,6 +192,7 @@ class TrainingSettings(Section):
     clip_gradient: Annotated[float, Field(ge=0)] = 0.1
     """Longer gradients are cut to this length, so that one bad batch cannot undo the training; 0 is off."""
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    """By this share, times the learning rate, all weights shrink in each step."""
     loss: Literal["mse", "l1", "binary_cross_entropy"] = "l1"
     """``l1``, the mean absolute difference, leaves pictures less blurred than ``mse``."""
     shuffle: Literal["auto", "full", "blocks"] = "auto"
@@ -235,6 +239,7 @@ class AnalysisSettings(Section):
     """The vectors that decide the principal axes, and what samplers learn: all, the survivors of the FWHM cut at
     `trim_factor`, the robust core, or `pca_sample` random ones (the articles: 80,000 of the cut set)."""
     pca_sample: Annotated[int, Field(ge=2)] = 80_000
+    """Vectors that ``pca_of = "sample"`` draws at random; all, if there are fewer."""
     layout: Literal["auto", "channels-first", "channels-last"] = "auto"
     """Where latent arrays with a shape, as (n, 4, 32, 32), have their channels; of vectors it says nothing. ``auto``
     goes by the shape, and says what it took."""
@@ -312,6 +317,11 @@ class Settings(Section):
     A frozen tree, one section for each table of the TOML file. Every field has a default, and is checked by its type;
     a name that is not there is refused.
 
+    Attributes
+    ----------
+    name, seed : of the run; every random number follows from the seed.
+    budget, images, autoencoder, training, analysis, samples, judge, report : the sections.
+
     Examples
     --------
     >>> import zpoints as zp
@@ -335,7 +345,12 @@ class Settings(Section):
 
     @classmethod
     def of(cls, tree: dict[str, Any], where: str) -> Self:
-        """Check a tree of values; `where` names their origin in the error line."""
+        """Check a `tree` of values, as a TOML file gives it; `where` names their origin in the error line.
+
+        Raises
+        ------
+        UsageError : an unknown name, or a value that cannot be meant; the first of them is named.
+        """
         try:
             return cls.model_validate(tree)
         except ValidationError as error:

@@ -79,6 +79,7 @@ class Gaussianity(Document):
 
     Attributes
     ----------
+    version : of the file format.
     n, d, dimension, distinct : vectors, components, those that are not constant, different vectors.
     as_it_is : beside N(0, 1) along every direction, nothing standardised: what LeJEPA asks for.
     whitened : beside normal vectors after taking away mean and covariance: is the law normal at all?
@@ -92,8 +93,8 @@ class Gaussianity(Document):
     negentropy : of the kind of law that explains most; None where there are too few vectors.
     freedom : degrees of freedom of the t law that fits the radii best; None is infinity.
     spectrum : effective rank (RankMe), participation ratio, axes above the noise.
-    intrinsic_dimension, normal_intrinsic_dimension : by the two nearest neighbours among `neighbours_of` vectors, and
-        that of as many normal vectors of this covariance; None without scikit-dimension.
+    intrinsic_dimension, normal_intrinsic_dimension, neighbours_of : by the two nearest neighbours, that of as many
+        normal vectors of this covariance, and among how many; the first two are None without scikit-dimension.
 
     Examples
     --------
@@ -213,12 +214,12 @@ class Gaussianity(Document):
         return self.markdown
 
     def save(self, path: Path | str) -> None:
-        """Write the card as JSON."""
+        """Write the card as JSON to `path`."""
         self.write(Path(path))
 
     @classmethod
     def load(cls, path: Path | str) -> "Gaussianity":
-        """Read a card. Raises ArrayError: it is missing, damaged, or of a newer format."""
+        """Read the card in `path`. Raises ArrayError: it is missing, damaged, or of a newer format."""
         return cls.read(Path(path))
 
 

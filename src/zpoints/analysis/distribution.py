@@ -72,7 +72,7 @@ class Distribution:
 
     @classmethod
     def of(cls, moments: Moments) -> "Distribution":
-        """Read it out of the moments of at least two vectors; without a core."""
+        """Read it out of the `moments` of at least two vectors; without a core."""
         living = Living.among(moments, moments.mean)
         m = moments if living.whole else moments.of_components(living.numbers)
         return cls(m.n, m.mean, m.covariance, PCA.of_moments(m)).with_dead(living)
@@ -94,7 +94,7 @@ class Distribution:
         return self.latent_shape or (self.dimension,)
 
     def with_dead(self, living: Living) -> "Distribution":
-        """The distribution of all components, where this one is that of the living ones."""
+        """The distribution of all components, where this one is that of the `living` ones."""
         return self if living.whole else _with_dead(self, living)
 
     @property
@@ -124,7 +124,7 @@ class Distribution:
 
     @classmethod
     def of_arrays(cls, a: dict[str, np.ndarray], where: str) -> Self:
-        """The way back from `arrays`, after a check that they fit together; `where` names them in an error."""
+        """The way back from `arrays` (`a`), after a check that they fit together; `where` names them in an error."""
         missing = set(ARRAYS) - a.keys()
         if "core_mean" in a:
             missing |= {f"core_{name}" for name in ("covariance", *CORE_SCALARS)} - a.keys()
@@ -169,12 +169,12 @@ class Distribution:
         ]
 
     def save(self, path: str | Path) -> None:
-        """Write to an .npz file, whole or not at all."""
+        """Write to an .npz file, `path`, whole or not at all."""
         write_npz(Path(path), self.arrays)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read from an .npz file that `save` wrote, and check that its arrays fit together.
+        """Read from an .npz file, `path`, that `save` wrote, and check that its arrays fit together.
 
         Raises
         ------

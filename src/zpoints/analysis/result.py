@@ -128,11 +128,11 @@ class Analysis:
         )
 
     def components_of(self, basis: Basis) -> pd.DataFrame:
-        """`components` for ``"z"``, `principal_components` for ``"pca"``."""
+        """`components` for the `basis` ``"z"``, `principal_components` for ``"pca"``."""
         return {"z": self.components, "pca": self.principal_components}[basis]
 
     def planes_of(self, basis: Basis) -> pd.DataFrame:
-        """`planes` for ``"z"``, `principal_planes` for ``"pca"``."""
+        """`planes` for the `basis` ``"z"``, `principal_planes` for ``"pca"``."""
         return {"z": self.planes, "pca": self.principal_planes}[basis]
 
     @property
@@ -146,7 +146,7 @@ class Analysis:
         return Figures(self)
 
     def explore(self, codec: Any = None, **options: Any) -> Any:
-        """The explorer: a page in which one moves through latent space. See `zpoints.explore`, also for `options`."""
+        """The explorer, a page in which one moves through latent space; `codec`, `options`: see `zpoints.explore`."""
         return explored(self, codec=codec, **options)
 
     def __repr__(self) -> str:
@@ -167,7 +167,7 @@ class Analysis:
         return f"{self.summary.n:,} vectors of {self.summary.d:,} components{dead}{shape}"
 
     def save(self, folder: str | Path) -> None:
-        """Write analysis.json, three tables (.parquet), distribution.npz and histograms.npz into a folder.
+        """Write analysis.json, three tables (.parquet), distribution.npz and histograms.npz into the `folder`.
 
         The tables hold both bases, told apart by their column ``basis``. Every file is written whole or not at all.
         By group also groups.parquet and group_pairs.parquet. Of latent arrays with a shape also channels.parquet,

@@ -55,7 +55,7 @@ class Path:
     distance: Float[np.ndarray, " s"]
 
     def leaves(self, sigma: float) -> int | None:
-        """The first step of more than `sigma` to either side of the middle; None if there is none."""
+        """The first step of more than `sigma` standard deviations to either side of the middle; None without one."""
         outside = np.flatnonzero(np.abs(self.steps) > sigma)
         return int(outside[np.argmin(np.abs(self.steps[outside]))]) if len(outside) else None
 
@@ -65,6 +65,7 @@ def along_axis(distribution: Distribution, axis: int, sigma: float = 4.0, steps:
 
     Parameters
     ----------
+    distribution : of the vectors, with mean and covariance in their units: ``a.distribution``.
     axis : number k of the principal axis, 0 for that of the largest variance.
     sigma : t goes from -sigma to sigma, in standard deviations along the axis.
     steps : number of vectors, both ends counted.
@@ -98,6 +99,7 @@ def in_plane(
 
     Parameters
     ----------
+    distribution : of the vectors, with mean and covariance in their units: ``a.distribution``.
     i, j : the components.
     angle : direction in degrees from component i towards component j, in standardised values.
     sigma : the path goes from the -sigma ellipse to the sigma ellipse.
@@ -139,6 +141,7 @@ def interpolate(
 
     Parameters
     ----------
+    distribution : of the vectors, with mean and covariance in their units: ``a.distribution``.
     kind : ``"straight"``; ``"spherical"``, turning around the origin; or ``"mahalanobis"``, turning around the centre
         in whitened axes, the distance from it changing evenly. The middle of a straight way between two vectors lies
         nearer to the centre than both, where hardly any z-point is; the last kind keeps to where they are.
@@ -190,6 +193,13 @@ def between_rows(
 ) -> Path:
     """From one vector of a file to another, by their row numbers; see `interpolate`.
 
+    Parameters
+    ----------
+    distribution : of the vectors, with mean and covariance in their units: ``a.distribution``.
+    latents : the vectors, (n, d).
+    first, last : row numbers. steps : number of vectors, both ends counted.
+    kind : of way; see `interpolate`.
+
     Raises
     ------
     UsageError : twice the same row; or as `interpolate`.
@@ -216,6 +226,7 @@ def attribute_direction(
 
     Parameters
     ----------
+    latents : the vectors, (n, d).
     chosen, others : row numbers in the file, ascending, of the vectors with and without the attribute.
 
     References
@@ -243,6 +254,12 @@ def farthest(
     latents: LatentSet, distribution: Distribution, count: int
 ) -> tuple[Int[np.ndarray, " c"], Float[np.ndarray, " c"]]:
     """The odd ones: numbers and Mahalanobis distances of the vectors farthest from the centre, farthest first.
+
+    Parameters
+    ----------
+    latents : the vectors, (n, d).
+    distribution : of the vectors, with mean and covariance in their units: ``a.distribution``.
+    count : how many; all, if there are fewer.
 
     Examples
     --------

@@ -47,7 +47,7 @@ class Comparison:
 
     @classmethod
     def of_parts(cls, parts: Mapping[str, Any], components: pd.DataFrame) -> Self:
-        """A comparison of measured figures; the kinds of differences and the sentences follow from them."""
+        """A comparison of measured `parts` and `components`; kinds of differences and sentences follow from them."""
         summary = ComparisonSummary.from_dict(parts, "the comparison")
         summary = replace(summary, differ_in=differ_in(summary))
         return cls(replace(summary, verdict=verdict(summary)), components)
@@ -80,7 +80,7 @@ class Comparison:
         return f"Comparison of {a.n:,} vectors (A: {a.name}) with {b.n:,} (B: {b.name}), {a.d:,} components"
 
     def save(self, folder: str | Path) -> None:
-        """Write compare.json and components.parquet into a folder; each is written whole or not at all."""
+        """Write compare.json and components.parquet into the `folder`; each is written whole or not at all."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_table(folder / "components.parquet", self.components)
@@ -88,7 +88,7 @@ class Comparison:
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """Read what `save` wrote.
+        """Read from the `folder` what `save` wrote.
 
         Raises
         ------

@@ -66,10 +66,10 @@ class Codec(Protocol):
     def key(self) -> str: ...
 
     def encode(self, pictures: UInt8[np.ndarray, "n h w c"]) -> Float[np.ndarray, "n d"]:
-        """Latent vectors of a batch of pictures, float32."""
+        """Latent vectors, (n, d) float32, of a batch of `pictures`, (n, height, width, colours) uint8."""
 
     def decode(self, z: Float[np.ndarray, "n d"]) -> UInt8[np.ndarray, "n h w c"]:
-        """Pictures of a batch of latent vectors."""
+        """Pictures, (n, height, width, colours) uint8, of a batch of latent vectors `z`, (n, d)."""
 
     def bytes_for(self, n: int) -> int:
         """Memory that a batch of `n` pictures takes on its way, in bytes, on top of the model itself."""

@@ -146,7 +146,7 @@ def ellipsoid(a: Analysis, *, latents: Any = None, points: int = POINTS, seed: i
     ----------
     a : the analysis.
     latents : the vectors, where the analysis was loaded without them.
-    points : dots to scatter, chosen at random with this `seed`; the shares are those of all vectors.
+    points, seed : dots to scatter, and what they are chosen at random by; the shares are those of all vectors.
 
     Raises
     ------

@@ -67,6 +67,14 @@ def survivors(a: Analysis) -> Figure:
 def most_turned_plane(a: Analysis) -> tuple[int, int] | None:
     """The plane of leading axes whose inner contour is turned most with no cut, of those whose ellipse is not round.
 
+    Parameters
+    ----------
+    a : the analysis.
+
+    Returns
+    -------
+    (i, j) : numbers of two principal axes; None where no plane was followed.
+
     Examples
     --------
     >>> import numpy as np, zpoints as zp
@@ -106,7 +114,7 @@ def contours_after_cut(
     a : the analysis.
     plane : numbers of two of the ten leading principal axes; the plane of `most_turned_plane` by default.
     latents : the vectors, where the analysis was loaded without them.
-    columns : panels in a row. points : dots to scatter, chosen at random with this `seed`.
+    columns : panels in a row. points, seed : dots to scatter, and what they are chosen at random by.
 
     Raises
     ------

@@ -41,7 +41,8 @@ def densities(
     Parameters
     ----------
     a : the analysis.
-    chosen : numbers of components, or of principal axes; by default the `count` with the largest standard deviation.
+    chosen, count : numbers of components, or of principal axes; by default the `count` with the largest standard
+        deviation.
     basis : ``"z"`` for the latent components, ``"pca"`` for the principal axes.
     columns : panels in a row.
 
@@ -96,8 +97,8 @@ def density_pairs(
     Parameters
     ----------
     a : the analysis.
-    pairs : of components, or of principal axes; by default `count` pairs of neighbours in the order of their standard
-        deviations, the largest first.
+    pairs, count : of components, or of principal axes; by default `count` pairs of neighbours in the order of their
+        standard deviations, the largest first.
     basis : ``"z"`` or ``"pca"``. columns : panels in a row.
 
     Raises

@@ -58,7 +58,7 @@ def plane(
     basis : ``"z"`` for the latent components, ``"pca"`` for the principal axes; both in the vectors' units.
     latents : the vectors, where the analysis was loaded without them.
     masses : of contours and ellipses, each above 0 and below 1.
-    points : dots to scatter, chosen at random with this `seed`; the contours are those of all vectors.
+    points, seed : dots to scatter, and what they are chosen at random by; the contours are those of all vectors.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def planes(
     Parameters
     ----------
     a : the analysis.
-    pairs : numbers (i, j) of components, for example the index of ``a.planes.sort_values("agreement").head(8)``; by
+    pairs, count : numbers (i, j) of components, as the index of ``a.planes.sort_values("agreement").head(8)``; by
         default the `count` least normal planes, those of the lowest rank.
     basis, latents, masses, points, seed : as for `plane`. columns : panels in a row.
 
@@ -143,6 +143,7 @@ def against(
     ----------
     a : the analysis.
     first : the component, or principal axis, along every panel's horizontal axis.
+    count : of others at most.
     basis, latents, columns, masses, points, seed : as for `planes`.
 
     Raises

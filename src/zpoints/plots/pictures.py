@@ -28,6 +28,10 @@ def picture(result: object) -> bytes | None:
 
     Nothing is read for it: it shows what was measured.
 
+    Parameters
+    ----------
+    result : what a notebook shows.
+
     Examples
     --------
     >>> import numpy as np, zpoints as zp

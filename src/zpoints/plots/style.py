@@ -60,6 +60,10 @@ def hide(panels: Iterable[Axes]) -> None:
 def png(figure: Figure, dpi: float = 150) -> bytes:
     """The figure as a PNG of at most 256 colours, which are enough for a figure, at a third of the size.
 
+    Parameters
+    ----------
+    figure : as any function of `zpoints.plots` gives it. dpi : dots per inch.
+
     Examples
     --------
     >>> import numpy as np, zpoints as zp

@@ -88,7 +88,7 @@ class Run:
             self.write_record({}, {})
 
     def write_record(self, stages: dict[str, Any], parts: dict[str, Any]) -> None:
-        """Write run.json: the entries of finished stages, and which parts of stages are done."""
+        """Write run.json: the entries of finished `stages`, and which `parts` of stages are done."""
         limit, budget = ram_limit(), current()
         content = {
             "format": FORMAT,
@@ -146,25 +146,25 @@ class Run:
         return Judgement.read(self.paths.judging / "scores.json")
 
     def sampler(self, method: str) -> "Sampler":
-        """One of the run's samplers, fitted."""
+        """One of the run's samplers, fitted: `method` is its name."""
         from zpoints.samplers import Sampler
 
         return Sampler.load(self.paths.samples(method) / "sampler.npz")
 
     def samples(self, method: str) -> "np.ndarray":
-        """The vectors that a sampler drew, (count, d), a memory map."""
+        """The vectors that the sampler `method` drew, (count, d) float32, a memory map."""
         from zpoints.files.numpy_files import open_array
 
         return open_array(self.paths.samples(method) / "z.npy")
 
     def pictures(self, method: str) -> "np.ndarray":
-        """The same decoded, (count, height, width, colours) uint8, a memory map."""
+        """Those of `method` decoded, (count, height, width, colours) uint8, a memory map."""
         from zpoints.files.numpy_files import open_array
 
         return open_array(self.paths.samples(method) / "pictures.npy")
 
     def explore(self, port: int = 0) -> Any:
-        """The explorer: a page in which one moves through latent space. See `zpoints.explore`."""
+        """The explorer on `port` (0: a free one), a page in which one moves through latent space; see `explore`."""
         return explored(self, port=port)
 
     def __repr__(self) -> str:

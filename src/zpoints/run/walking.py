@@ -43,9 +43,9 @@ def walk(
     out : folder for ``z.npy`` (steps, d; or in the shape of the latent arrays that were analysed), ``walk.png``, and
         the moving ``walk.webp`` and ``walk.gif``.
     axis : through the centre along this principal axis; or
-    plane : through the centre in the plane of these two components, at `angle` degrees from the first to the second;
-        or
-    between : from one picture to another, by their rows in `latents`, an (n, d) array or the path of one.
+    plane, angle : through the centre in the plane of two components, at an angle in degrees from the first to the
+        second; or
+    between, latents : from one picture to another, by their rows in an (n, d) array or the path of one.
     kind : with `between`: ``"straight"``, ``"spherical"`` or ``"mahalanobis"``; see `walks.interpolate`.
     sigma : along an axis and in a plane, the path ends so many standard deviations from the centre.
     mark : there, pictures outside of so many get a frame.

@@ -171,7 +171,7 @@ class Sampler(DensityMixin, BaseEstimator, ABC):
         return self._log_density(self.living_.of(self._vectors(X)))
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Mean of the log density over vectors, in nats; larger is better. `y` is there by convention.
+        """Mean of the log density over the vectors `X`, in nats; larger is better. `y` is there by convention.
 
         Raises
         ------
@@ -180,7 +180,7 @@ class Sampler(DensityMixin, BaseEstimator, ABC):
         return float(np.mean(self.score_samples(X)))
 
     def save(self, path: Path | str) -> None:
-        """Write settings and what was learnt to an .npz file, atomically; no pickle.
+        """Write settings and what was learnt to an .npz file, `path`, atomically; no pickle.
 
         A generator as `random_state` is not kept: the loaded sampler has None.
         """
@@ -195,7 +195,7 @@ class Sampler(DensityMixin, BaseEstimator, ABC):
 
     @classmethod
     def load(cls, path: Path | str) -> "Sampler":
-        """Read what `save` wrote: a fitted sampler of the same kind.
+        """Read from `path` what `save` wrote: a fitted sampler of the same kind.
 
         Raises
         ------

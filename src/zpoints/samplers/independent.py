@@ -14,6 +14,11 @@ class Independent(Sampler):
     Every component's density is right, and the vectors are wrong all the same: the ellipses in the planes are
     ignored, so nearly every vector lies outside of the region that the Decoder knows.
 
+    Parameters
+    ----------
+    temperature : multiplies the standard deviations.
+    random_state : see `Sampler`.
+
     Examples
     --------
     >>> import numpy as np, zpoints as zp

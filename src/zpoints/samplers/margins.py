@@ -24,6 +24,11 @@ class Copula(Sampler):
     Spearman's coefficients are kept, not Pearson's: of skewed margins these may come out smaller (0.208 of 0.249 for
     rectified vectors), and the covariance with them.
 
+    Parameters
+    ----------
+    temperature : multiplies distances from the mean.
+    random_state : see `Sampler`.
+
     References
     ----------
     R. Nelsen, An Introduction to Copulas, 2nd ed. (2006), https://doi.org/10.1007/0-387-28678-0
@@ -72,6 +77,16 @@ class Elliptical(Sampler):
     is drawn exactly: :math:`z = \mu + D \Sigma^{1/2} e`, e uniform on the sphere, D from its measured quantiles.
     The density has ellipses (Mahalanobis's) as contours, whatever the law of D. For the 50 farthest vectors D has a
     generalised Pareto tail, and among the 50 nearest the density is constant: it is finite everywhere.
+
+    Parameters
+    ----------
+    temperature : multiplies D.
+    random_state : see `Sampler`.
+
+    References
+    ----------
+    S. Cambanis, S. Huang, G. Simons, On the theory of elliptically contoured distributions, Journal of Multivariate
+    Analysis 11 (1981), https://doi.org/10.1016/0047-259X(81)90082-8
 
     Examples
     --------

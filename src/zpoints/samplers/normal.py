@@ -17,6 +17,11 @@ __all__ = ["Core", "Normal"]
 class Normal(Sampler):
     r"""Draws :math:`z \sim N(\mu, T^2 \Sigma)`, with the measured mean and covariance, and the temperature T.
 
+    Parameters
+    ----------
+    temperature : T: multiplies distances from the mean.
+    random_state : see `Sampler`.
+
     References
     ----------
     P. Ghosh, M. Sajjadi, A. Vergari, M. Black, B. Schoelkopf, From Variational to Deterministic Autoencoders

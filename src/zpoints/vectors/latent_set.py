@@ -34,6 +34,7 @@ class LatentSet:
     ----------
     name : what error messages call it, usually the file.
     n, dimension : number of vectors and of components.
+    reader : gives rows of the file or array. rows : numbers of the chosen ones, ascending; None is all.
     latent_shape : shape of one latent array; (d,) where it is a vector.
 
     Examples
@@ -185,7 +186,7 @@ class LatentSet:
             ) from error
 
     def numbered_blocks(self, size: int) -> Iterator[tuple[int, Num[np.ndarray, "m d"]]]:
-        """The same as `blocks`, each with the number of its first vector."""
+        """The same as `blocks` of `size`, each with the number of its first vector."""
         start = 0
         for block in self.blocks(size):
             yield start, block
@@ -222,21 +223,21 @@ class LatentSet:
         return _unpacked, (type(self), self.name, self.reader, np.packbits(chosen))
 
     def some(self, count: int, seed: int) -> Self:
-        """At most `count` of the vectors, drawn at random without repetition, in their order."""
+        """At most `count` of the vectors, drawn at random (`seed`) without repetition, in their order."""
         if count >= self.n:
             return self
         return self.subset(drawn(self.n, count, seed))
 
     def subset(self, numbers: Int[np.ndarray, " m"]) -> Self:
-        """Some of the vectors, by their numbers in this set, ascending, each once."""
+        """Some of the vectors, by their `numbers` in this set, ascending, each once."""
         return type(self)(self.name, self.reader, numbers if self.rows is None else self.rows[numbers])
 
     def of_components(self, numbers: Int[np.ndarray, " l"]) -> Self:
-        """The same vectors, with only these of their components."""
+        """The same vectors, with only these `numbers` of their components."""
         return type(self)(self.name, Chosen(self.reader, numbers), self.rows)
 
     def of_shape(self, shape: tuple[int, ...]) -> Self:
-        """The same vectors, known to be arrays of this shape in C order.
+        """The same vectors, known to be arrays of this `shape` in C order.
 
         Raises
         ------
@@ -253,11 +254,11 @@ class LatentSet:
         return next(self.blocks(count))
 
     def array(self) -> Float[np.ndarray, "n d"]:
-        """All vectors, float64, in memory."""
+        """All vectors, (n, d) float64, in memory."""
         return np.concatenate([np.asarray(block, np.float64) for block in self.blocks(4096)])
 
     def columns(self, chosen: list[int], size: int = 16384) -> Float[np.ndarray, "n c"]:
-        """The values of a few components of all vectors, float64, in memory."""
+        """The values of the `chosen` components of all vectors, (n, c) float64; read in blocks of `size` vectors."""
         return np.concatenate([np.asarray(block[:, chosen], np.float64) for block in self.blocks(size)])
 
 
