@@ -131,7 +131,12 @@ def _jobs(plan: Plan, folder: Path, pictures: Mapping[str, Pictures], at_once: i
 def _work(
     plan: Plan, folder: Path, todo: Sequence[Job], done: dict[str, Outcome], at_once: int, progress: Progress
 ) -> None:
-    """Do the jobs; the table on the disk has each as soon as it is done."""
+    """Do the jobs; the table on the disk has each as soon as it is done.
+
+    One seed after the other: a study that is stopped early has all its conditions, if with fewer seeds.
+    """
+    seeds = list(dict.fromkeys(cell.seed for cell in plan.cells))
+    todo = sorted(todo, key=lambda job: seeds.index(job.settings.seed))
     words = {cell.name: cell.words for cell in plan.cells}
     threads = max(1, processors() // at_once)
     before = len(done)
