@@ -154,8 +154,13 @@ def test_what_is_done_is_not_done_again(finished: tuple[Path, str], monkeypatch:
     place, _ = finished
     monkeypatch.chdir(place)
     plan = read_plan(Path("study.toml"))
-    monkeypatch.setattr("zpoints.study.study.outcomes", lambda jobs, *_: seen.extend(jobs) or iter(()))
     seen: list = []
+
+    def outcomes(jobs, *_):
+        seen.extend(jobs)
+        yield from ()
+
+    monkeypatch.setattr("zpoints.study.study.outcomes", outcomes)
     found = carry_out(plan, Path("out"), 1)
     assert sorted(job.settings.autoencoder.latent for job in seen) == [4, 300]  # those that failed
     assert found.missing == 2
@@ -183,6 +188,14 @@ def test_a_folder_of_others_and_one_at_work_are_left_alone(
     with pytest.raises(UsageError, match=r"judge\.features.*pixels"):
         carry_out(read_plan(Path("study.toml")), tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_a_page_of_nothing_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(study_in(tmp_path))
+    found = carry_out(read_plan(Path("study.toml")), Path("out"), only_page=True)
+    assert (found.missing, found.failed) == (5, {})
+    assert "<b>5</b><span>runs not done yet" in found.page.read_text()
+    assert not (tmp_path / "out" / "pictures").exists()
 
 
 @pytest.mark.slow

@@ -30,8 +30,14 @@ class Pictures:
     error: str = ""
 
 
-def prepare_all(cells: Iterable[Cell], folder: Path, progress: Progress) -> dict[str, Pictures]:
+def prepare_all(
+    cells: Iterable[Cell], folder: Path, progress: Progress, only_look: bool = False
+) -> dict[str, Pictures]:
     """Prepare the pictures of all cells, each set once; what was prepared before is only looked at.
+
+    Parameters
+    ----------
+    folder : of the study's pictures. only_look : prepare none, and do not ask whether a source has changed.
 
     Returns
     -------
@@ -43,11 +49,17 @@ def prepare_all(cells: Iterable[Cell], folder: Path, progress: Progress) -> dict
         # The seed decides the split, and which pictures some sources draw.
         mark = fingerprint(cell.settings.images.model_dump(mode="json"), cell.seed)[:12]
         if mark not in found:
-            found[mark] = _prepared(
-                cell, folder / f"{cell.source or 'pictures'}-s{cell.seed}-{mark}", progress
-            )
+            place = folder / f"{cell.source or 'pictures'}-s{cell.seed}-{mark}"
+            found[mark] = _there(place) if only_look else _prepared(cell, place, progress)
         of_cells[cell.name] = found[mark]
     return of_cells
+
+
+def _there(out: Path) -> Pictures:
+    try:
+        return Pictures(out, ImageStore.open(out).key)
+    except ZPointsError as error:
+        return Pictures(out, error=str(error))
 
 
 def _prepared(cell: Cell, out: Path, progress: Progress) -> Pictures:

@@ -1,11 +1,12 @@
 """A study from its plan to its page. Killed and started again, it goes on, and ends with the same table."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zpoints.config import BudgetSettings, Settings
+from zpoints.config import Settings
 from zpoints.errors import UsageError
 from zpoints.files.documents import write_json, write_table
 from zpoints.files.settings import with_values
@@ -73,9 +74,10 @@ def carry_out(
     _check_folder(folder)
     with locked(folder):
         write_json(folder / MARK, {"study": plan.name, "cells": len(plan.cells)})
-        with within(Budget.of(BudgetSettings())):
-            pictures = prepare_all(plan.cells, folder / "pictures", progress)
-        wanted = _at_once(at_once, len(plan.cells))
+        budget = Budget.of(plan.cells[0].settings.budget)  # the base's, as a rule
+        with within(budget):
+            pictures = prepare_all(plan.cells, folder / "pictures", progress, only_page)
+        wanted = min(at_once or _fitting(budget), len(plan.cells))
         jobs = _jobs(plan, folder, pictures, wanted)
         done = {job.name: Outcome(job.name, row) for job in jobs if (row := finished(job)) is not None}
         if not only_page:
@@ -104,12 +106,9 @@ def _check_folder(folder: Path) -> None:
         )
 
 
-def _at_once(wanted: int | None, cells: int) -> int:
-    if wanted is not None:
-        return min(wanted, max(1, cells))
-    ram = Budget.of(BudgetSettings()).ram
-    fitting = processors() if ram is None else min(processors(), ram // RAM_OF_CELL)
-    return max(1, min(fitting, cells))
+def _fitting(budget: Budget) -> int:
+    """Processes that the machine has processors and memory for."""
+    return processors() if budget.ram is None else max(1, min(processors(), budget.ram // RAM_OF_CELL))
 
 
 def _jobs(plan: Plan, folder: Path, pictures: Mapping[str, Pictures], at_once: int) -> list[Job]:
@@ -117,7 +116,7 @@ def _jobs(plan: Plan, folder: Path, pictures: Mapping[str, Pictures], at_once: i
     shares: dict[str, Any] = {}
     if at_once > 1:
         shares["budget.threads"] = max(1, processors() // at_once)
-        if (ram := Budget.of(BudgetSettings()).ram) is not None:
+        if (ram := Budget.of(plan.cells[0].settings.budget).ram) is not None:
             shares["budget.ram"] = f"{ram // at_once}b"
     found = []
     for cell in plan.cells:
@@ -140,8 +139,11 @@ def _work(
     words = {cell.name: cell.words for cell in plan.cells}
     threads = max(1, processors() // at_once)
     before = len(done)
-    with progress.task("study", len(plan.cells), "cells", before) as task:
-        for outcome in outcomes(todo, at_once, threads):
+    with (
+        progress.task("study", len(plan.cells), "runs", before) as task,
+        closing(outcomes(todo, at_once, threads)) as found,
+    ):
+        for outcome in found:
             done[outcome.name] = outcome
             if outcome.error:
                 progress.say(f"study: {words[outcome.name]} failed: {outcome.error}")
