@@ -55,8 +55,6 @@ def by_factor(plan: Plan, table: pd.DataFrame, block: str, factor: str, figures:
         }
         for figure in figures
     }
-    if all(level.isdigit() for level in levels):
-        levels = tuple(sorted(levels, key=int))
     return by_level(panels, factor.rpartition(".")[2], levels)
 
 

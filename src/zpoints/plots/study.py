@@ -28,7 +28,8 @@ def by_level(panels: Mapping[str, Curves], factor: str, levels: Sequence[str]) -
 
     Parameters
     ----------
-    panels : by the words of a figure. factor : its words. levels : in order; numbers make an axis, other words lines.
+    panels : by the words of a figure. factor : its words. levels : numbers make an axis, other words a line
+        each, in this order.
 
     Examples
     --------
@@ -37,6 +38,7 @@ def by_level(panels: Mapping[str, Curves], factor: str, levels: Sequence[str]) -
     <Figure size ...>
     """
     numeric = all(_is_number(level) for level in levels) and len(levels) > 1
+    levels = sorted(levels, key=float) if numeric else levels
     rows = -(-len(panels) // COLUMNS)
     columns = min(COLUMNS, len(panels))
     height = 2.6 if numeric else 0.9 + 0.26 * len(levels)
