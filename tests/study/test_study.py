@@ -45,6 +45,11 @@ variants = ["pca", "wide", "trained", "untrained"]
 name = "sources"
 sources = ["blobs", "lost"]
 """
+NO_FIGURES = """
+import zpoints.study.page as page
+page._embed, page.by_level, page.against = lambda _: "data:,", print, print
+"""
+"""Code for the start of a process: figures take most of a small study's time, and have a test of their own."""
 HOLD = """
 import zpoints.study.cell as cell
 whole, begun = cell.run_stages, []
@@ -69,7 +74,9 @@ def study_in(place: Path) -> Path:
 
 def command(place: Path, *options: str, before: str = ""):
     return processes.run(
-        f"{before}\n{processes.MAIN}", ["study", "study.toml", "--out", "out", *options], folder=place
+        f"{NO_FIGURES}\n{before}\n{processes.MAIN}",
+        ["study", "study.toml", "--out", "out", *options],
+        folder=place,
     )
 
 
@@ -134,7 +141,7 @@ def test_killed_and_started_again_it_ends_with_the_same_table(
     said = tmp_path / "said"
     said.touch()
     arguments = ["study", "study.toml", "--out", "out", "--jobs", "1", "-q"]
-    process = processes.start(f"{HOLD}\n{processes.MAIN}", arguments, folder=place, stdout=said)
+    process = processes.start(f"{NO_FIGURES}\n{HOLD}\n{processes.MAIN}", arguments, folder=place, stdout=said)
     limit = time.monotonic() + 120
     while "held" not in said.read_text():
         assert time.monotonic() < limit
@@ -154,6 +161,8 @@ def test_what_is_done_is_not_done_again(finished: tuple[Path, str], monkeypatch:
     place, _ = finished
     monkeypatch.chdir(place)
     plan = read_plan(Path("study.toml"))
+    for name in ("_embed", "by_level", "against"):
+        monkeypatch.setattr(f"zpoints.study.page.{name}", lambda *_: "data:,")
     seen: list = []
 
     def outcomes(jobs, *_):

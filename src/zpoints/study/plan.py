@@ -141,10 +141,10 @@ class _Layout:
         cells: dict[str, dict[str, str]] = {}
         for chosen in itertools.product(*(values for _, values in factors)):
             words = {factor: word for (factor, _), (word, _) in zip(factors, chosen, strict=True)}
-            values: dict[str, Any] = dict(common)
+            settings = dict(common)
             for _, given in chosen:
-                values |= given
-            found = _cell(self.base, words, values, where)
+                settings |= given
+            found = _cell(self.base, words, settings, where)
             # The same run may have other words in another block; the first ones stay.
             cell = self.cells.setdefault(_fingerprint(found.settings, NO_RESULT), found)
             if cell.name in cells:

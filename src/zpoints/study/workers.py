@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -22,7 +22,7 @@ PATIENCE = 60.0
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
-def outcomes(jobs: Sequence[Job], at_once: int, threads: int) -> Iterator[Outcome]:
+def outcomes(jobs: Sequence[Job], at_once: int, threads: int) -> Generator[Outcome, None, None]:
     """Do all jobs, and tell of each when it is done, in whatever order that is.
 
     Parameters
