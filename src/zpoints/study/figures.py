@@ -49,6 +49,7 @@ WORDS = {
 OF_SAMPLER = {
     "ratio": "Fréchet distance over reconstructions'",
     "frechet": "Fréchet distance",
+    "excess": "Fréchet distance less that of reconstructions",
     "two_sample": "vectors told from held-out ones, share",
     "copied": "copies of training vectors, share",
     "coverage": "coverage",
@@ -65,7 +66,8 @@ OF_CARD = (
     "pictures.unexplained",
 )
 """Figures of Gaussianity that are asked whether they predict generation; the last one is the model's own error."""
-GENERATION = ("judge.normal.ratio", "judge.best.ratio", "judge.gain")
+GENERATION = ("judge.normal.ratio", "judge.best.ratio", "judge.normal.excess", "judge.gain")
+"""Ratios also rise where reconstructions get better; the excess compares models of the same pictures only."""
 
 
 def is_about(name: str) -> bool:
@@ -160,6 +162,7 @@ def _of_judge(scores: Judgement) -> dict[str, Any]:
         found |= _of_row(f"judge.{name}", row)
         found |= {
             f"judge.{name}.ratio": row.ratio,
+            f"judge.{name}.excess": row.frechet - scores.baselines["reconstructions"].frechet,
             f"judge.{name}.two_sample": row.two_sample.accuracy,
             f"judge.{name}.copied": row.copied,
         }
