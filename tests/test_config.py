@@ -86,7 +86,7 @@ def test_settings_cannot_change():
         ("[training]\nxyzzy = 3", ["'training.xyzzy'", "known here", "epochs"]),
         ("[training]\nepochs = 'many'", ["'training.epochs'", "'many'", "integer"]),
         ("[training]\nepochs = 2.5", ["'training.epochs'", "2.5"]),
-        ("[training]\nepochs = 0", ["'training.epochs'", "0", "greater than or equal to 1"]),
+        ("[training]\nepochs = -1", ["'training.epochs'", "-1", "greater than or equal to 0"]),
         ("[images]\nvalidation = 1.0", ["'images.validation'", "less than 1"]),
         ("[images]\nsize = [64]", ["'images.size'", "[64]"]),
         ("[images]\ncrop = [5, 0, 5, 9]", ["'images.crop'", "left < right"]),

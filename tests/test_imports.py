@@ -129,7 +129,7 @@ FLOORS = [
     "comparison samplers plots",
     "judging",
     "run",
-    "report explorer",
+    "report explorer study",
     "cli",
 ]
 """From the ground up. What stands on one floor may use its neighbours, but not in a circle."""

@@ -176,8 +176,9 @@ class AutoencoderSettings(Section):
 class TrainingSettings(Section):
     """How the network learns: AdamW under a one-cycle schedule."""
 
-    epochs: Literal["auto"] | Positive = "auto"
-    """``auto`` shows 72,000 pictures in all, in at least 8 and at most 200 epochs."""
+    epochs: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
+    """``auto`` shows 72,000 pictures in all, in at least 8 and at most 200 epochs; 0 keeps the first weights as they
+    are (with ``start = "random"``: an untrained network)."""
     batch: Positive = 32
     """Small batches learn more from each picture; a GPU works faster with larger ones."""
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3

@@ -436,3 +436,18 @@ def test_the_caller_s_random_state_is_left_alone(store: ImageStore, tmp_path: Pa
     torch.manual_seed(5)
     train(store, tmp_path, NETWORK, TRAINING.model_copy(update={"epochs": 1}))
     assert torch.equal(torch.rand(3), expected)
+
+
+def test_no_epoch_keeps_the_first_weights(store: ImageStore, tmp_path: Path) -> None:
+    untrained = TrainingSettings(epochs=0, start="random")
+    network = train(store, tmp_path, NETWORK, untrained, seed=3)
+    device = Device.of(untrained)
+    first = Learner(Architecture.of(store.shape, NETWORK), untrained, device, 1, 3).network.state_dict()
+    kept = load_file(tmp_path / "weights.safetensors")
+    assert kept.keys() == first.keys()
+    assert all(torch.equal(kept[name], first[name]) for name in kept)
+    assert not network.training
+    assert pd.read_csv(tmp_path / "history.csv").empty
+    assert load_autoencoder(tmp_path)[1]["best_validation_loss"] is None
+    train(store, tmp_path, NETWORK, untrained, seed=3)  # again: the same
+    assert all(torch.equal(load_file(tmp_path / "weights.safetensors")[name], kept[name]) for name in kept)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import typer
 
-from zpoints.cli import doctor, exploring, judging, making, model, vectors
+from zpoints.cli import doctor, exploring, judging, making, model, studying, vectors
 from zpoints.cli.errors import notes_told, say, told_in_one_line
 from zpoints.cli.interruption import Commands
 from zpoints.cli.listing import Listing
@@ -30,6 +30,7 @@ EXAMPLES: dict[Callable[..., None], str] = {
     judging.judge: "zpoints judge runs/faces --set judge.count=2000",
     judging.report: "zpoints report runs/faces",
     exploring.explore: "zpoints explore runs/faces",
+    studying.study: "zpoints study study.toml --out studies/first",
     model.export: "zpoints export runs/faces --onnx",
     doctor.doctor: "zpoints doctor",
 }

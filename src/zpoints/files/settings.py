@@ -11,7 +11,15 @@ from zpoints.config import Settings
 from zpoints.errors import UsageError, reason
 from zpoints.files.atomic import atomic_path
 
-__all__ = ["as_toml", "load_settings", "named_values", "save_settings", "with_changes", "with_values"]
+__all__ = [
+    "as_toml",
+    "load_settings",
+    "named_values",
+    "read_toml",
+    "save_settings",
+    "with_changes",
+    "with_values",
+]
 
 FREE = ["samples", "options"]
 """The table whose tables and their names are not known here."""
@@ -25,7 +33,7 @@ def save_settings(path: str | Path, settings: Settings) -> None:
 
 def load_settings(path: Path) -> Settings:
     """Read a TOML file; what it leaves out has its default."""
-    return Settings.of(_read_toml(path), str(path))
+    return Settings.of(read_toml(path), str(path))
 
 
 def with_changes(settings: Settings, changes: list[str]) -> Settings:
@@ -71,7 +79,8 @@ def as_toml(settings: Settings) -> str:
     return tomli_w.dumps(settings.model_dump())
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tree of a TOML file. Raises UsageError: it is missing, no TOML, or holds paths that cannot be meant."""
     try:
         tree = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows' Notepad writes a mark first
     except FileNotFoundError as error:

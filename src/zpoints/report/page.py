@@ -106,9 +106,9 @@ def _learning(run: "Run", model: dict[str, Any]) -> dict[str, Any]:
         "best": None,
         "speed": "",
     }
-    if not history.is_file():
+    table = pd.read_csv(history) if history.is_file() else pd.DataFrame()
+    if table.empty:  # no file, or no epoch
         return found
-    table = pd.read_csv(history)
     last, watched = table.iloc[-1], table["validation_loss"].notna().any()
     best = table.loc[table["validation_loss"].idxmin()] if watched else last
     found |= {"learning": _embed(plots.learning_curve(table)), "last": last, "best": best}

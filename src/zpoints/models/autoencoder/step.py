@@ -92,7 +92,10 @@ class Learner:
             fused=self.device.kind in ("cpu", "cuda") and not self.device.float16,
         )
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, max_lr=settings.learning_rate, total_steps=self.total_steps, pct_start=0.15
+            self.optimizer,
+            max_lr=settings.learning_rate,
+            total_steps=max(1, self.total_steps),
+            pct_start=0.15,
         )
         self.fabric = self.ranks.fabric(self.device)
         self.model, self.fast_optimizer = self.fabric.setup(

@@ -43,10 +43,8 @@ __all__ = ["HISTORY_COLUMNS", "Trainer", "train", "train_part"]
 
 SHOWINGS, FEWEST_EPOCHS, MOST_EPOCHS = 72_000, 8, 200  # what ``epochs = "auto"`` means
 KEEP_SECONDS = 120.0  # between two checkpoints inside an epoch
-LOOK, SLOW_SECONDS = (
-    10,
-    1.0,
-)  # steps between two looks at loss and other processes; at each step where they take long
+LOOK = 10  # steps between two looks at loss and other processes
+SLOW_SECONDS = 1.0  # where they take as long, one looks at each step
 SYNC_SECONDS = 30.0  # a power cut costs at most so much of a training; the death of the process an epoch
 
 
@@ -154,6 +152,8 @@ class Trainer:
     def run(self, progress: Progress) -> None:
         """Train all epochs that are left, then write the finished model."""
         self.progress = progress
+        if not self.epochs:
+            return self._untrained(progress)
         if self.damage:
             progress.say(f"train: {self.damage}")
         self._get_ready(progress)
@@ -170,6 +170,14 @@ class Trainer:
                     self._epoch(self.state.epoch, task)
                 except _NotFiniteError as error:
                     self._retry(error, progress)
+        self._finish()
+
+    def _untrained(self, progress: Progress) -> None:
+        """The first weights as the finished model."""
+        self._start(progress)
+        if self.ranks.first:
+            save_weights(self._best, self.learner.network)
+            write_history(self.out / "history.csv", [])
         self._finish()
 
     def _finish(self) -> None:
@@ -342,19 +350,11 @@ class Trainer:
         content, self.damage = self.ranks.share(self._loaded)
         self.state = TrainingState(**content)
         self.saved = self.state.epoch, self.state.steps
-        self.shuffle = (
-            self.state.order or self.shuffle
-        )  # decided once in a training: the weights depend on it
+        # Decided once in a training: the weights depend on it.
+        self.shuffle = self.state.order or self.shuffle
         if self.state.epoch or self.state.steps:
-            state = self.state
-            self.learner.go_on(
-                {
-                    "network": state.network,
-                    "optimizer": state.optimizer,
-                    "schedule": state.schedule,
-                    "scaler": state.scaler,
-                }
-            )
+            kept = ("network", "optimizer", "schedule", "scaler")
+            self.learner.go_on({name: getattr(self.state, name) for name in kept})
 
     def _loaded(self) -> tuple[dict[str, Any], str]:
         state, damage = TrainingState.load(self._last, self._key())
