@@ -77,8 +77,8 @@ def _over(work: Sum, blocks: Iterator[tuple[int, np.ndarray]]) -> Total:
     numba.set_num_threads(max(1, min(_threads(), most)))
     filling = any(isinstance(leaf, Into) for leaf in leaves_of(work.of))
     total = work.empty()
-    # Dask starts its workers with a C library that gives each freed block of a reading back to the kernel, and fetches
-    # it again page by page: a third of the time of a reading. Values that are too large are noticed in the sums.
+    # Dask starts its workers with a C library that gives each freed block of a reading back to the kernel, which then
+    # fills new pages: a third of the time of a reading. Values that are too large are noticed in the sums.
     with kept_memory(), one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         for numbered in blocks:
             part = work.part(numbered)
