@@ -36,7 +36,7 @@ def execute(page: Path, place: Path) -> tuple[dict[str, Any], list[Any]]:
     for cell in code_of(page):
         for text in [text for text in fewer if text in cell]:
             cell = cell.replace(text, fewer.pop(text))
-        if cell.startswith("%%bash\n"):
+        if cell.startswith("%%bash"):
             pages.shell(place, cell.partition("\n")[2], code=pages.WITHOUT_FIGURES)
         elif cell.startswith("%%writefile "):
             head, _, body = cell.partition("\n")
