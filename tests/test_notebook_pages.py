@@ -37,7 +37,8 @@ def execute(page: Path, place: Path) -> tuple[dict[str, Any], list[Any]]:
         for text in [text for text in fewer if text in cell]:
             cell = cell.replace(text, fewer.pop(text))
         if cell.startswith("%%bash"):
-            pages.shell(place, cell.partition("\n")[2], code=pages.WITHOUT_FIGURES)
+            done = pages.shell(place, cell.partition("\n")[2], code=pages.WITHOUT_FIGURES)
+            known["said"] = done.stdout  # --out said
         elif cell.startswith("%%writefile "):
             head, _, body = cell.partition("\n")
             (place / head.split()[1]).write_text(body)
