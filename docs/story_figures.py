@@ -2,8 +2,8 @@
 
 The run, photographic faces and a network that starts from random weights, as the articles' did:
 
-    zpoints run --out runs/story --set images.count=6000 --set training.start=random --set training.epochs=16 \
-        --set 'samples.methods=["mixture","normal","independent","uniform"]'
+    zpoints run --out runs/story --set images.count=2500 --set training.start=random --set training.epochs=20 \
+        --set 'samples.methods=["mixture","normal","independent","uniform"]' --set judge.features=pixels
 """
 
 import io
@@ -71,7 +71,7 @@ def distances(a: zp.Analysis, z: np.ndarray, drawn: dict[str, np.ndarray]) -> Fi
     figure, (panel,) = new_figure(1, 1, 7.4, 3.2)
     for name, vectors in {"z-points": z, **drawn}.items():
         values = np.linalg.norm(a.distribution.pca.whiten(vectors), axis=1)
-        panel.hist(values, 60, (0, 40), density=True, histtype="step", linewidth=1.6, label=name)
+        panel.hist(values, 90, range=(0, 60), density=True, histtype="step", linewidth=1.6, label=name)
     panel.set(xlabel="Mahalanobis distance from the centre of the z-points", ylabel="density")
     panel.legend()
     return figure

@@ -36,8 +36,9 @@ def execute(page: Path, place: Path) -> tuple[dict[str, Any], list[Any]]:
     for cell in code_of(page):
         for text in [text for text in fewer if text in cell]:
             cell = cell.replace(text, fewer.pop(text))
-        if cell.startswith("%%bash\n"):
-            pages.shell(place, cell.partition("\n")[2], code=pages.WITHOUT_FIGURES)
+        if cell.startswith("%%bash"):
+            done = pages.shell(place, cell.partition("\n")[2], code=pages.WITHOUT_FIGURES)
+            known["said"] = done.stdout  # --out said
         elif cell.startswith("%%writefile "):
             head, _, body = cell.partition("\n")
             (place / head.split()[1]).write_text(body)

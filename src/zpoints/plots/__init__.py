@@ -14,7 +14,7 @@ from zpoints.plots.groups import groups
 from zpoints.plots.marginals import components, densities, density_pairs, overview, spectrum
 from zpoints.plots.pairs import against, agreement_map, coverage, plane, planes
 from zpoints.plots.pictures import picture
-from zpoints.plots.style import png
+from zpoints.plots.style import png, shown_in_notebooks
 from zpoints.plots.training import learning_curve
 
 __all__ = [
@@ -73,3 +73,5 @@ FIGURES: dict[str, tuple[str, ...]] = {
     "Comparison": ("differences",),
 }
 """The figures of each class of results, in the order of a report: what ``a.plot`` offers."""
+
+shown_in_notebooks()

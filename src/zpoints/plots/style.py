@@ -2,6 +2,7 @@
 
 import functools
 import io
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec
 
@@ -12,9 +13,21 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-__all__ = ["ACCENT", "INK", "PALE", "POINTS", "SECOND", "hide", "new_figure", "png", "styled"]
+__all__ = [
+    "ACCENT",
+    "INK",
+    "PALE",
+    "POINTS",
+    "SECOND",
+    "hide",
+    "new_figure",
+    "png",
+    "shown_in_notebooks",
+    "styled",
+]
 
 INK, ACCENT, SECOND, PALE = "#1f2933", "#0b7285", "#d9480f", "#ced4da"
+NOTEBOOK_DPI = 110
 POINTS = 4000  # dots in a scatter plot; more of them hide the contours
 
 STYLE: dict[Any, Any] = {
@@ -80,3 +93,16 @@ def png(figure: Figure, dpi: float = 150) -> bytes:
     figure.set_dpi(before)
     drawn.quantize(256, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
     return small.getvalue()
+
+
+def shown_in_notebooks() -> None:
+    """Tell a notebook how it shows a figure; without this it does so only where the user has imported pyplot."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if shell is None:
+        return
+    formatter = shell.display_formatter.formatters["image/png"]
+    try:
+        formatter.lookup_by_type(Figure)
+    except KeyError:
+        formatter.for_type(Figure, functools.partial(png, dpi=NOTEBOOK_DPI))
