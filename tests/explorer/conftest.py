@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from browsers import BROWSERS
 
-from pages import BROWSERS
 from zpoints.explorer.serving import Explorer
 from zpoints.explorer.space import Space
 

@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from browsers import BROWSERS, opened, place, until
 
-from pages import BROWSERS, opened, place, until
 from zpoints.explorer.serving import Explorer
 
 PROCESSES = Path("/proc")

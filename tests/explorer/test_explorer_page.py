@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from browsers import opened, place, until
 from PIL import Image
 
-from pages import opened, place, until
 from zpoints.analysis import walks
 from zpoints.explorer.export import export_page
 from zpoints.explorer.plane import plane
