@@ -209,7 +209,7 @@ def test_changes_on_the_command_line():
         ("training.epochs=many", "'many'"),
         ("training=3", "'training'"),
         ("=3", "unknown setting"),
-        ("training.epochs=-1", "greater than or equal to 1"),
+        ("training.epochs=-1", "greater than or equal to 0"),
     ],
 )
 def test_changes_that_make_no_sense(change, part):

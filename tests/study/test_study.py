@@ -113,6 +113,8 @@ def test_the_table_has_the_figures_of_the_files(finished: tuple[Path, str]) -> N
     row = table_in(place).set_index("variant").loc["trained"]
     run = Run(place / "out" / "cells" / row["cell"])
     assert row["judge.normal.frechet"] == run.scores.samplers["normal"].frechet
+    floor = run.scores.baselines["reconstructions"].frechet
+    assert row["judge.normal.excess"] == run.scores.samplers["normal"].frechet - floor
     assert row["analysis.kind"] == run.analysis.summary.kind
     store, held = run.store, run.store.rows("test")
     rebuilt = run.codec.decode(run.codec.encode(store.pixels[held]))

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from zpoints.plots.style import ACCENT, PALE, hide, new_figure, styled
 
@@ -17,6 +17,8 @@ __all__ = ["against", "by_level"]
 COLUMNS = 3
 WIDE = 8.0
 """Largest over smallest level, from which on the levels are drawn on a logarithmic scale."""
+RANGE = 20.0
+"""Likewise of the figures' values."""
 LABEL = 36  # letters in a line of an axis's words
 Curves = Mapping[str, Mapping[str, tuple[float, float]]]
 """(mean, standard error) by curve and level."""
@@ -50,6 +52,8 @@ def by_level(panels: Mapping[str, Curves], factor: str, levels: Sequence[str]) -
             shift = (place - (len(curves) - 1) / 2) * 0.5 / max(1, len(curves))
             _curve(panel, curve, levels, numeric, colours[name], name, shift)
         panel.set_title(fill(title, 44), loc="left", fontsize=8.5)
+        means = [mean for curve in curves.values() for mean, _ in curve.values()]
+        _scale(panel, "y" if numeric else "x", means)
         if numeric:
             _number_axis(panel, [float(level) for level in levels], factor)
         else:
@@ -81,6 +85,14 @@ def _curve(
     else:
         y = [levels.index(level) + shift for level in known]
         panel.errorbar(means, y, xerr=errors, fmt="o", ms=4, capsize=2, color=colour, label=name)
+
+
+def _scale(panel: Axes, axis: str, values: Sequence[float]) -> None:
+    """A logarithmic axis where values of several sizes are to be seen."""
+    if len(values) and min(values) > 0 and max(values) / min(values) >= RANGE:
+        getattr(panel, f"set_{axis}scale")("log")
+        getattr(panel, f"{axis}axis").set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        getattr(panel, f"{axis}axis").set_minor_formatter(NullFormatter())
 
 
 def _number_axis(panel: Axes, numbers: list[float], factor: str) -> None:
@@ -122,6 +134,8 @@ def against(means: pd.DataFrame, pairs: Sequence[tuple[str, str]], words: Mappin
             )  # fmt: skip
         panel.set_xlabel(fill(words[x], LABEL), fontsize=8)
         panel.set_ylabel(fill(words[y], LABEL), fontsize=8)
+        for axis, name in (("x", x), ("y", y)):
+            _scale(panel, axis, means[name].dropna().tolist())
         panel.grid(color=PALE, lw=0.4)
     hide(axes[len(pairs) :])
     if len(names) > 1:

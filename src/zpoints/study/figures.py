@@ -11,7 +11,7 @@ from zpoints.models.codec import read_model
 from zpoints.run.folder import Run
 from zpoints.study.stage import STAGES, card_path, error_path
 
-__all__ = ["GENERATION", "OF_CARD", "is_about", "row_of", "words_of"]
+__all__ = ["GENERATION", "OF_CARD", "is_about", "row_of", "with_excess", "words_of"]
 
 WORDS = {
     "card.as_it_is": "Epps-Pulley as it is, over that of N(0, 1)",
@@ -100,6 +100,22 @@ def row_of(run: Run) -> dict[str, Any]:
     }
 
 
+def with_excess(row: dict[str, Any]) -> dict[str, Any]:
+    """The row, and by how much each sampler's Fréchet distance exceeds that of reconstructions."""
+    floor = row.get("judge.reconstructions.frechet")
+    if floor is None:
+        return row
+    excess = {
+        f"{name.removesuffix('.frechet')}.excess": value - floor
+        for name, value in row.items()
+        if name.startswith("judge.")
+        and name.endswith(".frechet")
+        and value is not None
+        and name not in ("judge.reconstructions.frechet", "judge.training.frechet")
+    }
+    return row | excess
+
+
 def _of_card(card: Gaussianity) -> dict[str, Any]:
     worst = card.worst[0] if card.worst else None
     nats = card.negentropy
@@ -162,7 +178,6 @@ def _of_judge(scores: Judgement) -> dict[str, Any]:
         found |= _of_row(f"judge.{name}", row)
         found |= {
             f"judge.{name}.ratio": row.ratio,
-            f"judge.{name}.excess": row.frechet - scores.baselines["reconstructions"].frechet,
             f"judge.{name}.two_sample": row.two_sample.accuracy,
             f"judge.{name}.copied": row.copied,
         }

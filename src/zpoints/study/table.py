@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from zpoints.study.cell import Outcome
+from zpoints.study.figures import with_excess
 from zpoints.study.plan import Cell, Plan
 
 __all__ = ["figures_in", "is_timing", "table_of"]
@@ -34,7 +35,7 @@ def table_of(plan: Plan, done: Mapping[str, Outcome]) -> pd.DataFrame:
                 "grids": ", ".join(block.name for block in plan.blocks if cell.name in block.cells),
                 **{name: setting_of(cell, name) for name in plan.settings},
                 "error": outcome.error,
-                **(outcome.row or {}),
+                **with_excess(outcome.row or {}),
             }
         )
     table = pd.DataFrame(rows)
