@@ -29,6 +29,7 @@ ELSEWHERE = {
     "clusters.md": "test_clusters_page.py",
     "your-model.md": "test_your_model.py",
     "extending.md": "test_architecture.py",
+    "study.md": "test_study_page.py",
     "architecture.md": "test_architecture.py",
 }
 """Pages whose blocks another test executes; notebooks are `test_notebook_pages.py`'s."""

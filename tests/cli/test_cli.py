@@ -188,7 +188,7 @@ ERRORS = {
     "broken TOML": (("run", "broken.toml"), 2, "broken.toml"),
     "no such TOML": (("run", "nowhere.toml"), 2, "nowhere.toml"),
     "no such source": (("run", "--source", "nowhere"), 1, "nowhere"),
-    "bad change": (("run", "--set", "training.epochs=0"), 2, "training.epochs"),
+    "bad change": (("run", "--set", "training.epochs=-1"), 2, "training.epochs"),
     "no such command": (("frobnicate",), 2, "frobnicate"),
     "no such option": (("run", "--frobnicate"), 2, "frobnicate"),
     "missing argument": (("analyse",), 2, "argument"),

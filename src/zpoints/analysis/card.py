@@ -6,7 +6,6 @@ sample, whose size the card says.
 """
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,7 +26,7 @@ from zpoints.statistics.negentropy import PER_AXIS, Rivals
 from zpoints.statistics.pca import PCA
 from zpoints.statistics.radii import Radii
 from zpoints.system.progress import Progress
-from zpoints.system.threads import map_ordered
+from zpoints.system.threads import side_by_side
 from zpoints.vectors.latent_set import LatentSet, some_of
 from zpoints.vectors.reduce import Through, reduce
 
@@ -95,14 +94,12 @@ def gaussianity(
         label="card, whitened",
         progress=progress,
     )
-    works: tuple[Callable[[], Any], ...] = (
+    worst, negentropy, intrinsic, spectrum = side_by_side(  # none of these uses more than one thread well
         partial(_worst, u, whole, found, seed),
         partial(_negentropy, u),
         partial(_intrinsic_dimension, found.sample, whole, seed),
         partial(spectrum_summary, found.moments, whole, found.sample),
     )
-    # None of these uses more than one thread well.
-    worst, negentropy, intrinsic, spectrum = map_ordered(lambda work: work(), works)
     return Gaussianity.from_dict(
         {
             "version": Gaussianity.VERSION,

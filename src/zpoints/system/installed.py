@@ -21,6 +21,7 @@ EXTRAS = {
     "h5": "HDF5 files",
     "zarr": "Zarr arrays",
     "dask": "Dask arrays, and clusters that read the vectors",
+    "remote": "vectors at addresses, as `https://` (`s3://` with s3fs, `gs://` with gcsfs)",
     "onnx": "models in ONNX, and `zpoints export --onnx`",
     "keras": "models of Keras 3",
     "diffusers": "autoencoders of diffusers",

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from zpoints.system.budget import share
 from zpoints.system.thread_count import blas, processors
 
-__all__ = ["AHEAD_BYTES", "map_ordered", "one_blas_thread"]
+__all__ = ["AHEAD_BYTES", "map_ordered", "one_blas_thread", "side_by_side"]
 
 MOST_WORKERS = 16
 AHEAD_BYTES = 256 << 20  # memory that work under way may take, where the budget has it
@@ -49,6 +49,11 @@ def map_ordered(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def side_by_side(*works: Callable[[], Any]) -> list[Any]:
+    """What each of some independent works gives, in their order; none of them with a thread of BLAS for itself."""
+    return list(map_ordered(lambda work: work(), works))
 
 
 def _workers(bytes_each: int) -> int:
