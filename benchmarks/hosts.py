@@ -173,7 +173,7 @@ def measure(n: int, d: int, shards: int, kills: int) -> None:
         names = client.run(_name)
         print(f"{n:,} x {d} in {shards} shards; hosts {', '.join(sorted(names.values()))}", flush=True)
         undisturbed, sent = _analysed(vectors, settings, client, folder / "undisturbed")
-        off = difference(folder / "one", folder / "undisturbed")
+        off, _ = difference(folder / "one", folder / "undisturbed")
         print(_line("no kill", undisturbed, off, sent), flush=True)
         killing = Killing(hosts, client)
         killing.install()
@@ -181,7 +181,7 @@ def measure(n: int, d: int, shards: int, kills: int) -> None:
         while len(killing.kills) < kills:
             before = len(killing.kills)
             seconds, sent = _analysed(vectors, settings, client, folder / "killed")
-            off = difference(folder / "one", folder / "killed")
+            off, _ = difference(folder / "one", folder / "killed")
             worst = max(worst, off)
             print(_line(f"{len(killing.kills) - before} kills", seconds, off, sent), flush=True)
             shutil.rmtree(folder / "killed")

@@ -99,16 +99,21 @@ def by_dask(vectors: str, out: Path, workers: int) -> dict[str, Any]:
     return {"seconds": seconds, "readings": len(readings), "sent": sent, "peaks": peaks}
 
 
-def difference(one: Path, other: Path) -> float:
-    """The largest of all figures of the tables, relative to the largest of its column."""
-    worst = 0.0
+def difference(one: Path, other: Path) -> tuple[float, str]:
+    """The largest of all figures of the tables, relative to the largest of its column, and where it is."""
+    found = [(0.0, "nowhere")]
     for name in ("components", "planes"):
-        a, b = (
-            pd.read_parquet(folder / f"{name}.parquet").select_dtypes("number") for folder in (one, other)
-        )
-        off = (a.astype(float) - b.astype(float)).abs().max() / a.astype(float).abs().max().clip(lower=1e-300)
-        worst = max(worst, float(np.nanmax(off)))
-    return worst
+        tables = [pd.read_parquet(folder / f"{name}.parquet") for folder in (one, other)]
+        basis = tables[0]["basis"].to_numpy()
+        a, b = (table.select_dtypes("number").astype(float) for table in tables)
+        off = (a - b).abs() / a.abs().max().clip(lower=1e-300)
+        for column in off:
+            place = int(np.nan_to_num(off[column].to_numpy()).argmax())
+            words = (
+                f"{name}, {basis[place]}, {column}, {int((off[column] > 1e-12).sum())} figures above 1e-12"
+            )
+            found.append((float(np.nan_to_num(off[column].to_numpy())[place]), words))
+    return max(found)
 
 
 def measure(n: int, d: int, shards: int) -> None:
@@ -128,7 +133,8 @@ def measure(n: int, d: int, shards: int) -> None:
             f"Dask, 2 workers, 1 thread  {seconds:8.1f} s   {seconds / one:.2f} of one thread, "
             f"{seconds / two:.2f} of two"
         )
-        print(f"largest difference         {difference(folder / 'one', folder / 'dask'):.1e}")
+        worst, where = difference(folder / "one", folder / "dask")
+        print(f"largest difference         {worst:.1e} ({where})")
         print(
             f"bytes that left a worker   {sent / found['readings'] / 2**20:8.1f} MiB per reading, "
             f"{found['readings']} readings"
