@@ -42,12 +42,21 @@ STANDS = {
 """What installs packages, or runs all of this; extras and targets are looked up by tests of their own."""
 NOT_AS_IT_STANDS = {
     "zpoints explore": "it serves until it is stopped: a page is exported instead (tests/explorer has the server)",
-    "zpoints run": "of 120 made pictures, by a linear model: others are downloaded, or are the reader's own",
+    "zpoints run": "of 240 made pictures, by a linear model: others are downloaded, or are the reader's own",
     "zpoints judge": "by the pixels: the network's weights are downloaded",
 }
 """Commands that get further options or others in `smaller`, and why. All else runs word by word."""
 RUN = [
-    *("--set", "images.size=[16,16]", "--set", "images.count=120", "--set", "judge.features=pixels"),
+    *(
+        "--set",
+        "images.size=[16,16]",
+        "--set",
+        "images.count=240",
+        "--set",
+        "images.test=0.4",
+        "--set",
+        "judge.features=pixels",
+    ),
     *("--set", 'samples.methods=["normal"]', "--set", "samples.count=24", "--set", "judge.count=20"),
 ]
 LINEAR = ["--set", "autoencoder.kind=pca", "--set", "autoencoder.latent=8"]
@@ -76,13 +85,16 @@ def smaller(arguments: list[str]) -> list[str]:
     return arguments
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A reader's home: pictures, a run, its parts by the names that the pages use, vectors, a model of PyTorch."""
+    """A reader's home: pictures, a run, its parts by the names that the pages use, vectors, a model of PyTorch.
+
+    One for each page: what one makes anew, another does not expect.
+    """
     home = tmp_path_factory.mktemp("home")
     for name in ("pictures", "celeba"):
         (home / name).mkdir()
-        for number, pixels in enumerate(blobs(120, 16, 16, 3)):
+        for number, pixels in enumerate(blobs(240, 16, 16, 3)):
             Image.fromarray(pixels).save(home / name / f"{number:03}.png")
     (home / "settings.toml").write_text('[images]\nsource = "pictures"\n')
     random = np.random.default_rng(0)
