@@ -13,9 +13,12 @@ from zpoints.system import machine
 from zpoints.system.limits import Limit
 from zpoints.system.lock import knows_locks
 from zpoints.system.machine import folder_at, look_at_machine, nvidia_gpus
+from zpoints.system.thread_count import THREAD_VARIABLES
 
 
 def test_the_machine_is_told_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in THREAD_VARIABLES:  # a test of Dask before this one has left some
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("MKL_NUM_THREADS", "")
     monkeypatch.setattr(machine, "ram_limit", lambda: Limit(4 << 30, "the control group"))

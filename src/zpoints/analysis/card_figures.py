@@ -1,5 +1,6 @@
 """What a card holds, and how it reads: a table, a line for a log."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -8,7 +9,7 @@ from zpoints.analysis.axes_summaries import SpectrumSummary
 from zpoints.analysis.normality import SURE_LOG10_P
 from zpoints.files.records import Document, Record
 
-__all__ = ["DirectionFigures", "EppsPulleyFigures", "Gaussianity", "NegentropyFigures"]
+__all__ = ["DirectionFigures", "EppsPulleyFigures", "Gaussianity", "NegentropyFigures", "markdown_table"]
 
 SURE = 4.0
 """Standard errors from which on a figure counts as different from that of normal vectors."""
@@ -204,8 +205,7 @@ class Gaussianity(Document):
     @property
     def markdown(self) -> str:
         """A table."""
-        head = [("figure", "value", "normal vectors"), ("---", "---", "---")]
-        return "\n".join(f"| {' | '.join(row)} |" for row in [*head, *self.rows])
+        return markdown_table(("figure", "value", "normal vectors"), self.rows)
 
     def __str__(self) -> str:
         return self.markdown
@@ -221,6 +221,11 @@ class Gaussianity(Document):
     def load(cls, path: Path | str) -> "Gaussianity":
         """Read the card in `path`. Raises ArrayError: it is missing, damaged, or of a newer format."""
         return cls.read(Path(path))
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown, by its head and its rows."""
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
 
 
 def _row(name: str, found: EppsPulleyFigures) -> tuple[str, str, str]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from zpoints.analysis.card import gaussianity
-from zpoints.analysis.card_figures import Gaussianity
+from zpoints.analysis.card_figures import Gaussianity, markdown_table
 from zpoints.errors import ArrayError
 from zpoints.files.documents import read_table, write_table
 from zpoints.files.records import Record
@@ -145,9 +145,8 @@ def beside(cards: Mapping[str, Gaussianity]) -> str:
     """
     columns = [_column(card) for card in cards.values()]
     names = dict.fromkeys(name for column in columns for name in column)
-    rows = [("figure", *cards), ("---",) * (1 + len(columns))]
-    rows += [(name, *(column.get(name, "-") for column in columns)) for name in names]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    rows = ((name, *(column.get(name, "-") for column in columns)) for name in names)
+    return markdown_table(("figure", *cards), rows)
 
 
 def _column(card: Gaussianity) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Commands from pictures to z-points or features, and back."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +22,9 @@ from zpoints.cli.options import (
     settings_of,
     with_budget,
 )
+
+if TYPE_CHECKING:
+    from zpoints.run.folder import Run
 
 __all__ = ["decode", "demo", "encode", "features", "prepare", "run", "train"]
 
@@ -50,14 +53,19 @@ def run(
     debug: Debug = False,
 ) -> None:
     """The whole road: pictures, autoencoder, z-points, analysis, new pictures, report. Continues where it stopped."""
-    from zpoints.report.closing import closing_table
-    from zpoints.report.stage import run_all
     from zpoints.run.folder import Run
 
     settings = settings_of(
         config, changes, source, named=True, retry=retry, ram=ram, vram=vram, threads=threads, model=model
     )
     this = Run(out or Path("runs") / settings.name, settings)
+    _whole_road(this, quiet)
+
+
+def _whole_road(this: "Run", quiet: bool) -> None:
+    from zpoints.report.closing import closing_table
+    from zpoints.report.stage import run_all
+
     run_all(this, progress_of(quiet))
     if not quiet:
         say(closing_table(this))
@@ -76,8 +84,6 @@ def demo(
     debug: Debug = False,
 ) -> None:
     """The whole road on built-in faces: no data set, no GPU. Continues where it stopped."""
-    from zpoints.report.closing import closing_table
-    from zpoints.report.stage import run_all
     from zpoints.run.demo import Demo
     from zpoints.run.folder import Run
 
@@ -85,9 +91,7 @@ def demo(
     folder = out or chosen.folder
     done(quiet, "\n".join(chosen.lines(folder)))
     this = Run(folder, with_budget(chosen.settings, ram, vram, threads))
-    run_all(this, progress_of(quiet))
-    if not quiet:
-        say(closing_table(this))
+    _whole_road(this, quiet)
 
 
 def prepare(

@@ -74,9 +74,7 @@ def mean_over(conditions: Sequence[Float[np.ndarray, " _"]]) -> Level:
     >>> found.mean, round(found.error, 4), found.freedom
     (4.0, 0.7071, 2.0)
     """
-    parts = [
-        (len(x) - 1, float(np.var(x, ddof=1)) / len(x)) if len(x) > 1 else (0, np.nan) for x in conditions
-    ]
+    parts = [_variance_of_mean(x) for x in conditions]
     mean = float(np.mean([x.mean() for x in conditions])) if conditions else np.nan
     error, freedom = _error(parts, len(conditions))
     return Level(mean, error, freedom, len(conditions))
@@ -104,9 +102,7 @@ def difference(
     parts: list[tuple[int, float]] = []
     for a, b in conditions:
         sides = [b - a] if paired else [a, b]
-        parts += [
-            (len(x) - 1, float(np.var(x, ddof=1)) / len(x)) if len(x) > 1 else (0, np.nan) for x in sides
-        ]
+        parts += [_variance_of_mean(x) for x in sides]
     value = float(each.mean()) if len(each) else np.nan
     error, freedom = _error(parts, len(conditions))
     if error > 0:
@@ -116,6 +112,11 @@ def difference(
         p = bound = np.nan
     agreeing = int((np.sign(each) == np.sign(value)).sum())
     return Difference(value, error, freedom, p, bound, len(each), agreeing)
+
+
+def _variance_of_mean(x: Float[np.ndarray, " _"]) -> tuple[int, float]:
+    """Its degrees of freedom, and the variance of the mean of some repeats; NaN of a single one."""
+    return (len(x) - 1, float(np.var(x, ddof=1)) / len(x)) if len(x) > 1 else (0, np.nan)
 
 
 def _error(parts: Sequence[tuple[int, float]], conditions: int) -> tuple[float, float]:

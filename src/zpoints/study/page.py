@@ -21,7 +21,7 @@ from zpoints.study.comparisons import (
     predictions,
 )
 from zpoints.study.figures import GENERATION, OF_CARD, is_about, words_of
-from zpoints.study.plan import Plan
+from zpoints.study.plan import Block, Plan
 from zpoints.study.sentences import differences_seen, no_differences, number, predictions_seen, with_error
 from zpoints.study.table import figures_in
 
@@ -48,12 +48,12 @@ def _content(plan: Plan, table: pd.DataFrame, failed: Mapping[str, str]) -> dict
     chosen = [name for name in plan.figures if name in known]
     compared = comparisons(plan, table, chosen)
     predicted = predictions(table, OF_CARD, GENERATION)
-    every = effects(plan, table, known)
+    every, undone = effects(plan, table, known), _undone(table, known)
     return {
         "name": plan.name,
         "cells": len(plan.cells),
-        "finished": int((table["error"] == "").sum() - _undone(table, known)),
-        "undone": _undone(table, known),
+        "finished": int((table["error"] == "").sum() - undone),
+        "undone": undone,
         "sources": [source for source in dict.fromkeys(cell.source for cell in plan.cells) if source],
         "seeds": len({cell.seed for cell in plan.cells}),
         "seconds": float(table["seconds.all"].sum()) if "seconds.all" in table else 0.0,
@@ -65,7 +65,7 @@ def _content(plan: Plan, table: pd.DataFrame, failed: Mapping[str, str]) -> dict
         "unrepeated": sum(c.p != c.p for c in compared),
         "predictions": predictions_seen(predicted),
         "scatter": _scatter(table, [(p.figure, p.of) for p in predicted]),
-        "blocks": [_block(plan, table, block.name, chosen, every) for block in plan.blocks],
+        "blocks": [_block(plan, table, block, chosen, every) for block in plan.blocks],
         "rows": _rows(plan, table),
     }
 
@@ -77,10 +77,9 @@ def _undone(table: pd.DataFrame, known: Sequence[str]) -> int:
 
 
 def _block(
-    plan: Plan, table: pd.DataFrame, name: str, chosen: Sequence[str], every: Sequence[Effect]
+    plan: Plan, table: pd.DataFrame, block: Block, chosen: Sequence[str], every: Sequence[Effect]
 ) -> dict[str, Any]:
-    block = next(block for block in plan.blocks if block.name == name)
-    factors = []
+    name, factors = block.name, []
     for factor in (factor for factor in block.factors if factor != "seed"):
         found = [effect for effect in every if (effect.block, effect.factor) == (name, factor)]
         shown = [figure for figure in chosen if figure in [effect.figure for effect in found]]

@@ -14,12 +14,12 @@ from typing import Any
 
 from zpoints.study.cell import Job, Outcome, work
 from zpoints.system.stopping import StoppedError, terminable
+from zpoints.system.thread_count import THREAD_VARIABLES
 
 __all__ = ["outcomes"]
 
 PATIENCE = 60.0
 """Seconds that a process has to write what it has, once it is asked to stop."""
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 def outcomes(jobs: Sequence[Job], at_once: int, threads: int) -> Generator[Outcome, None, None]:
@@ -69,8 +69,8 @@ class _Worker:
         here, there = context.Pipe()
         process = context.Process(target=_serve, args=(there,), daemon=True)
         # Libraries count their threads when they are loaded, from the environment that a process begins with.
-        before = {name: os.environ.get(name) for name in THREADS}
-        os.environ.update(dict.fromkeys(THREADS, str(threads)))
+        before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+        os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
         try:
             process.start()
         finally:

@@ -14,11 +14,10 @@ from zpoints.system.limits import processor_quota, ram_left, ram_limit
 from zpoints.system.load import OtherPrograms
 from zpoints.system.lock import knows_locks
 from zpoints.system.meter import processor_name
-from zpoints.system.thread_count import blas, processors
+from zpoints.system.thread_count import THREAD_VARIABLES, blas, processors
 
 __all__ = ["Folder", "Machine", "folder_at", "look_at_machine", "nvidia_gpus"]
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 LOOK = 0.3  # seconds in which the other programs are watched
 
 

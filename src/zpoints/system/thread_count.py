@@ -10,7 +10,10 @@ from threadpoolctl import ThreadpoolController
 
 from zpoints.system.limits import processor_quota
 
-__all__ = ["blas", "fixed_threads", "processors", "with_threads"]
+__all__ = ["THREAD_VARIABLES", "blas", "fixed_threads", "processors", "with_threads"]
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+"""Of the environment: libraries read them when they are loaded."""
 
 _fixed: list[int] = []
 

@@ -186,7 +186,23 @@ class RemoteSafetensors(_Ranged):
         self.dtype = np.dtype(TYPES.get(kind, "f4"))
 
 
-class RemoteParquet(ParquetReader, _AtAddress):
+class _Reached(_AtAddress):
+    """Before the reader of a format of files in the order of classes: what that one reads, it reads at an address."""
+
+    def __getitem__(self, rows: slice, /) -> np.ndarray:
+        with reaching(self.address):
+            return super().__getitem__(rows)  # type: ignore[safe-super]  # the format's
+
+    def blocks(self, size: int) -> Iterator[np.ndarray]:
+        """All rows in order."""
+        return self._watched(super().blocks(size))
+
+    def between(self, start: int, stop: int, size: int) -> Iterator[np.ndarray]:
+        """Some of the rows in order."""
+        return self._watched(super().between(start, stop, size))
+
+
+class RemoteParquet(_Reached, ParquetReader):
     """Columns of a table; of each row group those columns alone."""
 
     def __init__(self, address: Address, stamp: Stamp, columns: Wanted = None) -> None:
@@ -203,20 +219,8 @@ class RemoteParquet(ParquetReader, _AtAddress):
         small = max(groups, default=0) <= ROW_GROUP
         return pq.ParquetFile(file, metadata=metadata, pre_buffer=small, buffer_size=0 if small else PIECE)
 
-    def __getitem__(self, rows: slice, /) -> np.ndarray:
-        with reaching(self.address):
-            return super().__getitem__(rows)
 
-    def blocks(self, size: int) -> Iterator[np.ndarray]:
-        """All rows in order."""
-        return self._watched(super().blocks(size))
-
-    def between(self, start: int, stop: int, size: int) -> Iterator[np.ndarray]:
-        """Some of the rows in order."""
-        return self._watched(super().between(start, stop, size))
-
-
-class RemoteZarr(ZarrReader, _AtAddress):
+class RemoteZarr(_Reached, ZarrReader):
     """One zarr array, chunk by chunk. A change is noticed in its description, not in its chunks."""
 
     def __init__(self, address: Address, stamp: Stamp, array: str | None = None) -> None:
@@ -238,18 +242,6 @@ class RemoteZarr(ZarrReader, _AtAddress):
                 if not isinstance(error.__cause__, FileNotFoundError):
                     raise
         raise ArrayError(f"{address}: is no zarr array: there is no {' or '.join(MARKS)} in it")
-
-    def __getitem__(self, rows: slice, /) -> np.ndarray:
-        with reaching(self.address):
-            return super().__getitem__(rows)
-
-    def blocks(self, size: int) -> Iterator[np.ndarray]:
-        """All rows in order."""
-        return self._watched(super().blocks(size))
-
-    def between(self, start: int, stop: int, size: int) -> Iterator[np.ndarray]:
-        """Some of the rows in order."""
-        return self._watched(super().between(start, stop, size))
 
 
 FORMATS: tuple[Any, ...] = (RemoteNpy, RemoteParquet, RemoteSafetensors, RemoteZarr)
