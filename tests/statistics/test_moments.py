@@ -169,3 +169,27 @@ def test_shapes_are_checked_here():
         Moments.of(np.zeros(3))
     with pytest.raises(TypeCheckError):
         Moments(2, np.zeros(3), np.zeros((3, 2)), np.zeros(3), np.zeros(3))
+
+
+@pytest.mark.parametrize(("d", "offset"), [(1, 0.0), (3, 1e6), (40, 3.0), (256, 3.0)])
+def test_whichever_blocks_come_first_the_bits_are_the_same(d, offset):
+    random = np.random.default_rng(d)
+    blocks = [
+        Moments.of(correlated(300 + 7 * k, d, seed=k).astype(np.float32) + offset + 0.1 * k)
+        for k in range(12)
+    ]
+    whole = reduce(add, blocks)
+    others = [reduce(add, [blocks[k] for k in random.permutation(12)]) for _ in range(4)]
+    others.append(reduce(add, [reduce(add, blocks[k : k + 4]) for k in (8, 0, 4)]))
+    for other in others:
+        for name in ("mean", "scatter", "third", "fourth"):
+            one, two = getattr(whole, name), getattr(other, name)
+            assert np.count_nonzero(one != two) <= 3e-5 * one.size, name
+            np.testing.assert_allclose(one, two, rtol=4e-16, atol=0)
+
+
+def test_without_the_rests_the_bits_would_differ():
+    """What the rests are for: plain sums of the same blocks depend on their order."""
+    blocks = [Moments.of(correlated(300, 40, seed=k)) for k in range(12)]
+    plain = [sum(each.scatter for each in order) for order in (blocks, blocks[::-1])]
+    assert np.count_nonzero(plain[0] != plain[1]) > 100

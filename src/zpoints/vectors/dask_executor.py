@@ -45,6 +45,7 @@ __all__ = ["MESSAGE", "DaskExecutor", "check_within_reach"]
 MESSAGE = 64 << 20
 """Bytes of a message at most, but for single arrays that cannot be cut."""
 EACH = 4  # ranges for each thread of a worker: so many times it is said how far the work is
+EACH_LARGE = 2  # where a total is larger than a message: to make, to send and to add up each takes its time
 MOST_ROWS = 4 << 20  # of a range: what is done again when a worker dies
 FAN = 8  # small totals that are added up by one task; of large ones 2
 
@@ -211,7 +212,9 @@ class _Reading:
     def _number(self, large: int) -> int:
         """How many ranges: several for each thread, but so few that their totals fit into the workers' memory."""
         memory = self._memory()
-        each = EACH if not large or memory is None else min(EACH, max(1, memory // (4 * large)))
+        each = EACH if large <= self.message else EACH_LARGE
+        if large and memory is not None:
+            each = min(each, max(1, memory // (4 * large)))
         return sum(self.threads.values()) * each
 
     def _memory(self) -> int | None:
