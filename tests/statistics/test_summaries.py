@@ -72,7 +72,9 @@ def fields(summary: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     """Every number and every array in a summary, by its full name."""
     if dataclasses.is_dataclass(summary):
         for field in dataclasses.fields(summary):
-            if isinstance(summary, Moments) and field.name == "rest":  # of rounding: only sums of blocks have one
+            if (
+                isinstance(summary, Moments) and field.name == "rest"
+            ):  # of rounding: only sums of blocks have one
                 continue
             yield from fields(getattr(summary, field.name), f"{name}.{field.name}")
     elif isinstance(summary, tuple):

@@ -77,23 +77,18 @@ class Moments:
 
     def __add__(self, other: Self) -> Self:
         """Moments of both sets together."""
-        counts = float(self.n), float(other.n)
-        a, b = self._sums + self._rests, other._sums + other._rests
-        sums, rest = (tuple(np.empty_like(each) for each in self._sums) for _ in range(2))
-        _join_scatter(*counts, (a[0], a[4], b[0], b[4]), (a[1], a[5], b[1], b[5]), sums[1], rest[1])
-        vectors = [tuple(x.diagonal().copy() if x.ndim == 2 else x for x in each) for each in (a, b)]
-        _join_vectors(*counts, *vectors, (sums[0], *sums[2:], rest[0], *rest[2:]))
-        return type(self)(self.n + other.n, *sums, rest=rest)
+        n_a, n_b = float(self.n), float(other.n)
+        a, b = self._with_rests, other._with_rests
+        sums, rest = _like(a), _like(a)
+        _join_scatter(n_a, n_b, (a[0], a[4], b[0], b[4]), (a[1], a[5], b[1], b[5]), sums[1], rest[1])
+        vectors = (sums[0], sums[2], sums[3], rest[0], rest[2], rest[3])
+        _join_vectors(n_a, n_b, _diagonals(a), _diagonals(b), vectors)
+        return type(self)(self.n + other.n, *sums, rest)
 
     @property
-    def _sums(self) -> tuple[Vector, Matrix, Vector, Vector]:
-        return self.mean, self.scatter, self.third, self.fourth
-
-    @property
-    def _rests(self) -> tuple[Vector, Matrix, Vector, Vector]:
-        if self.rest is not None:
-            return self.rest
-        return tuple(np.zeros_like(each) for each in self._sums)  # type: ignore[return-value]
+    def _with_rests(self) -> tuple[np.ndarray, ...]:
+        sums = self.mean, self.scatter, self.third, self.fourth
+        return sums + (self.rest or tuple(np.zeros_like(each) for each in sums))
 
     def of_components(self, numbers: Int[np.ndarray, " l"]) -> Self:
         """Moments of these components alone."""
@@ -103,8 +98,14 @@ class Moments:
             self.scatter[np.ix_(numbers, numbers)],
             self.third[numbers],
             self.fourth[numbers],
-            tuple(x[np.ix_(*[numbers] * x.ndim)] for x in self.rest) if self.rest else None,
+            self._rest_of(numbers),
         )
+
+    def _rest_of(self, numbers: Int[np.ndarray, " l"]) -> tuple[Vector, Matrix, Vector, Vector] | None:
+        if self.rest is None:
+            return None
+        mean, scatter, third, fourth = self.rest
+        return mean[numbers], scatter[np.ix_(numbers, numbers)], third[numbers], fourth[numbers]
 
     @property
     def dimension(self) -> int:
@@ -141,6 +142,15 @@ class Moments:
         r"""Excess kurtosis of each component, :math:`m_4 / m_2^2 - 3`; 0 for a normal distribution."""
         variance = np.diagonal(self.scatter) / self.n
         return self.fourth / self.n / variance / variance - 3.0
+
+
+def _like(sums: tuple[np.ndarray, ...]) -> tuple[Vector, Matrix, Vector, Vector]:
+    mean, scatter, third, fourth = (np.empty_like(each) for each in sums[:4])
+    return mean, scatter, third, fourth
+
+
+def _diagonals(sums: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+    return tuple(each.diagonal().copy() if each.ndim == 2 else each for each in sums)
 
 
 def power_sums(x: Float[np.ndarray, "m k"]) -> Float[np.ndarray, "4 k"]:
@@ -193,9 +203,9 @@ def _join_scatter(
 def _join_vectors(
     n_a: float,
     n_b: float,
-    a: tuple[Vector, Vector, Vector, Vector, Vector, Vector, Vector, Vector],
-    b: tuple[Vector, Vector, Vector, Vector, Vector, Vector, Vector, Vector],
-    out: tuple[Vector, Vector, Vector, Vector, Vector, Vector],
+    a: tuple[Vector, ...],
+    b: tuple[Vector, ...],
+    out: tuple[Vector, ...],
 ) -> None:
     """Mean, and sums of third and fourth powers; `a` and `b` hold mean, variance sums, third, fourth, and rests."""
     n = n_a + n_b

@@ -119,6 +119,7 @@ class _Job:
     of, leaves : what is asked, and the numbers of its leaves in the whole question.
     place : of the pieces of its one leaf, where planes are shared out.
     ranges : first row, and the row after the last.
+    near : of each range, which worker is to do it; nothing for blocks of Dask arrays, which lie where they lie.
     """
 
     of: Question
@@ -128,6 +129,7 @@ class _Job:
     told: bool = True
     planned: bool = False
     totals: "list[Future | None]" = field(default_factory=list)
+    near: list[str] = field(default_factory=list)
     rows: "list[Future]" = field(default_factory=list)
     rows_bytes: list[int] = field(default_factory=list)
     sums: "list[Future]" = field(default_factory=list)
@@ -251,6 +253,25 @@ class _Reading:
         self.futures.update(found)
         return found
 
+    def _map_near(
+        self,
+        near: Sequence[str],
+        function: Callable[..., Any],
+        *items: Sequence[Any],
+        name: str,
+        priority: int = 0,
+        **given: Any,
+    ) -> "list[Future]":
+        """The same, each by the worker that is named beside it, or by another where that one is gone."""
+        found: dict[int, Future] = {}
+        for worker in dict.fromkeys(near):
+            places = [k for k, each in enumerate(near) if each == worker]
+            mine = [[each[k] for k in places] for each in items]
+            options = {"workers": [worker], "allow_other_workers": True, "priority": priority}
+            tasks = self._map(function, *mine, name=name, options=options, **given)
+            found.update(zip(places, tasks, strict=True))
+        return [found[k] for k in range(len(near))]
+
     def _begin(self, job: _Job) -> None:
         """Send the question, and all ranges."""
         token = f"{self.token}-{self.number}"
@@ -261,19 +282,17 @@ class _Reading:
             job.totals += self._over_blocks(question, token)
             return
         workers, number = list(self.threads), len(job.ranges)
-        near = [(job.place + k * len(workers) // number) % len(workers) for k in range(number)]
-        for worker in dict.fromkeys(near):  # neighbours on one worker, so that they are added up there
-            mine = [each for each, place in zip(job.ranges, near, strict=True) if place == worker]
-            job.totals += self._map(
-                dask_worker.over_range,
-                [start for start, _ in mine],
-                [stop for _, stop in mine],
-                name="range",
-                options={"workers": [workers[worker]], "allow_other_workers": True},
-                payload=question,
-                token=token,
-                size=self.size,
-            )
+        job.near = [workers[(job.place + k * len(workers) // number) % len(workers)] for k in range(number)]
+        job.totals += self._map_near(
+            job.near,
+            dask_worker.over_range,
+            [start for start, _ in job.ranges],
+            [stop for _, stop in job.ranges],
+            name="range",
+            payload=question,
+            token=token,
+            size=self.size,
+        )
 
     def _over_blocks(self, question: "Future", token: str) -> "list[Future]":
         assert self.array is not None, "asked of Dask arrays only"
@@ -305,22 +324,16 @@ class _Reading:
         job.rows_bytes += facts.rows
         if not job.planned:
             fan, every = FAN if facts.nbytes <= self.message else 2, sum(map(len, facts.bundles))
-            job.sums = [self._tree(job.totals, keys, every, fan) for keys in facts.bundles]
+            job.sums = [self._tree(job, keys, every, fan) for keys in facts.bundles]
             job.planned = True
         job.totals[k] = None
 
-    def _tree(
-        self, totals: "list[Future | None]", keys: Sequence[tuple[int, int]], every: int, fan: int
-    ) -> "Future":
-        level = self._map(
-            dask_worker.bundle,
-            totals,
-            name="bundle",
-            options={"priority": 1},
-            wanted=keys,
-            every=every,
-            most=self.message,
-        )
+    def _tree(self, job: _Job, keys: Sequence[tuple[int, int]], every: int, fan: int) -> "Future":
+        given: dict[str, Any] = {"name": "bundle", "wanted": keys, "every": every, "most": self.message}
+        if job.near:  # a total is cut where it lies: else all of it would travel for each piece
+            level = self._map_near(job.near, dask_worker.bundle, job.totals, priority=1, **given)
+        else:
+            level = self._map(dask_worker.bundle, job.totals, options={"priority": 1}, **given)
         while len(level) > 1:
             groups = [level[start : start + fan] for start in range(0, len(level), fan)]
             level = self._map(sum_of, groups, name="sum", options={"priority": 1})
