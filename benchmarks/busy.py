@@ -1,10 +1,11 @@
 """Work beside another program that keeps one processor busy, and in quiet.
 
-    python -m benchmarks.busy [WORK ...] [--seconds 12] [--rounds 3] [--parent FOLDER]
+    python -m benchmarks.busy [WORK ...] [--seconds 12] [--rounds 3] [--beside quiet niced loop] [--parent FOLDER]
 
 Three ways to work take turns, each in a process of its own: with as many threads as zpoints finds to pay, with one
 thread, with all of them. Then all of it again beside a loop of niceness 19, and beside one of niceness 0. FOLDER is
-a checkout of an older commit, which takes part as a fourth.
+a checkout of an older commit, which takes part as a fourth. Printed are medians of the rates, and of their ratios
+within a round.
 """
 
 import argparse
@@ -22,7 +23,7 @@ import numpy as np
 SIDE, BATCH, LATENT = 64, 32, 64
 VECTORS = 10_000
 LOOP = "import os\nos.nice({})\nparent = os.getppid()\nwhile os.getppid() == parent: pass"  # ends with this program
-BESIDE = {"quiet": None, "a loop of niceness 19": 19, "a loop of niceness 0": 0}
+BESIDE = {"quiet": None, "niced": 19, "loop": 0}
 WAYS = ("auto", "one", "all")
 for_good = contextlib.ExitStack()  # until the process ends
 
@@ -83,12 +84,12 @@ def judge() -> Callable[[], int]:
 
 def flow() -> Callable[[], int]:
     """Fits of `flow`, draws; steps."""
-    return _sampler("Flow", 100)
+    return _sampler("Flow", 300)
 
 
 def flow_matching() -> Callable[[], int]:
     """Fits of `flow-matching`, draws; steps."""
-    return _sampler("FlowMatching", 100)
+    return _sampler("FlowMatching", 600)
 
 
 def _sampler(name: str, steps: int) -> Callable[[], int]:
@@ -181,6 +182,7 @@ def main() -> None:
     parser.add_argument("works", nargs="*", default=list(WORKS))
     parser.add_argument("--seconds", type=float, default=12.0)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--beside", nargs="+", choices=list(BESIDE), default=list(BESIDE))
     parser.add_argument("--parent", type=Path)
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -193,18 +195,21 @@ def main() -> None:
         contestants = {way: Contestant(name, way, given.parent if way == "parent" else here) for way in ways}
         for contestant in contestants.values():
             contestant.rate(2.0)
-        for words, niceness in BESIDE.items():
+        for words in given.beside:
             rates: dict[str, list[float]] = {way: [] for way in ways}
-            with beside(niceness):
+            with beside(BESIDE[words]):
                 for _ in range(given.rounds):
                     for way, contestant in contestants.items():
                         rates[way].append(contestant.rate(given.seconds))
             found = {way: statistics.median(values) for way, values in rates.items()}
-            compared = "".join(
-                f"  to {way} {found['auto'] / rate:5.2f}" for way, rate in found.items() if way != "auto"
-            )
+            # Pairs of one round: other machines on the same host make all of them slower or quicker by turns.
+            ratios = {
+                way: statistics.median(a / b for a, b in zip(rates["auto"], values, strict=True))
+                for way, values in rates.items()
+            }
+            compared = "".join(f"  to {way} {ratio:5.2f}" for way, ratio in ratios.items() if way != "auto")
             shown = "".join(f"  {way} {rate:8.1f}" for way, rate in found.items())
-            print(f"{name:14s} {words:22s}{shown}{compared}", flush=True)
+            print(f"{name:14s} {words:6s}{shown}{compared}", flush=True)
         for contestant in contestants.values():
             contestant.process.kill()
 

@@ -1,7 +1,9 @@
 """The search for the number of threads that pays, on a machine that is only simulated, and on this one."""
 
+import math
 import os
 import sys
+import time
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -161,8 +163,22 @@ def test_one_thread_is_all_there_is() -> None:
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="known on Linux alone")
 def test_other_programs_are_counted_without_this_one() -> None:
     others = OtherPrograms()
+    assert math.isnan(others.processors), "nothing has been seen yet"
+    time.sleep(0.12)
     found = others.processors
-    assert found is None or 0 <= found <= processors() + 0.5
+    assert 0 <= found <= processors() + 0.5
+    others.begin()
+    assert math.isnan(others.processors), "what was before a pause is forgotten"
+
+
+def test_nothing_is_tried_before_others_were_seen() -> None:
+    machine = Machine(2, busy=1)
+    search = Search(2, lambda: math.nan, machine.clock)
+    for _ in range(300):
+        machine.now += 0.1
+        search.done(0.1)
+        assert search.threads == 2
+        assert not search.tries
 
 
 def test_steps_leave_torch_as_it_was() -> None:

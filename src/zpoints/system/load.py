@@ -1,5 +1,6 @@
 """What other programs do with the processors that this one may use."""
 
+import math
 import os
 import time
 from dataclasses import dataclass
@@ -28,12 +29,19 @@ class OtherPrograms:
     """
 
     def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget what was seen: after a pause, a mean since the last look says little about now."""
         self.last = _times()
-        self.found: float | None = None
+        self.found = math.nan
 
     @property
     def processors(self) -> float | None:
-        """Mean number of processors that others were busy on since the last look; None where nobody knows."""
+        """Mean number of processors that others were busy on since the last look, a tenth of a second ago at least.
+
+        NaN before the first such look; None where nobody ever knows.
+        """
         if self.last is None:
             return None
         now = _times()

@@ -9,6 +9,7 @@ Not a bit is changed on a quiet machine: fewer threads are tried only where othe
 where the steps become slower than they were.
 """
 
+import math
 import sys
 import time
 from collections.abc import Callable, Hashable, Iterator
@@ -29,6 +30,7 @@ BETTER = (
 )
 WORTHLESS = 4.0  # times the best: a number of threads that needs so much longer is not measured to its end
 LEAST_SECONDS = 0.06  # of steps that are timed together: short ones vary
+PAUSE = 1.0  # seconds without a step, after which what other programs did before says nothing
 FIRST_WAIT, LONGEST_WAIT = 4.0, 64.0  # seconds between two tries of other numbers of threads
 
 
@@ -39,7 +41,8 @@ class Search:
     Parameters
     ----------
     most : threads at the most; where it is 1 there is nothing to find.
-    others : tells how many processors other programs keep busy; None where nobody knows.
+    others : tells how many processors other programs keep busy; NaN while it is not known yet, so that nothing is
+        tried for it, and None where nobody ever knows.
     clock : seconds.
 
     Attributes
@@ -127,7 +130,7 @@ class Search:
     def _numbers(self, others: float | None) -> list[int]:
         """Numbers of threads that are tried, from the largest."""
         found = {self.most, self.most - 1, 3 * self.most // 4, self.most // 2, self.most // 4, self.chosen, 1}
-        if others is not None:
+        if others is not None and not math.isnan(others):
             found.add(round(self.most - others))
         return sorted((n for n in found if 1 <= n <= self.most), reverse=True)
 
@@ -187,6 +190,7 @@ class Pace:
         self.searches: dict[Hashable, Search] = {}
         self.others = OtherPrograms()
         self.lock = Lock()
+        self.ended = time.perf_counter()
         self.before: int | None = None
         self._news: str | None = None
 
@@ -215,10 +219,13 @@ class Pace:
             search = self._search(key, fixed_threads() or most)
             _set_threads(search.threads)
             started = time.perf_counter()
+            if started - self.ended > PAUSE:
+                self.others.begin()
             try:
                 yield
             finally:
-                seconds = time.perf_counter() - started
+                self.ended = time.perf_counter()
+                seconds = self.ended - started
                 if self.before is None:
                     _set_threads(before)
             if fixed_threads() is None:
@@ -251,7 +258,7 @@ class Pace:
             return
         _last_found[search.most] = search.chosen
         others = self.others.found
-        busy = "" if others is None else f"other programs keep {others:.1f} processors busy: "
+        busy = "" if math.isnan(others) else f"other programs keep {others:.1f} processors busy: "
         self._news = f"{busy}{search.chosen} of {search.most} threads work from here on, as is quickest now"
 
 
